@@ -1,0 +1,1 @@
+"""The front door: argv and environment in, wired rooms, exit code out."""

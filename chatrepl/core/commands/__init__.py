@@ -1,0 +1,1 @@
+"""The slash-commands: one table, and handlers that yield events."""

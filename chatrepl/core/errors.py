@@ -1,0 +1,101 @@
+"""Every failure that a user can meet, as one tree.
+
+ChatreplError
+├── UsageError          a wrong command, value, option or configuration
+├── MessageTooLarge     the newest message cannot fit the budget
+├── StoreError          the conversation could not be saved or read
+├── LocalModelError     the built-in model cannot be fetched or started
+└── ModelError          the model, the server or the network failed (see ``Fault``)
+
+An error carries what happened (``message``) and what to do now (``hint``); one function draws both.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+__all__ = [
+    "ChatreplError",
+    "Fault",
+    "LocalModelError",
+    "MessageTooLarge",
+    "ModelError",
+    "StoreError",
+    "UsageError",
+]
+
+
+class ChatreplError(Exception):
+    """A failure that is told to the user in one line, with a hint."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} — {self.hint}" if self.hint else self.message
+
+
+class UsageError(ChatreplError):
+    """A command, value, option or configuration that makes no sense."""
+
+    exit_code = 2
+
+
+class MessageTooLarge(UsageError):
+    """The newest message and what always goes with it do not fit the budget."""
+
+
+class StoreError(ChatreplError):
+    """The conversation could not be saved or read."""
+
+
+class LocalModelError(ChatreplError):
+    """The built-in model cannot be fetched or started."""
+
+
+class Fault(Enum):
+    """What kind of failure a server or the network gave."""
+
+    AUTHENTICATION = "authentication"
+    PERMISSION = "permission"
+    NOT_FOUND = "not found"
+    BAD_REQUEST = "bad request"
+    PARAMETER_REFUSED = "parameter refused"
+    CONTEXT_LENGTH = "context length"
+    RATE_LIMIT = "rate limit"
+    QUOTA = "quota"
+    SERVER = "server"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    REDIRECT = "redirect"
+    BAD_RESPONSE = "bad response"
+    CUT = "cut"
+
+
+class ModelError(ChatreplError):
+    """The model, the server or the network failed.
+
+    ``details`` may hold ``status`` (int), ``retry_after_s`` (float), ``parameter`` (the request
+    field that was refused), ``replacement`` (the field the server wants in its place), and
+    ``window`` and ``prompt_tokens`` (int) where the server told them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        fault: Fault,
+        details: Mapping[str, str | int | float] | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.fault = fault
+        self.details: Mapping[str, str | int | float] = details or {}
+
+    @property
+    def is_transient(self) -> bool:
+        """Say whether the same request may succeed a moment later."""
+        return self.fault in (Fault.RATE_LIMIT, Fault.SERVER, Fault.TIMEOUT)

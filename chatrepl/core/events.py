@@ -1,0 +1,249 @@
+"""Everything that can happen, as one closed union of small values.
+
+Turns and commands yield events; a front end draws them. Text in an event is exact, as it came from
+the outside: whoever draws it must pass it through ``chatrepl.core.safe_text`` first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from chatrepl.core.messages import Message, SessionRecord, Usage
+
+__all__ = [
+    "AnswerEnded",
+    "AnswerStarted",
+    "ChoiceFinished",
+    "ConversationShown",
+    "DraftReturned",
+    "EditorRequested",
+    "Event",
+    "ExitRequested",
+    "Level",
+    "MessageAccepted",
+    "ModelEvent",
+    "Notice",
+    "PlainText",
+    "Progress",
+    "ReasoningDelta",
+    "RefusalDelta",
+    "ResponseStarted",
+    "SessionChanged",
+    "Table",
+    "TextCopied",
+    "TextDelta",
+    "ToolCallDelta",
+    "UsageReported",
+]
+
+
+class Level(Enum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    SUCCESS = "success"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+# What a model's stream yields.
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The server accepted the request: its id for the response and the model's own name."""
+
+    response_id: str | None = None
+    model: str | None = None
+    created: int | None = None
+    system_fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A further piece of an answer; any cut, also inside a grapheme, never inside a code point."""
+
+    text: str
+    index: int = 0
+    """Which of several choices it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """A further piece of the model's thinking, which comes before or between the answer's text."""
+
+    text: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    """A further piece of a refusal, which takes the answer's place."""
+
+    text: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """The model called a tool (this program offers none)."""
+
+    name: str
+    arguments: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """What the server says the request and the answer used."""
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFinished:
+    """The server ended one choice, and why (``stop``, ``length``, ``content_filter``, …)."""
+
+    finish_reason: str
+    index: int = 0
+
+
+ModelEvent = (
+    ResponseStarted
+    | TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | ToolCallDelta
+    | UsageReported
+    | ChoiceFinished
+)
+
+
+# What a turn or a command yields.
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAccepted:
+    """A user message is in the conversation (and on disk, unless told otherwise)."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerStarted:
+    """A request goes out; an answer may follow. Shown as waiting until text comes."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """The answer is over, in whatever state, and kept. ``elapsed_s`` from request to last byte."""
+
+    message: Message
+    elapsed_s: float = 0.0
+    first_text_s: float | None = None
+    """From request to the first text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line about what happened; with a hint on what to do."""
+
+    text: str
+    level: Level = Level.INFO
+    hint: str = ""
+    stays: bool = False
+    """Remains visible (in the toolbar) until a notice with the same topic and no text."""
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings. ``numeric`` lists the columns (from 0) that are aligned right."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str = ""
+    footer: Sequence[str] = ()
+    """Lines below the table."""
+    numeric: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """Text shown as it is, line by line; ``language`` (e.g. ``json``) may colour it."""
+
+    text: str
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationShown:
+    """Messages printed again, drawn exactly as when they came."""
+
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long task is; ``total`` of 0: unknown. ``done == total`` ends the bar."""
+
+    label: str
+    done: int
+    total: int
+    unit: str = "B"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftReturned:
+    """Text that goes back to the input line (to the input history, if the line is in use)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditorRequested:
+    """Open the user's editor on this text; what is saved comes back to the input line."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextCopied:
+    """Text that no clipboard program took: the terminal may set its clipboard itself."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChanged:
+    """Another session, or none yet (``None``), is current: titles and toolbars follow."""
+
+    record: SessionRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRequested:
+    """The user wants to leave."""
+
+
+Event = (
+    MessageAccepted
+    | AnswerStarted
+    | TextDelta
+    | ReasoningDelta
+    | RefusalDelta
+    | ToolCallDelta
+    | AnswerEnded
+    | Notice
+    | Table
+    | PlainText
+    | ConversationShown
+    | Progress
+    | DraftReturned
+    | EditorRequested
+    | TextCopied
+    | SessionChanged
+    | ExitRequested
+)

@@ -1,0 +1,100 @@
+"""The values a conversation is made of: messages, usage, sessions. Immutable; times are UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = ["Json", "Marks", "Message", "SessionRecord", "SessionSummary", "State", "Usage"]
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class State(StrEnum):
+    """How far a message came."""
+
+    COMPLETE = "complete"
+    STOPPED = "stopped"
+    """The user stopped it; what came is kept."""
+    CUT = "cut"
+    """The stream, or the program, ended before the answer did."""
+    FAILED = "failed"
+    """Sent (or about to be), and not one byte of an answer came."""
+    STREAMING = "streaming"
+    """Arriving now. On disk after a crash: becomes ``CUT`` at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a server reported that one answer used, in tokens; ``None`` where it said nothing."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One node of the conversation tree."""
+
+    id: str
+    parent: str | None
+    role: str
+    content: str
+    created: datetime
+    name: str | None = None
+    reasoning: str = ""
+    """Thinking shown apart from the answer; never sent back."""
+    attachments: tuple[Mapping[str, Json], ...] = ()
+    state: State = State.COMPLETE
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    """The sampling parameters that were sent."""
+    response_id: str | None = None
+    prompt_digest: str | None = None
+    """Names the exact messages this answer was given to, for the count the server reported."""
+    summary_of: tuple[str, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Fields of an imported message that this program does not know; they survive a round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Ids of messages whose whole turn is pinned in, or dropped from, what is sent."""
+
+    pinned: frozenset[str] = frozenset()
+    dropped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session: a head in the tree, and settings."""
+
+    id: str
+    title: str
+    created: datetime
+    updated: datetime
+    name: str | None = None
+    """Unique, given by the user."""
+    head: str | None = None
+    """Id of the newest message on the current path."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """Values set by commands in this session, by setting key; ``None`` resets to unset."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One row of the list of sessions."""
+
+    id: str
+    title: str
+    updated: datetime
+    name: str | None
+    model: str | None
+    message_count: int
+    first_words: str
+    size_bytes: int = 0
+    deleted: datetime | None = None
