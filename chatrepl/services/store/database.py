@@ -1,0 +1,177 @@
+"""The SQLite connection: opened privately and durably, one transaction per change."""
+
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from chatrepl.core.errors import StoreError
+from chatrepl.services.files import make_private_folder, open_private
+from chatrepl.services.store.schema import MIGRATIONS, VERSION
+
+__all__ = ["Database", "is_network_file_system"]
+
+_NETWORK_TYPES = re.compile(
+    r"9p|afs|beegfs|ceph|cifs|fuse\.(glusterfs|s3fs|sshfs)|gpfs|lustre|ncpfs|nfs4?|panfs|smb3|smbfs"
+    r"|vboxsf|virtiofs"
+)
+_MOUNTS = Path("/proc/self/mounts")
+
+
+def is_network_file_system(path: Path, mounts: str) -> bool:
+    """Say whether a path lies on a network file system, given the text of ``/proc/mounts``."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+        # A later mount on the same point hides the earlier one.
+        if path.is_relative_to(point) and len(point) >= best:
+            best, kind = len(point), fields[2]
+    return _NETWORK_TYPES.fullmatch(kind) is not None
+
+
+def _is_shared(path: Path) -> bool:
+    try:
+        return is_network_file_system(path.resolve(), _MOUNTS.read_text(errors="replace"))
+    except OSError:
+        return False
+
+
+class Database:
+    """One open connection; use it on one thread. ``path`` None keeps everything in memory."""
+
+    def __init__(self, path: Path | None, busy_timeout_s: float) -> None:
+        self.path = path
+        self.is_read_only = False
+        self.connection = self._connect(busy_timeout_s)
+        try:
+            self._prepare()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def _connect(self, busy_timeout_s: float) -> sqlite3.Connection:
+        if self.path is None:
+            return sqlite3.connect(":memory:", isolation_level=None)
+        make_private_folder(self.path.parent)
+        self.is_read_only = not _make_private_file(self.path)
+        if not self.is_read_only:
+            return sqlite3.connect(self.path, isolation_level=None, timeout=busy_timeout_s)
+        return _connect_read_only(self.path, busy_timeout_s)
+
+    def _prepare(self) -> None:
+        # Before anything is written: a newer program's file must stay as it is.
+        self._refuse_newer()
+        run = self.connection.execute
+        run("PRAGMA foreign_keys = ON")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA temp_store = MEMORY")
+        if self.is_read_only:
+            return
+        self._set_journal()
+        if self._version() < VERSION:
+            self._migrate()
+
+    def _version(self) -> int:
+        return int(self.connection.execute("PRAGMA user_version").fetchone()[0])
+
+    def _refuse_newer(self) -> None:
+        version = self._version()
+        if version > VERSION:
+            name = self.path.name if self.path else "the database"
+            raise StoreError(
+                f"{name} is from a newer chatrepl (format {version}, this one knows {VERSION})",
+                "update chatrepl, or set CHATREPL_HOME to another folder; the file is unchanged",
+            )
+
+    def _set_journal(self) -> None:
+        if self.path is None:
+            return
+        # WAL needs memory shared by all users of the file, which ends at the machine's edge.
+        wanted = "DELETE" if _is_shared(self.path) else "WAL"
+        try:
+            mode = self.connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+                raise
+            mode = ""
+        if mode != "wal":
+            self.connection.execute("PRAGMA journal_mode = DELETE")
+
+    def _migrate(self) -> None:
+        with self.transaction():
+            for version in range(self._version(), VERSION):
+                for statement in MIGRATIONS[version]:
+                    self.connection.execute(statement)
+            self.connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write in one transaction: all of it is on disk when the block ends, or none of it."""
+        if self.is_read_only:
+            raise sqlite3.OperationalError("attempt to write a readonly database")
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read several things as they were at one moment."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        # SQLite has rolled back by itself after some errors (disk full, I/O error).
+        if self.connection.in_transaction:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+
+    def row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """Return a query's first row, or None."""
+        row: tuple[Any, ...] | None = self.connection.execute(query, values).fetchone()
+        return row
+
+    def close(self) -> None:
+        """Close the connection; the last one of a file folds the write-ahead log into it."""
+        self.connection.close()
+
+
+def _make_private_file(path: Path) -> bool:
+    """Make sure the file is there and private; False: it is there and cannot be written."""
+    try:
+        open_private(path, "xb").close()
+    except FileExistsError:
+        # Not opened here: closing any descriptor of a file drops SQLite's locks on it.
+        if not os.access(path, os.W_OK):
+            return False
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            with suppress(PermissionError):
+                path.chmod(0o600)
+    return True
+
+
+def _connect_read_only(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+    for options in ("", "&immutable=1"):
+        connection = sqlite3.connect(
+            uri + options, uri=True, isolation_level=None, timeout=busy_timeout_s
+        )
+        with closing(connection.cursor()) as cursor, suppress(sqlite3.OperationalError):
+            cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return connection
+        connection.close()
+    raise sqlite3.OperationalError("attempt to read a readonly database")

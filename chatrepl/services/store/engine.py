@@ -1,0 +1,78 @@
+"""The store as it is on its own thread: opens the file when first needed, and tells failures."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from chatrepl.core.errors import ChatreplError, StoreError
+from chatrepl.services.store.bin import Bin
+from chatrepl.services.store.database import Database
+from chatrepl.services.store.failures import store_error
+from chatrepl.services.store.locks import Locks
+from chatrepl.services.store.reader import Reader
+from chatrepl.services.store.recovery import Recovery
+from chatrepl.services.store.writer import Writer
+
+__all__ = ["Engine", "OpenStore"]
+
+T = TypeVar("T")
+
+
+class OpenStore:
+    """An open database and the parts that work on it."""
+
+    def __init__(
+        self, database: Database, locks: Locks | None, clock: Callable[[], datetime]
+    ) -> None:
+        self.database = database
+        self.locks = locks
+        recovery = Recovery(database, locks)
+        self.writer = Writer(database, locks)
+        self.reader = Reader(database, recovery)
+        self.bin = Bin(database, locks, clock, lambda _number: None)
+        if not database.is_read_only:
+            self.bin.purge()
+
+
+class Engine:
+    """Runs work on the database, opening it when that has not succeeded yet."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Callable[[], datetime],
+        busy_timeout_s: float,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._busy_timeout_s = busy_timeout_s
+        self._warn = warn
+        self._open: OpenStore | None = None
+        self._locks = Locks(path.parent / "locks") if path else None
+
+    def perform(self, work: Callable[[OpenStore], T]) -> T:
+        """Do some work. Raises what is meant for users only: ``StoreError``, ``UsageError``."""
+        try:
+            return work(self._opened())
+        except ChatreplError:
+            raise
+        except Exception as error:  # No failure of saving may end the conversation.
+            raise store_error(error) from error
+
+    def _opened(self) -> OpenStore:
+        if self._open is None:
+            if self._locks and not self._locks.share(self._busy_timeout_s):
+                raise StoreError("another chatrepl repairs the session database", "wait for it")
+            database = Database(self._path, self._busy_timeout_s)
+            self._open = OpenStore(database, self._locks, self._clock)
+        return self._open
+
+    def close(self) -> None:
+        """Close the file and free the locks."""
+        if self._open is not None:
+            self._open.database.close()
+            self._open = None
+        if self._locks is not None:
+            self._locks.release()

@@ -1,0 +1,196 @@
+"""Locks that the kernel frees when their holder dies, however it dies."""
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from chatrepl.services.files import make_private_folder
+
+__all__ = ["FileLock", "Locks"]
+
+# No locks on this file system, no right to make a file for one, or no room.
+_UNABLE = (
+    *(errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS),
+    *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT),
+)
+_POLL_S = 0.02
+
+
+class FileLock:
+    """A lock on a file that exists only while someone holds it."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def take(cls, path: Path) -> "FileLock | None":
+        """Take the lock, or return None when another holder has it. Raises ``OSError``."""
+        while True:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The last holder removes the file: a lock on a file without a name locks nothing.
+                if _same_file(descriptor, path):
+                    return cls(path, descriptor)
+            except BlockingIOError:
+                os.close(descriptor)
+                return None
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def release(self) -> None:
+        """Remove the file and free the lock."""
+        if self._descriptor is not None:
+            descriptor, self._descriptor = self._descriptor, None
+            with suppress(OSError):
+                self._path.unlink()
+            os.close(descriptor)
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_ino, here.st_dev) == (there.st_ino, there.st_dev)
+
+
+class Locks:
+    """The locks of one store: the file's users, the session that is open here, and the writer.
+
+    Where the file system cannot lock, or the folder cannot be written, everything counts as free.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shared: int | None = None
+        self._session: tuple[str, FileLock | None] | None = None
+        self._writer: tuple[str, FileLock | None] | None = None
+
+    def share(self, timeout_s: float) -> bool:
+        """Join the users of the database; False: someone repairs it for longer than that."""
+        try:
+            make_private_folder(self._folder)
+            if self._shared is None:
+                self._shared = os.open(self._folder / "database", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            _pass_if_unable(error)
+            return True
+        return self._flock_shared(timeout_s)
+
+    def _flock_shared(self, timeout_s: float) -> bool:
+        assert self._shared is not None
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(self._shared, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(_POLL_S)
+            except OSError as error:
+                _pass_if_unable(error)
+                return True
+
+    def exclude_others(self) -> bool:
+        """Become the database's only user until ``readmit``; False: there are others."""
+        if self._shared is None:
+            return True
+        try:
+            fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # A conversion that fails has given up the old lock.
+            self._flock_shared(0)
+            return False
+        except OSError as error:
+            _pass_if_unable(error)
+        return True
+
+    def readmit(self) -> None:
+        """Let others use the database again."""
+        if self._shared is not None:
+            self._flock_shared(0)
+
+    def _take(self, name: str) -> tuple[bool, FileLock | None]:
+        """Try to take a lock: False if another holder has it; none with it where there are none."""
+        try:
+            lock = FileLock.take(self._folder / name)
+        except OSError as error:
+            _pass_if_unable(error)
+            return True, None
+        return lock is not None, lock
+
+    def take_session(self, session_id: str) -> bool:
+        """Take a session and free the one held before; False, and no change: another has it."""
+        if self._session is not None and self._session[0] == session_id:
+            return True
+        is_free, lock = self._take(_session_file(session_id))
+        if is_free:
+            self.free_session()
+            self._session = (session_id, lock)
+        return is_free
+
+    def free_session(self) -> None:
+        """Free the session that is held, if any."""
+        if self._session is not None and self._session[1] is not None:
+            self._session[1].release()
+        self._session = None
+
+    def is_elsewhere(self, session_id: str) -> bool:
+        """Say whether another process has the session open."""
+        if self._session is not None and self._session[0] == session_id:
+            return False
+        is_free, lock = self._take(_session_file(session_id))
+        if lock is not None:
+            lock.release()
+        return not is_free
+
+    def writer(self) -> str:
+        """Name this store as a writer, for as long as the process lives or until ``release``."""
+        if self._writer is None:
+            token = secrets.token_hex(8)
+            self._writer = (token, self._take(f"writer-{token}")[1])
+        return self._writer[0]
+
+    def is_writing(self, token: str | None) -> bool:
+        """Say whether the writer of that name lives; what a dead one left behind is removed."""
+        if token is None:
+            return False
+        if self._writer is not None and self._writer[0] == token:
+            return True
+        if not (self._folder / f"writer-{token}").exists():
+            return False
+        is_free, lock = self._take(f"writer-{token}")
+        if lock is not None:
+            lock.release()
+        return not is_free
+
+    def release(self) -> None:
+        """Free every lock."""
+        self.free_session()
+        if self._writer is not None and self._writer[1] is not None:
+            self._writer[1].release()
+        self._writer = None
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
+
+
+def _pass_if_unable(error: OSError) -> None:
+    if error.errno not in _UNABLE:
+        raise error
+
+
+def _session_file(session_id: str) -> str:
+    digest = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"session-{digest[:32]}"

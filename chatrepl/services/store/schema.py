@@ -1,0 +1,93 @@
+"""The tables, as numbered migrations; ``PRAGMA user_version`` is the number of those applied.
+
+Every table has an integer key: what is left of a damaged file is read by ranges of it. ``number``
+grows with time, and a parent's is smaller than its children's.
+"""
+
+__all__ = ["MIGRATIONS", "VERSION"]
+
+_FIRST = (
+    """CREATE TABLE sessions (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        name TEXT,
+        title TEXT NOT NULL,
+        head INTEGER REFERENCES messages(number) DEFERRABLE INITIALLY DEFERRED,
+        settings TEXT NOT NULL,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        written INTEGER NOT NULL,
+        deleted TEXT,
+        message_count INTEGER NOT NULL DEFAULT 0,
+        size_bytes INTEGER NOT NULL DEFAULT 0,
+        model TEXT,
+        first_words TEXT
+    )""",
+    "CREATE UNIQUE INDEX session_names ON sessions(name) WHERE deleted IS NULL",
+    "CREATE INDEX sessions_by_time ON sessions(deleted, updated, written)",
+    "CREATE INDEX sessions_by_writing ON sessions(written)",
+    "CREATE INDEX sessions_by_head ON sessions(head)",
+    """CREATE TABLE messages (
+        number INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        parent INTEGER REFERENCES messages(number) DEFERRABLE INITIALLY DEFERRED,
+        writer TEXT,
+        id TEXT NOT NULL UNIQUE,
+        role TEXT NOT NULL,
+        name TEXT,
+        state TEXT NOT NULL,
+        created TEXT NOT NULL,
+        model TEXT,
+        finish_reason TEXT,
+        response_id TEXT,
+        details TEXT,
+        reasoning TEXT NOT NULL,
+        content TEXT NOT NULL
+    )""",
+    "CREATE INDEX messages_by_session ON messages(session)",
+    "CREATE INDEX messages_by_parent ON messages(parent)",
+    "CREATE INDEX messages_streaming ON messages(session) WHERE state = 'streaming'",
+    # Messages of the tree that another session (the one this was forked from) made.
+    """CREATE TABLE inherited (
+        number INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL REFERENCES sessions(number) ON DELETE CASCADE,
+        message INTEGER NOT NULL REFERENCES messages(number) DEFERRABLE INITIALLY DEFERRED,
+        UNIQUE (session, message)
+    )""",
+    "CREATE INDEX inherited_by_message ON inherited(message)",
+    # Received text of answers that still stream, in order; gone when the answer has ended.
+    """CREATE TABLE chunks (
+        number INTEGER PRIMARY KEY,
+        message INTEGER NOT NULL REFERENCES messages(number) ON DELETE CASCADE,
+        content TEXT NOT NULL,
+        reasoning TEXT NOT NULL
+    )""",
+    "CREATE INDEX chunks_by_message ON chunks(message)",
+    """CREATE TABLE marks (
+        number INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL REFERENCES sessions(number) ON DELETE CASCADE,
+        message INTEGER NOT NULL REFERENCES messages(number) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        UNIQUE (session, message, kind)
+    )""",
+    "CREATE INDEX marks_by_message ON marks(message)",
+    """CREATE TABLE counts (
+        number INTEGER PRIMARY KEY,
+        message INTEGER NOT NULL REFERENCES messages(number) ON DELETE CASCADE,
+        encoding TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        UNIQUE (message, encoding)
+    )""",
+    # Folded text for the search. It follows the messages a moment later: see ``unindexed``.
+    """CREATE TABLE search_text (
+        number INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL,
+        in_index INTEGER NOT NULL,
+        folded TEXT NOT NULL
+    )""",
+    "CREATE INDEX search_text_left_out ON search_text(number) WHERE in_index = 0",
+    "CREATE TABLE unindexed (number INTEGER PRIMARY KEY)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+VERSION = len(MIGRATIONS)

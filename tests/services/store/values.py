@@ -1,0 +1,52 @@
+"""Sessions and messages to store, and ways to run and crash a store."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chatrepl.core.messages import Message, SessionRecord, State
+from chatrepl.services.store import SqliteStore
+
+T = TypeVar("T")
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def session(id_: str = "s1", **fields: Any) -> SessionRecord:
+    return replace(SessionRecord(id=id_, title="", created=START, updated=START), **fields)
+
+
+def message(id_: str, parent: str | None = None, **fields: Any) -> Message:
+    role = "user" if id_.startswith("u") else "assistant"
+    plain = Message(id=id_, parent=parent, role=role, content=f"text of {id_}", created=START)
+    return replace(plain, **fields)
+
+
+def streaming(id_: str, parent: str | None = None, **fields: Any) -> Message:
+    return message(id_, parent, **{"content": "", "state": State.STREAMING, **fields})
+
+
+def run(path: Path | None, work: Callable[[SqliteStore], Coroutine[Any, Any, T]], **how: Any) -> T:
+    """Do some work with a store that is opened for it and closed after it."""
+
+    async def whole() -> T:
+        store = SqliteStore(path, **how)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(whole())
+
+
+def crash_image(path: Path, target: Path) -> Path:
+    """Copy a database as the disk holds it now: what a new process would find after a crash."""
+    shutil.copytree(path.parent, target)
+    return target / path.name
