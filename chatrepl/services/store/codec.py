@@ -27,6 +27,7 @@ __all__ = [
     "first_words_of",
     "message_columns",
     "message_from",
+    "record_columns",
     "record_from",
     "size_of",
 ]
@@ -36,7 +37,7 @@ Stored = str | bytes
 MESSAGE_COLUMNS = (
     "id, role, name, content, reasoning, state, created, model, finish_reason, response_id, details"
 )
-RECORD_COLUMNS = "s.id, s.title, s.created, s.updated, s.name, s.settings"
+RECORD_COLUMNS = "id, title, created, updated, name, settings, extra"
 
 _STATES = {state.value: state for state in State}
 _FIRST_WORDS_CHARACTERS = 120
@@ -138,6 +139,19 @@ def message_columns(message: Message) -> tuple[Stored | None, ...]:
     )
 
 
+def record_columns(record: SessionRecord) -> tuple[Stored | None, ...]:
+    """Return a record's values in the order of ``RECORD_COLUMNS``; raises ``StoreError``."""
+    return (
+        encode_text(record.id),
+        encode_text(record.title),
+        encode_time(record.created),
+        encode_time(record.updated),
+        encode_optional(record.name),
+        encode_json(record.settings),
+        encode_json(record.extra) if record.extra else None,
+    )
+
+
 def message_from(row: Sequence[Any], parent: str | None) -> Message:
     """Build a message from its ``MESSAGE_COLUMNS``. Raises ``DamageError``."""
     (id_, role, name, content, reasoning, state, created, model, finish, response, details) = row
@@ -169,7 +183,7 @@ def message_from(row: Sequence[Any], parent: str | None) -> Message:
 
 def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
     """Build a session's record from its ``RECORD_COLUMNS``. Raises ``DamageError``."""
-    id_, title, created, updated, name, settings = row
+    id_, title, created, updated, name, settings, extra = row
     try:
         return SessionRecord(
             id=decode_text(id_),
@@ -179,6 +193,7 @@ def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
             name=_decode_optional(name),
             head=_decode_optional(head),
             settings=decode_json(settings),
+            extra={} if extra is None else decode_json(extra),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise DamageError(f"a session cannot be read: {error}") from error

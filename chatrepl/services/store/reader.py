@@ -25,9 +25,9 @@ from chatrepl.services.store.recovery import Recovery
 
 __all__ = ["Reader"]
 
-_RECORDS = (
-    f"SELECT {RECORD_COLUMNS}, m.id FROM sessions s LEFT JOIN messages m ON m.number = s.head"  # noqa: S608
-)
+_RECORDS = f"""
+    SELECT {RECORD_COLUMNS}, (SELECT id FROM messages WHERE number = sessions.head)
+    FROM sessions"""  # noqa: S608
 _TREE = f"""
     SELECT number, parent, {MESSAGE_COLUMNS} FROM messages WHERE session = ?1
     UNION ALL SELECT number, parent, {MESSAGE_COLUMNS} FROM messages
@@ -62,7 +62,7 @@ class Reader:
         with suppress(sqlite3.OperationalError, OSError):
             self._recovery.recover(session)
         with self._database.snapshot():
-            row = self._run(f"{_RECORDS} WHERE s.number = ?", (session,)).fetchone()
+            row = self._run(f"{_RECORDS} WHERE number = ?", (session,)).fetchone()
             if row is None:
                 raise StoreError("the session was deleted meanwhile", "see /sessions")
             ids, messages = self._messages(session)
@@ -103,11 +103,11 @@ class Reader:
 
     def find(self, name: str, *, deleted: bool) -> SessionRecord | None:
         """Find by exact name, by id, or by a beginning that only one id has."""
-        bin_ = "s.deleted IS NOT NULL" if deleted else "s.deleted IS NULL"
+        bin_ = "deleted IS NOT NULL" if deleted else "deleted IS NULL"
         wanted = encode_text(name)
-        for condition in ("s.name = ?", "s.id = ?"):
+        for condition in ("name = ?", "id = ?"):
             row = self._run(
-                f"{_RECORDS} WHERE {condition} AND {bin_} ORDER BY s.written DESC LIMIT 1",
+                f"{_RECORDS} WHERE {condition} AND {bin_} ORDER BY written DESC LIMIT 1",
                 (wanted,),
             ).fetchone()
             if row is not None:
@@ -115,7 +115,7 @@ class Reader:
         if not name or not isinstance(wanted, str):
             return None
         rows = self._run(
-            f"{_RECORDS} WHERE s.id >= ? AND s.id < ? AND {bin_} LIMIT 2",
+            f"{_RECORDS} WHERE id >= ? AND id < ? AND {bin_} LIMIT 2",
             (wanted, wanted + "\U0010ffff"),
         ).fetchall()
         return record_from(rows[0][:-1], rows[0][-1]) if len(rows) == 1 else None
@@ -123,7 +123,7 @@ class Reader:
     def newest(self) -> SessionRecord | None:
         """Return the session that was written to last."""
         row = self._run(
-            f"{_RECORDS} WHERE s.deleted IS NULL ORDER BY s.written DESC LIMIT 1"
+            f"{_RECORDS} WHERE deleted IS NULL ORDER BY written DESC LIMIT 1"
         ).fetchone()
         return None if row is None else record_from(row[:-1], row[-1])
 

@@ -14,6 +14,7 @@ _FIRST = (
         title TEXT NOT NULL,
         head INTEGER REFERENCES messages(number) DEFERRABLE INITIALLY DEFERRED,
         settings TEXT NOT NULL,
+        extra TEXT,
         created TEXT NOT NULL,
         updated TEXT NOT NULL,
         written INTEGER NOT NULL,

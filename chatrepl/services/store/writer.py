@@ -7,12 +7,13 @@ from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import Marks, Message, SessionRecord, State
 from chatrepl.services.store.codec import (
     MESSAGE_COLUMNS,
-    encode_json,
+    RECORD_COLUMNS,
     encode_optional,
     encode_text,
     encode_time,
     first_words_of,
     message_columns,
+    record_columns,
     size_of,
 )
 from chatrepl.services.store.database import Database
@@ -25,6 +26,10 @@ _INSERT = f"""INSERT INTO messages (session, parent, writer, {MESSAGE_COLUMNS})
     VALUES (?, ?, ?, {_PLACES})"""  # noqa: S608
 _REPLACE = f"""UPDATE messages SET (session, parent, writer, {MESSAGE_COLUMNS})
     = (?, ?, ?, {_PLACES}) WHERE number = ?"""  # noqa: S608
+_INSERT_SESSION = f"""INSERT INTO sessions (written, head, {RECORD_COLUMNS})
+    SELECT coalesce(max(written), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ? FROM sessions"""  # noqa: S608
+_REPLACE_SESSION = f"""UPDATE sessions SET (written, head, {RECORD_COLUMNS})
+    = ((SELECT max(written) + 1 FROM sessions), ?, ?, ?, ?, ?, ?, ?, ?) WHERE number = ?"""  # noqa: S608
 _INHERIT_PATH = """
     INSERT OR IGNORE INTO inherited (session, message)
     WITH RECURSIVE path(number) AS (
@@ -51,19 +56,7 @@ class Writer:
             if self._database.row("SELECT 1 FROM sessions WHERE id = ?", (encode_text(record.id),)):
                 raise StoreError("a session of that id is stored already")
             head = self._message(record.head)
-            session = self._run(
-                "INSERT INTO sessions (id, name, title, head, settings, created, updated, written)"
-                " SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(max(written), 0) + 1 FROM sessions",
-                (
-                    encode_text(record.id),
-                    encode_optional(record.name),
-                    encode_text(record.title),
-                    head,
-                    encode_json(record.settings),
-                    encode_time(record.created),
-                    encode_time(record.updated),
-                ),
-            ).lastrowid
+            session = self._run(_INSERT_SESSION, (head, *record_columns(record))).lastrowid
             if head is not None and session is not None:
                 self._inherit(session, head)
 
@@ -73,19 +66,7 @@ class Writer:
             session = self._session(record.id)
             self._refuse_taken_name(record.name, but_of=session)
             head = self._message(record.head)
-            self._run(
-                "UPDATE sessions SET name = ?, title = ?, head = ?, settings = ?, created = ?,"
-                " updated = ?, written = (SELECT max(written) + 1 FROM sessions) WHERE number = ?",
-                (
-                    encode_optional(record.name),
-                    encode_text(record.title),
-                    head,
-                    encode_json(record.settings),
-                    encode_time(record.created),
-                    encode_time(record.updated),
-                    session,
-                ),
-            )
+            self._run(_REPLACE_SESSION, (head, *record_columns(record), session))
             if head is not None:
                 self._inherit(session, head)
 

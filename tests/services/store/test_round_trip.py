@@ -68,7 +68,9 @@ def test_odd_text_survives_on_disk_in_every_place(tmp_path: Path, text: str) -> 
     odd = message("u1", content=text, extra={"odd": text}, name=text[:10])
 
     async def write(store: SqliteStore) -> None:
-        await store.create(session(title=text, name=text, settings={"system": text}))
+        await store.create(
+            session(title=text, name=text, settings={"system": text}, extra={"x": text})
+        )
         await store.add("s1", [odd], "u1")
         await store.begin_answer("s1", streaming("a1", "u1"))
         await store.append("a1", text, text)
@@ -80,7 +82,8 @@ def test_odd_text_survives_on_disk_in_every_place(tmp_path: Path, text: str) -> 
     loaded, found = run(tmp_path / "s.db", read)
     assert loaded.messages[0] == odd
     assert (loaded.messages[1].content, loaded.messages[1].reasoning) == (text, text)
-    assert loaded.record.title == text
+    assert (loaded.record.title, loaded.record.extra) == (text, {"x": text})
+    assert loaded.record.settings == {"system": text}
     assert found == loaded.record
 
 
