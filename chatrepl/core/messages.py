@@ -83,6 +83,8 @@ class SessionRecord:
     """Id of the newest message on the current path."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     """Values set by commands in this session, by setting key; ``None`` resets to unset."""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Fields of an imported transcript that this program does not know; kept."""
 
 
 @dataclass(frozen=True, slots=True)

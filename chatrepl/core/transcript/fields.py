@@ -1,0 +1,138 @@
+"""Reads the fields of foreign JSON objects, and says where one is wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chatrepl.core.errors import UsageError
+from chatrepl.core.messages import Json
+
+__all__ = ["Fields", "damaged", "kind_of"]
+
+_HINT = "the file is damaged, or no transcript"
+
+
+def damaged(where: str, what: str) -> UsageError:
+    """Make the error for a place in a file."""
+    return UsageError(f"{where}: {what}" if where else what, _HINT)
+
+
+def kind_of(value: Json) -> str:
+    """Name a JSON value's kind in words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a text"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """A JSON object that is read field by field. Every method raises ``UsageError``."""
+
+    values: Mapping[str, Json]
+    where: str
+    """The object's place in the file, e.g. ``tree[3]``; empty at the top."""
+
+    @classmethod
+    def of(cls, value: Json, where: str) -> "Fields":
+        """Take a value that must be an object."""
+        if not isinstance(value, dict):
+            raise damaged(where, f"must be an object, not {kind_of(value)}")
+        return cls(value, where)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text; null or missing: the default, or an error without one."""
+        value = self.optional_text(key)
+        if value is not None:
+            return value
+        if default is None:
+            raise self._wrong(key, "a text")
+        return default
+
+    def optional_text(self, key: str) -> str | None:
+        """Return a text, or None where it is null or missing."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(key, "a text")
+        return value
+
+    def count(self, key: str) -> int | None:
+        """Return a whole number, or None where it is null or missing."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self._wrong(key, "a whole number")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """Return true or false; null or missing: false."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, bool):
+            raise self._wrong(key, "true or false")
+        return value is True
+
+    def object(self, key: str) -> Mapping[str, Json]:
+        """Return an object; null or missing: an empty one."""
+        value = self.values.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self._wrong(key, "an object")
+        return value
+
+    def items(self, key: str) -> Sequence[Json]:
+        """Return a list; null or missing: an empty one."""
+        value = self.values.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self._wrong(key, "a list")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts; null or missing: an empty one."""
+        items = self.items(key)
+        texts = tuple(item for item in items if isinstance(item, str))
+        if len(texts) != len(items):
+            raise self._wrong(key, "a list of texts")
+        return texts
+
+    def objects(self, key: str) -> tuple[Mapping[str, Json], ...]:
+        """Return a list of objects; null or missing: an empty one."""
+        items = self.items(key)
+        return tuple(
+            Fields.of(item, self.place(f"{key}[{number}]")).values
+            for number, item in enumerate(items)
+        )
+
+    def time(self, key: str, default: datetime) -> datetime:
+        """Return an ISO 8601 time in UTC; one without a zone is taken as UTC."""
+        value = self.optional_text(key)
+        if value is None:
+            return default
+        try:
+            moment = datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise self._wrong(key, "a time such as 2026-01-31T12:00:00Z") from error
+
+    def place(self, key: str) -> str:
+        """Name a field's place in the file."""
+        return f"{self.where}.{key}" if self.where else key
+
+    def _wrong(self, key: str, wanted: str) -> UsageError:
+        value = self.values.get(key)
+        given = "missing" if key not in self.values else f"not {kind_of(value)}"
+        if isinstance(value, str):
+            given = f"not “{value[:40]}”"
+        return damaged(self.place(key), f"must be {wanted}, {given}")
