@@ -44,7 +44,7 @@ class UsageError(ChatreplError):
     exit_code = 2
 
 
-class MessageTooLarge(UsageError):
+class MessageTooLarge(UsageError):  # noqa: N818 - says what is the matter, as the others do
     """The newest message and what always goes with it do not fit the budget."""
 
 

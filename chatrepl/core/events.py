@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from chatrepl.core.errors import ChatreplError
 from chatrepl.core.messages import Message, SessionRecord, Usage
 
 __all__ = [
@@ -156,6 +157,13 @@ class Notice:
     stays: bool = False
     """Remains visible (in the toolbar) until a notice with the same topic and no text."""
     topic: str = ""
+    exit_code: int = 0
+    """What the program ends with where this is the end of it."""
+
+    @classmethod
+    def of(cls, error: ChatreplError) -> "Notice":
+        """Tell an error."""
+        return cls(error.message, Level.ERROR, error.hint, exit_code=error.exit_code)
 
 
 @dataclass(frozen=True, slots=True)

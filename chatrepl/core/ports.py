@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from chatrepl.core.events import ModelEvent, Progress
@@ -12,10 +13,13 @@ __all__ = [
     "ChatModel",
     "ChatRequest",
     "Clipboard",
+    "Clock",
+    "Files",
     "LoadedSession",
     "LocalModel",
     "ModelInfo",
     "Person",
+    "Price",
     "Secret",
     "Server",
     "Store",
@@ -54,6 +58,8 @@ class Server:
     is_openai: bool = False
     is_local: bool = False
     """The built-in model's own server."""
+    azure_api_version: str = ""
+    """Makes ``base_url`` an Azure OpenAI endpoint, whose deployments are its models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,8 @@ class LocalModel(Protocol):
     """The built-in model: fetched once, run as a server of our own."""
 
     name: str
+    context_window: int
+    """In tokens."""
 
     def prepare(self) -> AsyncIterator[Progress]:
         """Fetch and start what is missing, yielding progress; any number of callers share one run.
@@ -260,6 +268,34 @@ class Clipboard(Protocol):
 
     async def copy(self, text: str) -> bool:
         """Put text on the clipboard; False: no clipboard program is there."""
+        ...
+
+
+class Files(Protocol):
+    """Files that the user names. Paths may begin with ``~``. All raise ``UsageError``."""
+
+    async def read(self, path: str) -> str:
+        """Return a text file's content; too large, binary or missing: an error that says so."""
+        ...
+
+    async def write(self, path: str, text: str, *, replace: bool = False) -> str:
+        """Write a private file, and return its full path. There already: only if ``replace``."""
+        ...
+
+    def names_file(self, path: str) -> bool:
+        """Say whether a path names an existing file or folder."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, passed in."""
+
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never jumps."""
         ...
 
 

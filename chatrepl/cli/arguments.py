@@ -1,0 +1,209 @@
+"""The command line: options from the settings table, and the program's own."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from chatrepl import __version__
+from chatrepl.core.errors import UsageError
+from chatrepl.core.kinds import AnyJson, Kind, Words
+from chatrepl.core.library import Choice
+from chatrepl.core.messages import Json
+from chatrepl.core.settings import SETTINGS, Setting
+
+__all__ = ["NOT_YET", "Options", "make_parser", "parse_options"]
+
+NOT_YET = {
+    "role": "-R/--role",
+    "gguf": "--gguf",
+    "pick": "--pick",
+    "file": "-f/--file",
+    "n": "--n",
+    "logprobs": "--logprobs",
+    "each_line": "--each-line",
+    "parallel": "--parallel",
+    "script": "--script",
+    "list_roles": "--list-roles",
+    "print_completion": "--print-completion",
+    "debug": "--debug",
+}
+"""Options that are known by name and not there yet: attribute to option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    prompt: Sequence[str] = ()
+    settings: dict[str, Json] = field(default_factory=dict)
+    """Values for the option layer, by setting key."""
+    system_file: str | None = None
+    profile: str | None = None
+    base_url: str | None = None
+    local: bool = False
+    continue_newest: bool = False
+    resume: str | None = None
+    session: str | None = None
+    no_save: bool = False
+    no_color: bool = False
+    quiet: bool = False
+    json: bool = False
+    dry_run: bool = False
+    export: str | None = None
+    list_models: bool = False
+    list_sessions: bool = False
+    config: str | None = None
+
+    @property
+    def choice(self) -> Choice:
+        """Say which session the command line asks for."""
+        return Choice(newest=self.continue_newest, existing=self.resume, named=self.session)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of exiting, so that one place draws every error."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ``UsageError``."""
+        raise UsageError(message, "chatrepl --help lists the options")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser; options are not abbreviated."""
+    parser = _Parser(
+        prog="chatrepl",
+        usage="chatrepl [OPTIONS] [PROMPT ...]",
+        description="Talk to language models in the terminal. Without PROMPT: a live prompt. "
+        "With PROMPT, or with text piped in: one answer on stdout.",
+        allow_abbrev=False,
+        add_help=False,
+    )
+    parser.add_argument("prompt", nargs="*", metavar="PROMPT", help=argparse.SUPPRESS)
+    _add_server(parser.add_argument_group("who answers"))
+    _add_sessions(parser.add_argument_group("sessions"))
+    _add_settings(parser.add_argument_group("settings (each is a slash-command too)"))
+    _add_display(parser.add_argument_group("display and output"))
+    _add_others(parser.add_argument_group("others"))
+    return parser
+
+
+def _add_server(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("-P", "--profile", metavar="NAME", help="a profile of the configuration")
+    group.add_argument("--base-url", metavar="URL", help="server to talk to")
+    group.add_argument("--local", action="store_true", help="the built-in demo model")
+    group.add_argument("--gguf", metavar="PATH", help=argparse.SUPPRESS)
+    group.add_argument("-R", "--role", metavar="NAME", help=argparse.SUPPRESS)
+    group.add_argument("--system-file", metavar="PATH", help="system role from a file")
+
+
+def _add_sessions(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-c",
+        "--continue",
+        dest="continue_newest",
+        action="store_true",
+        help="go on with the newest session",
+    )
+    group.add_argument("-r", "--resume", metavar="NAME", help="go on with a named session")
+    group.add_argument("--pick", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument(
+        "-S", "--session", metavar="NAME", help="open or create the session of that name"
+    )
+    group.add_argument("--no-save", action="store_true", help="keep this run off the disk")
+    group.add_argument(
+        "--export",
+        metavar="FILE",
+        help="with -c, -r or -S: write the transcript (.md, .json, .html; - is JSON on stdout)",
+    )
+
+
+def _add_settings(group: argparse._ArgumentGroup) -> None:
+    for setting in SETTINGS:
+        if not setting.options:
+            continue
+        group.add_argument(
+            *setting.options,
+            dest=f"setting_{setting.key}",
+            metavar=setting.kind.placeholder or setting.key.upper(),
+            action="append" if isinstance(setting.kind, Words) else "store",
+            help=f"{setting.help} ({setting.kind.range})".replace("%", "%%"),
+        )
+    group.add_argument("--n", metavar="N", help=argparse.SUPPRESS)
+    group.add_argument("--logprobs", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument(
+        "-o",
+        "--option",
+        nargs=2,
+        action="append",
+        metavar=("KEY", "VALUE"),
+        help="any further field of the request body",
+    )
+
+
+def _add_display(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--no-stream", action="store_true", help="show answers when complete")
+    group.add_argument("--raw", action="store_true", help="no Markdown rendering")
+    group.add_argument("--no-color", action="store_true", help="no colours")
+    group.add_argument("--vi", action="store_true", help="vi keys")
+    group.add_argument("--quiet", action="store_true", help="no notices in one-shot use")
+    group.add_argument("--json", action="store_true", help="one-shot: the result as JSON")
+    group.add_argument(
+        "--dry-run", action="store_true", help="one-shot: print the request, send nothing"
+    )
+    group.add_argument("-f", "--file", action="append", metavar="PATH", help=argparse.SUPPRESS)
+    group.add_argument("--each-line", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--parallel", metavar="N", help=argparse.SUPPRESS)
+    group.add_argument("--script", metavar="FILE", help=argparse.SUPPRESS)
+
+
+def _add_others(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--list-models", action="store_true", help="print the models and exit")
+    group.add_argument("--list-sessions", action="store_true", help="print the sessions and exit")
+    group.add_argument("--list-roles", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--config", metavar="PATH", help="the configuration file to read")
+    group.add_argument("--print-completion", metavar="SHELL", help=argparse.SUPPRESS)
+    group.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--version", action="version", version=f"chatrepl {__version__}")
+    group.add_argument("-h", "--help", action="help", help="show this and exit")
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
+    """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` exit."""
+    found = make_parser().parse_intermixed_args(list(arguments))
+    for attribute, option in NOT_YET.items():
+        if getattr(found, attribute) not in (None, False):
+            raise UsageError(f"{option} is not there yet", "chatrepl --help lists what is")
+    if sum(map(bool, (found.continue_newest, found.resume, found.session))) > 1:
+        raise UsageError("-c, -r and -S each choose a session", "give one of them")
+    names = Options.__dataclass_fields__.keys() - {"settings"}
+    return Options(
+        **{name: getattr(found, name) for name in names}, settings=_setting_values(found)
+    )
+
+
+def _setting_values(found: argparse.Namespace) -> dict[str, Json]:
+    values: dict[str, Json] = {}
+    for setting in SETTINGS:
+        given = getattr(found, f"setting_{setting.key}", None)
+        if given is not None:
+            values[setting.key] = _parse(setting, setting.options[-1], given)
+    for key, text in found.option or ():
+        values[f"extra.{key}"] = AnyJson().parse(text)
+    if found.no_stream:
+        values["stream"] = False
+    if found.raw:
+        values["markdown"] = False
+    if found.vi:
+        values["vi"] = True
+    return values
+
+
+def _parse(setting: Setting, option: str, given: str | list[str]) -> Json:
+    kind: Kind = setting.kind
+    try:
+        if isinstance(given, list):
+            return kind.check(list(given))
+        return given if setting.key in ("system", "user") else kind.parse(given)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error.message}", error.hint) from None

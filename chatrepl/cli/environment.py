@@ -1,0 +1,52 @@
+"""The world that a run of the program sees: passed in, never looked up in the middle."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+__all__ = ["SystemClock", "is_interactive", "new_id", "print_line", "variables"]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never jumps."""
+        return time.monotonic()
+
+
+def new_id() -> str:
+    """Make a random id, unique everywhere."""
+    return os.urandom(10).hex()
+
+
+def is_interactive() -> bool:
+    """Say whether a person sits at both ends."""
+    try:
+        return os.isatty(0) and os.isatty(1)
+    except OSError:
+        return False
+
+
+def variables() -> Mapping[str, str]:
+    """Return the environment variables."""
+    return os.environ
+
+
+def print_line(text: str, *, to_stderr: bool = False) -> None:
+    """Write one line; text that the stream cannot encode is replaced, a closed one is no error."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        stream.flush()
+    except (OSError, ValueError):
+        return

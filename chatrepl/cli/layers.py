@@ -1,0 +1,210 @@
+"""Put the layers of settings together, and choose the one server that they name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chatrepl.cli.arguments import Options
+from chatrepl.core.errors import UsageError
+from chatrepl.core.messages import Json
+from chatrepl.core.ports import Secret, Server
+from chatrepl.core.servers import check_base_url, check_key
+from chatrepl.core.settings import SETTINGS, Layer, Settings, find_setting, nearest
+from chatrepl.services.configuration import Configuration
+from chatrepl.services.keys import key_from
+
+__all__ = ["choose_profile", "choose_server", "combine_settings"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+_KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
+_TEXT_FIELDS = ("base_url", "organization", "project", *_KEY_FIELDS)
+_TABLE_FIELDS = ("headers", "query")
+SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
+"""What a profile, or the configuration's top level, may say of a server."""
+
+
+def choose_profile(
+    options: Options, environment: Mapping[str, str], configuration: Configuration
+) -> str | None:
+    """Return the profile's name: by option, else ``CHATREPL_PROFILE``, else none."""
+    name = options.profile or environment.get("CHATREPL_PROFILE") or None
+    if name is not None and name not in configuration.profiles:
+        raise UsageError(
+            f"there is no profile “{name}” in {configuration.path}",
+            nearest(name, list(configuration.profiles)) or f"add [profiles.{name}] there",
+        )
+    return name
+
+
+def combine_settings(
+    options: Options,
+    environment: Mapping[str, str],
+    configuration: Configuration,
+    profile: str | None,
+) -> Settings:
+    """Check every layer, and put them together. Raises ``UsageError`` naming file and line."""
+    settings = Settings().with_layer(Layer.FILE, _checked(configuration, None), "configuration")
+    for name in configuration.profiles:
+        values = _checked(configuration, name)
+        if name == profile:
+            settings = settings.with_layer(Layer.PROFILE, values, f"profile {name}")
+    model = environment.get("CHATREPL_MODEL", "").strip()
+    if model:
+        settings = settings.with_layer(Layer.ENVIRONMENT, {"model": model}, "CHATREPL_MODEL")
+    return settings.with_layer(Layer.OPTION, options.settings, "option")
+
+
+def _checked(configuration: Configuration, profile: str | None) -> dict[str, Json]:
+    """Return a table's settings; its server fields are checked too, but left to the server."""
+    table = configuration.values if profile is None else configuration.profiles[profile]
+    values: dict[str, Json] = {}
+    for key, value in table.items():
+        try:
+            if key in SERVER_FIELDS:
+                _check_server_field(key, value)
+            elif key == "extra":
+                values.update(_extra(value))
+            else:
+                values[_known(key).replace("-", "_")] = find_setting(key).kind.check(value)
+        except UsageError as error:
+            line = configuration.line_of(profile, key)
+            where = f"{configuration.path}, line {line}" if line else str(configuration.path)
+            raise UsageError(f"{where}: {_about(key, error)}", error.hint) from None
+    return values
+
+
+def _known(key: str) -> str:
+    names = [*(setting.key for setting in SETTINGS), *SERVER_FIELDS]
+    if key.startswith("api_key") or key in ("key", "apikey", "openai_api_key"):
+        raise UsageError(
+            f"unknown key “{key}”",
+            'keys don\'t belong in this file: name a variable by api_key_env = "NAME", '
+            "or a command by api_key_cmd",
+        )
+    if key not in names:
+        raise UsageError(
+            f"unknown key “{key}”",
+            nearest(key, names) or "the known ones: " + ", ".join(sorted(names)),
+        )
+    return key
+
+
+def _about(key: str, error: UsageError) -> str:
+    return error.message if key in error.message else f"{key}: {error.message}"
+
+
+def _extra(value: Json) -> dict[str, Json]:
+    if not isinstance(value, dict):
+        raise UsageError("extra is not a table", "write [extra], or extra.NAME = VALUE")
+    return {f"extra.{name}": field for name, field in value.items()}
+
+
+def _check_server_field(key: str, value: Json) -> None:
+    if key in _TEXT_FIELDS and not isinstance(value, str):
+        raise UsageError(f"{key} is not text", "put it in quotes")
+    if key == "base_url":
+        check_base_url(str(value))
+    if key in _TABLE_FIELDS and not (
+        isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    ):
+        raise UsageError(f"{key} is not a table of texts", f'write {key} = {{ name = "text" }}')
+    if key == "timeout_s" and not (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400
+    ):
+        raise UsageError("timeout_s is not a number of seconds above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A server and its key, as one layer tells them."""
+
+    fields: Mapping[str, Json]
+    origin: str
+
+
+def choose_server(
+    options: Options,
+    environment: Mapping[str, str],
+    configuration: Configuration,
+    profile: str | None,
+) -> Server | None:
+    """Return the server, with the key of the same layer; None: no layer names one.
+
+    A server given by hand is paired with the default key. A key alone, wherever it is, belongs to
+    OpenAI's own server and goes nowhere else. May run the user's own key command.
+    """
+    if options.base_url:
+        key = environment.get("OPENAI_API_KEY", "")
+        return _server({"base_url": options.base_url}, "option", environment, _default_key(key))
+    for unit in _units(environment, configuration, profile):
+        if unit.fields.get("base_url"):
+            key = environment.get("OPENAI_API_KEY", "") if unit.origin == "environment" else ""
+            return _server(unit.fields, unit.origin, environment, _default_key(key))
+    for unit in _units(environment, configuration, profile):
+        key = environment.get("OPENAI_API_KEY", "") if unit.origin == "environment" else ""
+        if key.strip() or any(unit.fields.get(name) for name in _KEY_FIELDS):
+            return _server(unit.fields, unit.origin, environment, _default_key(key))
+    return None
+
+
+def _units(
+    environment: Mapping[str, str], configuration: Configuration, profile: str | None
+) -> list[_Unit]:
+    units = []
+    if profile is not None:
+        units.append(_Unit(configuration.profiles[profile], f"profile {profile}"))
+    from_environment: dict[str, Json] = {
+        field: environment[name].strip()
+        for field, name in (
+            ("base_url", "OPENAI_BASE_URL"),
+            ("organization", "OPENAI_ORG_ID"),
+            ("project", "OPENAI_PROJECT_ID"),
+        )
+        if environment.get(name, "").strip()
+    }
+    units.append(_Unit(from_environment, "environment"))
+    units.append(_Unit(configuration.values, "configuration"))
+    return units
+
+
+def _default_key(text: str) -> tuple[Secret, str] | None:
+    if not text.strip():
+        return None
+    try:
+        return check_key(text), "OPENAI_API_KEY"
+    except UsageError as error:
+        raise UsageError(f"OPENAI_API_KEY: {error.message}", error.hint) from None
+
+
+def _server(
+    fields: Mapping[str, Json],
+    origin: str,
+    environment: Mapping[str, str],
+    default_key: tuple[Secret, str] | None,
+) -> Server:
+    base_url = check_base_url(str(fields.get("base_url") or OPENAI_URL))
+    key, key_origin = default_key or (None, "")
+    if any(fields.get(name) for name in _KEY_FIELDS):
+        key, key_origin = key_from(fields, environment)
+    timeout_s = fields.get("timeout_s")
+    return Server(
+        base_url=base_url,
+        origin=origin,
+        api_key=key,
+        key_origin=key_origin,
+        organization=_text(fields, "organization"),
+        project=_text(fields, "project"),
+        headers=_table(fields, "headers"),
+        query=_table(fields, "query"),
+        timeout_s=float(timeout_s) if isinstance(timeout_s, int | float) else 120.0,
+        is_openai=base_url == OPENAI_URL,
+    )
+
+
+def _text(fields: Mapping[str, Json], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _table(fields: Mapping[str, Json], name: str) -> dict[str, str]:
+    value = fields.get(name)
+    return {key: str(text) for key, text in value.items()} if isinstance(value, dict) else {}

@@ -1,0 +1,94 @@
+"""The front door: argv and environment in, exit code out."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from chatrepl.cli.arguments import Options, parse_options
+from chatrepl.cli.environment import is_interactive, print_line, variables
+from chatrepl.core.errors import ChatreplError
+from chatrepl.terminal.input.early import EarlyTerminal, hold_terminal
+
+if TYPE_CHECKING:
+    from chatrepl.cli.wiring import Program
+
+__all__ = ["main", "run"]
+
+
+def run() -> None:
+    """Run the program, and exit as it says."""
+    sys.exit(main(sys.argv[1:], variables()))
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Do what the command line asks; return the exit code. Every failure is one line on stderr."""
+    early = hold_terminal() if is_interactive() else None
+    try:
+        options = parse_options(arguments)
+        if early is not None and _is_conversation(options):
+            from chatrepl.cli.interactive import converse
+
+            return converse(options, environment, early)
+        _restore(early)
+        return _without_prompt(options, environment)
+    except ChatreplError as error:
+        _restore(early)
+        print_line(f"chatrepl: {error}", to_stderr=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        _restore(early)
+
+
+def _restore(early: EarlyTerminal | None) -> None:
+    if early is not None:
+        early.restore()
+
+
+def _is_conversation(options: Options) -> bool:
+    return not (
+        options.prompt
+        or options.list_models
+        or options.list_sessions
+        or options.export
+        or options.dry_run
+        or options.json
+    )
+
+
+def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
+    from chatrepl.cli import oneshot
+    from chatrepl.cli.wiring import wire
+
+    text = "" if _only_prints(options) else oneshot.read_message(list(options.prompt))
+    program = wire(options, environment)
+
+    async def work() -> int:
+        try:
+            return await _deal(program, text)
+        finally:
+            await program.close()
+
+    return oneshot.run_until_signal(work(), program.session.stop)
+
+
+def _only_prints(options: Options) -> bool:
+    return bool(options.list_models or options.list_sessions or options.export)
+
+
+async def _deal(program: "Program", text: str) -> int:
+    from chatrepl.cli import listing, oneshot
+    from chatrepl.core.commands.sessions import choose_at_start
+
+    options = program.options
+    if options.list_sessions:
+        return await listing.list_sessions(program)
+    if options.list_models:
+        return await listing.list_models(program)
+    if options.export:
+        return await listing.export(program, options.export)
+    await oneshot.quietly(choose_at_start(program.session, options.choice), options.quiet)
+    if options.dry_run:
+        return await oneshot.dry_run(program, text)
+    return await oneshot.one_shot(program, text)

@@ -1,0 +1,206 @@
+"""One message in, one answer out: for pipes, scripts, and quick questions.
+
+The answer goes to stdout as it comes, everything else to stderr.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+from chatrepl.cli.environment import print_line
+from chatrepl.cli.wiring import Program
+from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.events import (
+    AnswerEnded,
+    Event,
+    Level,
+    Notice,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+)
+from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.safe_text import safe_line, safe_text
+
+__all__ = ["dry_run", "one_shot", "read_message", "run_until_signal"]
+
+_INTERRUPTED = 130
+
+
+def read_message(words: list[str]) -> str:
+    """Join the words of the command line and what is piped in, by a blank line.
+
+    Raises ``UsageError`` where both are empty.
+    """
+    parts = [" ".join(words)]
+    try:
+        if not os.isatty(0):
+            parts.append(sys.stdin.buffer.read().decode("utf-8", "replace"))
+    except OSError:
+        pass
+    text = "\n\n".join(part.strip("\n") for part in parts if part.strip())
+    if not text:
+        raise UsageError("there is nothing to send", 'chatrepl "a question", or pipe text in')
+    return text
+
+
+class _Plain:
+    """Writes an answer's text as it comes, for pipes and files."""
+
+    def __init__(self) -> None:
+        self._ends_line = True
+        self._held = ""
+
+    def feed(self, text: str) -> None:
+        """Write a further piece."""
+        text = self._held + text
+        # The two halves of a line's end must meet before they are made one.
+        self._held = "\r" if text.endswith("\r") else ""
+        self._write(safe_text(text.removesuffix("\r")))
+
+    def finish(self) -> None:
+        """End the last line."""
+        self._write(safe_text(self._held))
+        self._held = ""
+        if not self._ends_line:
+            self._write("\n")
+
+    def _write(self, text: str) -> None:
+        if text:
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+            sys.stdout.flush()
+            self._ends_line = text.endswith("\n")
+
+
+async def one_shot(program: Program, text: str, writer: Callable[[], Any] | None = None) -> int:
+    """Ask once; return the exit code. ``writer`` draws the answer where stdout is a terminal."""
+    session, options = program.session, program.options
+    output = None if options.json else (writer() if writer else _Plain())
+    code = 1
+    async for event in session.ask(text):
+        match event:
+            case TextDelta(text=piece) | RefusalDelta(text=piece) if output is not None:
+                output.feed(piece)
+            case ReasoningDelta(text=piece) if writer and output is not None:
+                output.feed_reasoning(piece)
+            case AnswerEnded(message=message):
+                if output is not None:
+                    output.finish()
+                else:
+                    print_line(_result(message))
+                code = _exit_code(message)
+                _tell_end(message, options.quiet)
+            case Notice():
+                code = event.exit_code or code
+                _tell(event, options.quiet)
+            case _:
+                pass
+    return code
+
+
+def _exit_code(message: Message) -> int:
+    if message.state is State.STOPPED:
+        return _INTERRUPTED
+    return 0 if message.state is State.COMPLETE else 1
+
+
+def _tell(notice: Notice, quiet: bool) -> None:
+    if notice.text and (not quiet or notice.level is Level.ERROR):
+        hint = f" — {notice.hint}" if notice.hint else ""
+        print_line(f"chatrepl: {safe_line(notice.text + hint)}", to_stderr=True)
+
+
+def _tell_end(message: Message, quiet: bool) -> None:
+    if message.finish_reason in ("length", "content_filter"):
+        _tell(Notice(f"the answer ends early: {message.finish_reason}", Level.WARNING), quiet)
+    if message.state is State.COMPLETE and not message.content.strip():
+        _tell(Notice("the answer is empty", Level.WARNING), quiet)
+
+
+def _result(message: Message) -> str:
+    usage = message.usage
+    result: dict[str, Json] = {
+        "id": message.response_id,
+        "model": message.model,
+        "created": int(message.created.timestamp()),
+        "role": "assistant",
+        "content": message.content,
+        "reasoning": message.reasoning or None,
+        "state": message.state.value,
+        "finish_reason": message.finish_reason,
+        "usage": None
+        if usage is None
+        else {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+        },
+    }
+    return safe_json(result)
+
+
+def safe_json(value: Json) -> str:
+    """Write JSON whose text can go to a terminal: what ``safe_text`` would mark is escaped."""
+    written = json.dumps(value, ensure_ascii=False)
+    if safe_text(written) == written:
+        return written
+    return json.dumps(value, ensure_ascii=True)
+
+
+async def dry_run(program: Program, text: str) -> int:
+    """Print the request that would be sent; nothing is sent or saved."""
+    session = program.session
+    question = Message("", session.conversation.head, "user", text, session.ports.clock.now())
+    target, plan = await session.plan(question)
+    body = dict(session.planner.request(session.settings, target, plan).body)
+    print_line(json.dumps(body, indent=2, ensure_ascii=True))
+    if not plan.fits:
+        print_line("chatrepl: this does not fit the budget", to_stderr=True)
+    return 0
+
+
+def run_until_signal(work: Coroutine[Any, Any, int], stop: Callable[[], bool]) -> int:
+    """Run to the end; Ctrl-C stops the answer, other signals stop, save, and are raised again."""
+    caught: list[int] = []
+
+    async def run() -> int:
+        task = asyncio.ensure_future(work)
+
+        def interrupt(number: int) -> None:
+            caught.append(number)
+            if not stop() or len(caught) > 1:
+                task.cancel()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, interrupt, number)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return _INTERRUPTED
+
+    try:
+        code = asyncio.run(run())
+    except BrokenPipeError:
+        # Whoever read has seen enough; the flush at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    if caught and caught[0] != signal.SIGINT:
+        signal.signal(caught[0], signal.SIG_DFL)
+        os.kill(os.getpid(), caught[0])
+    return _INTERRUPTED if caught else code
+
+
+async def quietly(events: AsyncIterator[Event], quiet: bool) -> None:
+    """Run a command's events where nobody watches: only its notices are told."""
+    async for event in events:
+        if isinstance(event, Notice):
+            _tell(event, quiet)
+            if event.level is Level.ERROR:
+                raise ChatreplError(event.text, event.hint)

@@ -1,0 +1,100 @@
+"""Wire the rooms: services behind the core's ports, and one session to talk through."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chatrepl.cli.arguments import Options
+from chatrepl.cli.environment import SystemClock, new_id
+from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
+from chatrepl.core.errors import UsageError
+from chatrepl.core.ports import Person
+from chatrepl.core.session import Ports, Session
+from chatrepl.services.catalog import PriceCatalog
+from chatrepl.services.clipboard import SystemClipboard
+from chatrepl.services.configuration import read_configuration
+from chatrepl.services.local_model import BuiltInModel
+from chatrepl.services.openai_api import OpenAIChatModel
+from chatrepl.services.paths import Paths, find_paths
+from chatrepl.services.store import SqliteStore
+from chatrepl.services.tokenizer import TiktokenCounter
+from chatrepl.services.user_files import UserFiles
+
+__all__ = ["Program", "wire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Says no where there is no person to ask."""
+
+    async def confirm(self, _question: str, /, *, default: bool = False) -> bool:
+        """Say no."""
+        del default
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A session, wired, and what the front door needs beside it."""
+
+    session: Session
+    options: Options
+    paths: Paths
+
+    async def close(self) -> None:
+        """Release everything; the order lets the last words reach the disk."""
+        ports = self.session.ports
+        await ports.model.close()
+        await ports.local.close()
+        await ports.store.close()
+
+
+def wire(options: Options, environment: Mapping[str, str], person: Person | None = None) -> Program:
+    """Read the configuration, and build the session it describes. Raises ``UsageError``."""
+    paths = find_paths(environment)
+    configuration = read_configuration(
+        Path(options.config).expanduser() if options.config else paths.config_file,
+        must_exist=options.config is not None,
+    )
+    options = _with_system_file(options)
+    profile = choose_profile(options, environment, configuration)
+    settings = combine_settings(options, environment, configuration, profile)
+    server = None if options.local else choose_server(options, environment, configuration, profile)
+    disk_store = SqliteStore(paths.database)
+    session = Session(
+        Ports(
+            model=OpenAIChatModel(),
+            store=SqliteStore(None) if options.no_save else disk_store,
+            counter=TiktokenCounter(),
+            catalog=PriceCatalog(),
+            local=BuiltInModel(paths.cache_folder),
+            clipboard=SystemClipboard(environment),
+            files=UserFiles(),
+            person=person or Nobody(),
+            clock=SystemClock(),
+            html=_markdown_to_html,
+            new_id=new_id,
+        ),
+        settings,
+        server=server,
+        uses_local=options.local,
+    )
+    if options.no_save:
+        session.disk_store = disk_store
+    return Program(session, options, paths)
+
+
+def _with_system_file(options: Options) -> Options:
+    if options.system_file is None:
+        return options
+    if "system" in options.settings:
+        raise UsageError("--system and --system-file both set the system role", "give one of them")
+    text = UserFiles.read_now(options.system_file).strip()
+    return replace(options, settings={**options.settings, "system": text})
+
+
+def _markdown_to_html(text: str) -> str:
+    from chatrepl.terminal.draw.html import markdown_to_html
+
+    render: Callable[[str], str] = markdown_to_html
+    return render(text)

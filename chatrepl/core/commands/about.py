@@ -1,0 +1,229 @@
+"""Commands that tell: /help, /context, /info, /request, /response."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+
+from chatrepl.core.budget import Plan, Row
+from chatrepl.core.commands.arguments import Call, Command, Value
+from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.events import Event, Notice, PlainText, Table
+from chatrepl.core.messages import Json, Message
+from chatrepl.core.planner import Target
+from chatrepl.core.session import Session
+
+_FIRST_WORDS_CHARS = 48
+
+
+async def help_(call: Call) -> AsyncIterator[Event]:
+    """/help: list all commands, or tell about one."""
+    if call.rest:
+        command = _named(call)
+        yield Notice(f"/{command.name} {command.usage}".rstrip(), hint=command.summary)
+        if command.aliases:
+            yield Notice("also " + ", ".join(f"/{alias}" for alias in command.aliases))
+        return
+    commands = [command for command in call.commands if command.handler and not command.is_setting]
+    settings = [command for command in call.commands if command.handler and command.is_setting]
+    yield Table(("command", "what it does"), [_help_row(command) for command in commands])
+    yield Table(
+        ("setting", "what it sets"),
+        [_help_row(command) for command in settings],
+        footer=(
+            "names may be shortened; a bare setting shows its value; “default” resets it",
+            "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
+            "Esc or Ctrl+C stops an answer · Ctrl+D leaves",
+            "a line typed while an answer comes is sent after it · //text sends text "
+            "that starts with /",
+        ),
+    )
+
+
+def _named(call: Call) -> Command:
+    return find_command(call.words[0].lstrip("/"), call.commands)
+
+
+def _help_row(command: Command) -> tuple[str, str]:
+    names = " ".join([f"/{command.name} {command.usage}".rstrip()])
+    aliases = "  (" + ", ".join(f"/{alias}" for alias in command.aliases) + ")"
+    return names, command.summary + (aliases if command.aliases else "")
+
+
+async def context(call: Call) -> AsyncIterator[Event]:
+    """/context: every message, its tokens, and whether it would be sent now."""
+    target, plan = await call.session.plan()
+    if call.words[:1] == ["--json"]:
+        yield PlainText(json.dumps(_context_json(call.session, target, plan), indent=2), "json")
+        return
+    mark = _mark(call.session, target)
+    yield Table(
+        ("#", "role", "tokens", "", "first words"),
+        [_context_row(row, mark) for row in plan.rows],
+        numeric=frozenset({0, 2}),
+        footer=_context_footer(call.session, target, plan),
+    )
+
+
+def _mark(session: Session, target: Target) -> str:
+    return "≈" if session.planner.is_estimate(target.model) else ""
+
+
+def _context_row(row: Row, mark: str) -> tuple[str, ...]:
+    state = "in" if row.is_in else "dropped" if row.is_dropped else "out"
+    return (
+        str(row.number) if row.number else "",
+        row.message.role + (f" ({row.message.name})" if row.message.name else ""),
+        f"{mark}{row.tokens:,}",
+        "pinned" if row.is_pinned and row.is_in else state,
+        _first_words(row.message),
+    )
+
+
+def _first_words(message: Message) -> str:
+    words = " ".join(message.content[:400].split())
+    return words if len(words) <= _FIRST_WORDS_CHARS else words[: _FIRST_WORDS_CHARS - 1] + "…"
+
+
+def _context_footer(session: Session, target: Target, plan: Plan) -> Sequence[str]:
+    limits = plan.limits
+    mark = _mark(session, target)
+    known = "" if limits.window_is_known else "≈"
+    lines = [
+        f"{mark}{plan.tokens:,} tokens of {limits.room:,} would be sent to {target.model}"
+        + (" (its server's own count, and what came since)" if plan.is_reported else ""),
+        f"budget {limits.budget:,} · reserve for the answer {limits.reserve:,} · "
+        f"window {known}{limits.window:,}",
+    ]
+    if plan.omitted_turns:
+        lines.append(f"{plan.omitted_turns} oldest turns no longer fit")
+    return lines
+
+
+def _context_json(session: Session, target: Target, plan: Plan) -> dict[str, Json]:
+    messages: list[Json] = [
+        {
+            "n": row.number,
+            "id": row.message.id or "system",
+            "role": row.message.role,
+            "tokens": row.tokens,
+            "in": row.is_in,
+            "pinned": row.is_pinned,
+            "dropped": row.is_dropped,
+        }
+        for row in plan.rows
+    ]
+    return {
+        "model": target.model,
+        "encoding": session.planner.encoding(target.model),
+        "estimate": session.planner.is_estimate(target.model),
+        "tokens": plan.tokens,
+        "budget": plan.limits.budget,
+        "window": plan.limits.window,
+        "reserve": plan.limits.reserve,
+        "messages": messages,
+    }
+
+
+async def info(call: Call) -> AsyncIterator[Event]:
+    """/info: model, server, session, budget, and the last response. Never the key."""
+    call.takes_nothing()
+    session = call.session
+    rows = [("model", session.model_name() or "the first that the server lists")]
+    rows += _server_rows(session) + await _session_rows(session)
+    answer = session.conversation.last_answer()
+    rows += _response_rows(answer) if answer is not None else []
+    yield Table(("", ""), rows)
+
+
+def _server_rows(session: Session) -> list[tuple[str, str]]:
+    if session.uses_local:
+        return [("server", "the built-in model, on this machine")]
+    server = session.server
+    if server is None:
+        return [("server", "none: set OPENAI_API_KEY or --base-url, or use /local")]
+    key = server.key_origin if server.api_key else "none"
+    return [("server", f"{server.base_url}  ({server.origin})"), ("key", key)]
+
+
+async def _session_rows(session: Session) -> list[tuple[str, str]]:
+    record = session.record
+    name = session.name or (record.title if record else "")
+    rows = [
+        ("session", name or "new, nothing said yet"),
+        ("messages", f"{len(session.conversation.path)} on this path"),
+        ("saved", "yes" if session.keeper.is_saved else "NOT SAVED"),
+    ]
+    if session.model_name() is not None:
+        target, plan = await session.plan()
+        rows.append(("tokens", f"{_mark(session, target)}{plan.tokens:,} of {plan.limits.room:,}"))
+        rows.append(("budget", f"{plan.limits.budget:,}, reserve {plan.limits.reserve:,}"))
+    return rows
+
+
+def _response_rows(answer: Message) -> list[tuple[str, str]]:
+    usage = answer.usage
+    used = (
+        "not reported"
+        if usage is None
+        else ", ".join(
+            f"{name} {count:,}"
+            for name, count in (
+                ("prompt", usage.prompt_tokens),
+                ("completion", usage.completion_tokens),
+                ("cached", usage.cached_tokens),
+                ("reasoning", usage.reasoning_tokens),
+            )
+            if count is not None
+        )
+    )
+    return [
+        ("last response", answer.response_id or "no id"),
+        ("its model", answer.model or "not told"),
+        ("created", answer.created.strftime("%Y-%m-%d %H:%M:%S UTC")),
+        ("finish reason", answer.finish_reason or answer.state.value),
+        ("usage", used or "not reported"),
+    ]
+
+
+async def request(call: Call) -> AsyncIterator[Event]:
+    """/request: the request that would be sent now, as JSON."""
+    call.takes_nothing()
+    session = call.session
+    target, plan = await session.plan()
+    body = dict(session.planner.request(session.settings, target, plan).body)
+    yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
+
+
+async def response(call: Call) -> AsyncIterator[Event]:
+    """/response: the last response, as JSON."""
+    call.takes_nothing()
+    answer = call.session.conversation.last_answer()
+    if answer is None:
+        yield Notice("no answer has come yet")
+        return
+    usage = answer.usage
+    body: dict[str, Json] = {
+        "id": answer.response_id,
+        "model": answer.model,
+        "created": int(answer.created.timestamp()),
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": answer.content, **answer.extra},
+                "finish_reason": answer.finish_reason,
+            }
+        ],
+        "usage": None
+        if usage is None
+        else {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+        },
+    }
+    yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
+
+
+def complete_context(_session: Session, _text: str) -> Sequence[Value]:
+    """Offer the JSON form."""
+    return [Value("--json", "for programs")]

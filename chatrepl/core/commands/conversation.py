@@ -1,0 +1,196 @@
+"""Commands about the conversation: new, history, undo, redo, retry, pins, copying, the editor."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from chatrepl.core.commands.arguments import Call, Handler, Value
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import (
+    ConversationShown,
+    DraftReturned,
+    EditorRequested,
+    Event,
+    ExitRequested,
+    Level,
+    Notice,
+    SessionChanged,
+    TextCopied,
+)
+from chatrepl.core.messages import Marks, Message
+from chatrepl.core.session import Session
+
+_FENCE = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<code>.*?)(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+async def leave(call: Call) -> AsyncIterator[Event]:
+    """/exit: leave; a running answer is stopped and kept."""
+    call.takes_nothing()
+    yield ExitRequested()
+
+
+async def new(call: Call) -> AsyncIterator[Event]:
+    """/new: begin a new conversation; settings stay, the old one stays on disk."""
+    call.takes_nothing()
+    old = call.session.record
+    call.session.start_new()
+    yield SessionChanged(None)
+    kept = f"; the last one is kept as “{old.name or old.title}”" if old else ""
+    yield Notice(f"new conversation{kept}", Level.SUCCESS)
+
+
+async def history(call: Call) -> AsyncIterator[Event]:
+    """/history: print the conversation again, or its last n turns."""
+    turns = call.session.conversation.turns()
+    shown = turns[-call.count(len(turns) or 1) :]
+    if not shown:
+        yield Notice("nothing has been said yet")
+        return
+    yield ConversationShown([message for turn in shown for message in turn.messages])
+
+
+async def undo(call: Call) -> AsyncIterator[Event]:
+    """/undo: step back n turns; the undone text returns to the input line."""
+    session = call.session
+    turns = [turn for turn in session.conversation.turns() if turn.question]
+    wanted = call.count(1)
+    if not turns:
+        raise UsageError("there is nothing to undo")
+    if wanted > len(turns):
+        raise UsageError(f"there are only {len(turns)} turns to undo", f"/undo {len(turns)}")
+    question = turns[-wanted].question
+    assert question is not None
+    if session.conversation.head is not None:
+        session.undone.append(session.conversation.head)
+    await session.save_head(question.parent)
+    for notice in session.take_notices():
+        yield notice
+    undone = "one turn" if wanted == 1 else f"{wanted} turns"
+    yield Notice(f"undid {undone}", Level.SUCCESS, hint="/redo brings it back")
+    yield DraftReturned(question.content)
+
+
+async def redo(call: Call) -> AsyncIterator[Event]:
+    """/redo: step forward to where the last undo came from."""
+    call.takes_nothing()
+    session = call.session
+    if not session.undone:
+        raise UsageError("there is nothing to redo")
+    before = {message.id for message in session.conversation.path}
+    await session.save_head(session.undone.pop())
+    for notice in session.take_notices():
+        yield notice
+    back = [message for message in session.conversation.path if message.id not in before]
+    yield ConversationShown(back)
+
+
+async def retry(call: Call) -> AsyncIterator[Event]:
+    """/retry: ask for a further answer to the same message, from another model if one is named."""
+    words = call.words
+    if len(words) > 1:
+        raise UsageError("/retry takes one model at the most", "/retry [MODEL]")
+    async for event in call.session.retry(words[0] if words else None):
+        yield event
+
+
+async def editor(call: Call) -> AsyncIterator[Event]:
+    """/editor: compose the next message in the user's editor."""
+    yield EditorRequested(call.rest)
+
+
+def _marker(field: str, *, add: bool, done: str) -> Handler:
+    async def mark(call: Call) -> AsyncIterator[Event]:
+        session = call.session
+        number = call.count(0)
+        turn = session.conversation.turn_of(number)
+        if turn is None:
+            raise UsageError(
+                f"there is no message {number}" if number else f"/{call.name} wants a number",
+                "/context shows the numbers",
+            )
+        ids = frozenset(message.id for message in turn.messages)
+        marks = session.conversation.marks
+        marked: frozenset[str] = getattr(marks, field)
+        new_marks = replace(marks, **{field: marked | ids if add else marked - ids})
+        await _set_marks(session, new_marks)
+        for notice in session.take_notices():
+            yield notice
+        yield Notice(f"turn of message {number} {done}", Level.SUCCESS)
+
+    return mark
+
+
+async def _set_marks(session: Session, marks: Marks) -> None:
+    session.conversation.marks = marks
+    if session.record is not None:
+        await session.keeper.set_marks(session.record, marks)
+
+
+pin = _marker("pinned", add=True, done="is pinned: it always goes")
+unpin = _marker("pinned", add=False, done="is no longer pinned")
+drop = _marker("dropped", add=True, done="is dropped: it is not sent")
+undrop = _marker("dropped", add=False, done="is sent again")
+
+
+async def copy(call: Call) -> AsyncIterator[Event]:
+    """/copy: the last answer, message N, code block N of the last answer, or everything."""
+    text, what = _chosen(call)
+    if await call.session.ports.clipboard.copy(text):
+        yield Notice(f"copied {what}", Level.SUCCESS)
+    else:
+        yield TextCopied(text)
+        yield Notice(f"gave {what} to the terminal's clipboard", Level.SUCCESS)
+
+
+def _chosen(call: Call) -> tuple[str, str]:
+    path = call.session.conversation.path
+    words = call.words or ["last"]
+    answer = call.session.conversation.last_answer()
+    if not path or (answer is None and words[0] in ("last", "code")):
+        raise UsageError("there is no answer to copy yet")
+    match words:
+        case ["last"]:
+            assert answer is not None
+            return answer.content, "the last answer"
+        case ["all"]:
+            return "\n\n".join(message.content for message in path), "the whole conversation"
+        case ["code"]:
+            assert answer is not None
+            return _code(answer, None)
+        case ["code", number] if number.isdecimal():
+            assert answer is not None
+            return _code(answer, int(number[:9]))
+        case [number] if number.isdecimal() and 1 <= int(number[:9]) <= len(path):
+            return path[int(number) - 1].content, f"message {number}"
+        case [number] if number.isdecimal():
+            raise UsageError(f"there is no message {number}", "/context shows the numbers")
+    raise UsageError(f"/copy does not know “{call.rest}”", "last, N, code [N], or all")
+
+
+def code_blocks(text: str) -> list[str]:
+    """Return the fenced code blocks of a Markdown text, exactly, without their fences."""
+    return [match["code"].removesuffix("\n") for match in _FENCE.finditer(text)]
+
+
+def _code(answer: Message, number: int | None) -> tuple[str, str]:
+    blocks = code_blocks(answer.content)
+    if not blocks:
+        raise UsageError("the last answer has no code block")
+    chosen = len(blocks) if number is None else number
+    if not 1 <= chosen <= len(blocks):
+        raise UsageError(f"the last answer has {len(blocks)} code blocks", "/copy code N")
+    return blocks[chosen - 1], f"code block {chosen} of {len(blocks)}"
+
+
+def complete_copy(_session: Session, text: str) -> Sequence[Value]:
+    """Offer what can be copied."""
+    if " " in text.lstrip():
+        return ()
+    return [
+        Value("last", "the last answer"),
+        Value("code", "its last code block, or: code N"),
+        Value("all", "the whole conversation"),
+    ]

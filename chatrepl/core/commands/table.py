@@ -1,0 +1,159 @@
+"""The one table of slash-commands: it drives dispatch, help, completion, and the documents."""
+
+from chatrepl.core.commands import about, conversation, server, sessions, values
+from chatrepl.core.commands.arguments import Command
+from chatrepl.core.settings import SETTINGS, Setting
+
+__all__ = ["COMMANDS"]
+
+
+def _of_setting(setting: Setting) -> Command:
+    """Make the row of a setting's own command."""
+    placeholder = setting.kind.placeholder or " | ".join(setting.kind.values)
+    return Command(
+        setting.key,
+        setting.help,
+        values.handler_of(setting.key),
+        usage=f"[{placeholder} | default]",
+        complete=values.completer_of(setting.key),
+        is_setting=True,
+        at_once=not setting.in_session,
+    )
+
+
+_OWN_ROWS = frozenset({"model", "system"})
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "help",
+        "list the commands, or tell about one",
+        about.help_,
+        ("?",),
+        "[command]",
+        at_once=True,
+    ),
+    Command("exit", "leave; all is saved", conversation.leave, ("quit", "q", "bye"), at_once=True),
+    Command("new", "a new conversation; settings stay", conversation.new, ("clear", "reset")),
+    Command(
+        "model",
+        "show or switch the model",
+        values.model,
+        usage="[name]",
+        complete=values.complete_model,
+    ),
+    Command("models", "list what the server offers", server.models, usage="[filter]", at_once=True),
+    Command(
+        "system",
+        "show or set the system role",
+        values.system,
+        usage="[text | --file PATH | --edit | --clear]",
+    ),
+    Command("reminder", "text added to each message when it is sent"),
+    Command("role", "use a saved role"),
+    Command("roles", "list the saved roles"),
+    Command(
+        "set",
+        "show all settings, or show or set one",
+        values.set_value,
+        ("params",),
+        "[key [value]]",
+        complete=values.complete_set,
+    ),
+    *(
+        _of_setting(setting)
+        for setting in SETTINGS
+        if setting.has_command and setting.key not in _OWN_ROWS
+    ),
+    Command("n", "how many answers to ask for"),
+    Command("logprobs", "shade the words the model was unsure of"),
+    Command(
+        "context",
+        "every message, its tokens, and whether it is sent",
+        about.context,
+        ("tokens",),
+        "[--json]",
+        complete=about.complete_context,
+        at_once=True,
+    ),
+    Command("compact", "summarise what no longer fits"),
+    Command("pin", "always send a turn", conversation.pin, usage="N"),
+    Command("unpin", "no longer pin a turn", conversation.unpin, usage="N"),
+    Command("drop", "take a turn out of what is sent", conversation.drop, usage="N"),
+    Command("undrop", "send a dropped turn again", conversation.undrop, usage="N"),
+    Command("cost", "tokens and money", aliases=("usage",)),
+    Command(
+        "info",
+        "model, server, session, budget, last response",
+        about.info,
+        ("status",),
+        at_once=True,
+    ),
+    Command("request", "the request that would be sent, as JSON", about.request, at_once=True),
+    Command("response", "the last response, as JSON", about.response, at_once=True),
+    Command("history", "print the conversation again", conversation.history, usage="[n]"),
+    Command(
+        "undo", "step back; the text returns to the input line", conversation.undo, usage="[n]"
+    ),
+    Command("redo", "step forward again", conversation.redo),
+    Command(
+        "retry",
+        "a further answer to the same message",
+        conversation.retry,
+        ("regenerate",),
+        "[model]",
+        complete=values.complete_model,
+    ),
+    Command("edit", "edit an earlier message and go on from there"),
+    Command("continue", "finish an answer that was cut"),
+    Command("alternatives", "sibling answers", aliases=("alt",)),
+    Command("pick", "choose among sibling answers"),
+    Command("compare", "ask several models the same"),
+    Command("tree", "the conversation's branches"),
+    Command("fork", "go on in a copy of this session"),
+    Command(
+        "save", "name this session, or write a transcript", sessions.save, usage="[name or file]"
+    ),
+    Command(
+        "load",
+        "go on with a saved session or a transcript",
+        sessions.load,
+        ("resume",),
+        "[name or file]",
+        complete=sessions.complete_sessions,
+        takes_phrase=True,
+    ),
+    Command(
+        "sessions", "list the saved sessions", sessions.sessions, usage="[filter]", at_once=True
+    ),
+    Command("search", "search all sessions"),
+    Command("rename", "rename this session"),
+    Command("delete", "put a session in the bin"),
+    Command(
+        "export",
+        "write the conversation to a file",
+        sessions.export,
+        usage="FILE.md | FILE.json | FILE.html",
+    ),
+    Command("import", "read conversations from a file"),
+    Command(
+        "copy",
+        "copy the last answer, a message, code, or all",
+        conversation.copy,
+        usage="[last | N | code [N] | all]",
+        complete=conversation.complete_copy,
+        at_once=True,
+    ),
+    Command("write", "write an answer or its code to a file"),
+    Command("file", "attach files"),
+    Command("editor", "compose in $VISUAL or $EDITOR", conversation.editor, at_once=True),
+    Command("profile", "switch the server profile"),
+    Command(
+        "local",
+        "talk to the built-in model",
+        server.local,
+        usage="[off]",
+        complete=server.complete_local,
+    ),
+    Command("key", "set a key without echo"),
+    Command("debug", "write a log"),
+)

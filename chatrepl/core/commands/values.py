@@ -1,0 +1,168 @@
+"""Commands that show and set values: /set, and one command for each setting."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from chatrepl.core.commands.arguments import Call, Complete, Handler, Value
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
+from chatrepl.core.messages import Json
+from chatrepl.core.session import Session
+from chatrepl.core.settings import SETTINGS, Layer, Setting, Settings, find_setting
+
+__all__ = ["completer_of", "handler_of", "model", "set_value", "system"]
+
+_SHOWN_CHARS = 200
+
+
+def describe(settings: Settings, setting: Setting) -> str:
+    """Write a setting's value as a person would type it, shortened; or what holds without one."""
+    value = settings.get(setting.key)
+    if value is None:
+        return setting.unset_text
+    shown = setting.kind.show(value)
+    return shown if len(shown) <= _SHOWN_CHARS else shown[:_SHOWN_CHARS] + "…"
+
+
+def handler_of(key: str) -> Handler:
+    """Make the handler of a setting's own command."""
+
+    async def handle(call: Call) -> AsyncIterator[Event]:
+        async for event in show_or_set(call.session, find_setting(key), call.rest):
+            yield event
+
+    return handle
+
+
+def completer_of(key: str) -> Complete:
+    """Make the completion of a setting's values."""
+
+    def complete(session: Session, text: str) -> Sequence[Value]:
+        setting = find_setting(key)
+        offered = [Value(value) for value in setting.kind.values]
+        if session.settings.get(key) is not None:
+            offered.append(Value("default", "back to: " + setting.unset_text))
+        return offered if " " not in text.lstrip() else ()
+
+    return complete
+
+
+async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIterator[Event]:
+    """Show a setting's value, origin and range; or set it, or reset it by ``default``."""
+    if not text:
+        resolved = session.settings.resolve(setting.key)
+        yield Notice(
+            f"{setting.key}: {describe(session.settings, setting)}  ({resolved.origin})",
+            hint=f"{setting.help}; {setting.kind.range}",
+        )
+        return
+    value = None if text == "default" else _parse(setting, text)
+    session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
+    if setting.in_session:
+        await session.save_settings()
+    for notice in session.take_notices():
+        yield notice
+    yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS)
+
+
+def _parse(setting: Setting, text: str) -> Json:
+    try:
+        return setting.kind.parse(text)
+    except UsageError as error:
+        raise UsageError(f"{setting.key}: {error.message}", error.hint) from None
+
+
+async def set_value(call: Call) -> AsyncIterator[Event]:
+    """/set: all settings with value and origin; one; or a new value for one."""
+    key, _, text = call.rest.partition(" ")
+    if key:
+        async for event in show_or_set(call.session, find_setting(key), text.strip()):
+            yield event
+        return
+    settings = call.session.settings
+    shown = [*SETTINGS, *(find_setting(name) for name in settings.extra_keys())]
+    yield Table(
+        ("setting", "value", "from"),
+        [
+            (setting.key, _short(settings, setting), settings.resolve(setting.key).origin)
+            for setting in shown
+        ],
+        footer=("/set NAME VALUE changes one; /set NAME default resets it",),
+    )
+
+
+def _short(settings: Settings, setting: Setting) -> str:
+    return "not set" if settings.get(setting.key) is None else describe(settings, setting)
+
+
+def complete_set(session: Session, text: str) -> Sequence[Value]:
+    """Offer setting names, then the values of the one that was named."""
+    key, blank, rest = text.lstrip().partition(" ")
+    if not blank:
+        return [Value(setting.key, setting.help) for setting in SETTINGS]
+    try:
+        return completer_of(find_setting(key).key)(session, rest)
+    except UsageError:
+        return ()
+
+
+async def system(call: Call) -> AsyncIterator[Event]:
+    """/system: show, set, read from a file, edit, or clear the system role."""
+    session = call.session
+    word, _, rest = call.rest.partition(" ")
+    text: str | None = call.rest
+    if word == "--file":
+        if not rest.strip():
+            raise UsageError("--file wants a path", "/system --file PATH")
+        text = (await session.ports.files.read(rest.strip())).strip()
+    elif call.rest == "--edit":
+        yield EditorRequested("/system " + (session.system_text() or ""))
+        return
+    elif call.rest == "--clear":
+        text = None
+    elif word.startswith("--"):
+        raise UsageError(f"/system has no {word}", "--file PATH, --edit or --clear")
+    if text == "":
+        async for event in show_or_set(session, find_setting("system"), ""):
+            yield event
+        return
+    setting = find_setting("system")
+    value = None if text is None else setting.kind.parse(text)
+    session.settings = session.settings.with_value(Layer.COMMAND, "system", value)
+    await session.save_settings()
+    for notice in session.take_notices():
+        yield notice
+    yield Notice(f"system: {describe(session.settings, setting)}", Level.SUCCESS)
+
+
+async def model(call: Call) -> AsyncIterator[Event]:
+    """/model: show the model in force, or switch to another."""
+    session = call.session
+    if session.uses_local:
+        yield Notice(
+            f"model: {session.model_name()}  (the built-in model)",
+            hint="" if not call.rest else "/local off goes back to the server, then /model",
+            level=Level.WARNING if call.rest else Level.INFO,
+        )
+        return
+    if not call.rest:
+        resolved = session.settings.resolve("model")
+        yield Notice(
+            f"model: {session.model_name() or 'the first that the server lists'}"
+            f"  ({resolved.origin})",
+            hint="/models lists what the server offers",
+        )
+        return
+    if " " in call.rest:
+        raise UsageError("a model's name has no blanks", "/model NAME")
+    async for event in show_or_set(session, find_setting("model"), call.rest):
+        yield event
+    known = session.planner.models
+    if known and call.rest not in known and call.rest != "default":
+        yield Notice(f"the server does not list {call.rest}", Level.WARNING, hint="/models")
+
+
+def complete_model(session: Session, text: str) -> Sequence[Value]:
+    """Offer the models that the server listed."""
+    if " " in text.lstrip():
+        return ()
+    return [Value(info.id, info.owned_by) for info in session.planner.models.values()]

@@ -1,0 +1,61 @@
+"""What Tab offers: names of commands, and their values. Pure; asks nobody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.commands.table import COMMANDS
+from chatrepl.core.errors import UsageError
+from chatrepl.core.session import Session
+
+__all__ = ["Suggestion", "complete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One item of the menu."""
+
+    text: str
+    """What is put in place of the word before the cursor."""
+    start: int
+    """Where that word begins, as a negative offset from the cursor."""
+    description: str = ""
+
+
+def complete(session: Session, before: str) -> Sequence[Suggestion]:
+    """Offer completions for the text before the cursor; none outside a command."""
+    if not before.startswith("/") or before.startswith("//") or "\n" in before:
+        return ()
+    name, blank, rest = before[1:].partition(" ")
+    if not blank:
+        return _names(name)
+    try:
+        command = find_command(name, COMMANDS)
+    except UsageError:
+        return ()
+    if command.complete is None:
+        return ()
+    word = rest.rpartition(" ")[2] if not command.takes_phrase else rest
+    return [
+        Suggestion(value.text, -len(word), value.description)
+        for value in command.complete(session, rest)
+        if value.text.lower().startswith(word.lower())
+    ]
+
+
+def _names(begun: str) -> list[Suggestion]:
+    wanted = begun.lower().replace("-", "_")
+    found = [
+        Suggestion("/" + command.name, -len(begun) - 1, command.summary)
+        for command in COMMANDS
+        if command.handler is not None and command.name.startswith(wanted)
+    ]
+    if found or not wanted:
+        return found
+    return [
+        Suggestion("/" + alias, -len(begun) - 1, command.summary)
+        for command in COMMANDS
+        if command.handler is not None
+        for alias in command.aliases
+        if alias.startswith(wanted)
+    ]

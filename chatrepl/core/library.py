@@ -1,0 +1,131 @@
+"""Sessions as things on a shelf: naming them, and taking them in and out as transcripts."""
+
+from dataclasses import dataclass, replace
+
+from chatrepl.core.conversation import Conversation
+from chatrepl.core.errors import UsageError
+from chatrepl.core.keeper import Keeper
+from chatrepl.core.messages import SessionRecord
+from chatrepl.core.session import Session
+from chatrepl.core.settings import nearest
+from chatrepl.core.titles import title_of
+from chatrepl.core.transcript import Transcript
+
+__all__ = ["Choice", "adopt", "find", "fork", "rename", "start_saving", "transcript_of"]
+
+_NAME_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which session to begin with; at most one of the three."""
+
+    newest: bool = False
+    existing: str | None = None
+    """A name (or the beginning of an id) that must be there."""
+    named: str | None = None
+    """A name that is made where it is not there."""
+
+
+async def find(session: Session, choice: Choice) -> SessionRecord | None:
+    """Return the session on disk that is asked for; None: begin a new one.
+
+    Raises ``UsageError`` for a name that must be there and is not.
+    """
+    store = session.ports.store
+    if choice.newest:
+        return await store.newest()
+    if choice.existing is not None:
+        record = await store.find(choice.existing)
+        if record is None:
+            listed = await store.sessions()
+            names = [summary.name or summary.title for summary in listed]
+            raise UsageError(
+                f"there is no session “{choice.existing}”",
+                nearest(choice.existing, names) or "chatrepl --list-sessions, or /sessions",
+            )
+        return record
+    if choice.named is not None:
+        record = await store.find(choice.named)
+        if record is not None and record.name == choice.named:
+            return record
+        check_name(choice.named)
+        session.name = choice.named
+    return None
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a session's name."""
+    if not name.strip() or len(name) > _NAME_CHARS or "\n" in name:
+        raise UsageError(f"a session's name has 1 to {_NAME_CHARS} characters, on one line")
+
+
+def fork(session: Session) -> None:
+    """Go on in a session of its own from here; the old one stays as it is."""
+    assert session.record is not None
+    session.record = replace(session.record, id=session.ports.new_id(), name=None)
+    session.name = None
+    session.keeper.forget(is_created=False)
+
+
+async def rename(session: Session, name: str) -> None:
+    """Give a session a name, which no other may have (``UsageError``); keeps it from now on."""
+    check_name(name)
+    start_saving(session)
+    taken = await session.ports.store.find(name)
+    own_id = session.record.id if session.record else None
+    if taken is not None and taken.name == name and taken.id != own_id:
+        raise UsageError(f"another session is named “{name}”", "choose another name")
+    session.name = name
+    await session.save_settings()
+
+
+def start_saving(session: Session) -> None:
+    """End keeping a run off the disk: all that was said so far goes there with the next write."""
+    if session.disk_store is None:
+        return
+    session.ports = replace(session.ports, store=session.disk_store)
+    session.disk_store = None
+    session.keeper = Keeper(session.ports.store)
+    session.keeper.pending(session.conversation.all())
+
+
+async def adopt(session: Session, transcript: Transcript, name: str) -> None:
+    """Make a session of a transcript that came from outside, and go on with it.
+
+    It gets the transcript's own name, else ``name``, where that is free. A server or a key in it
+    is not taken over.
+    """
+    wanted = transcript.record.name or name
+    is_free = bool(wanted) and await session.ports.store.find(wanted) is None
+    session.start_new(wanted if is_free else None)
+    session.conversation = Conversation(
+        transcript.messages, transcript.record.head, transcript.marks
+    )
+    settings = transcript.record.settings
+    session.settings = session.settings.for_other_session(settings)
+    session.record = replace(
+        transcript.record,
+        id=session.ports.new_id(),
+        name=session.name,
+        title=transcript.record.title or title_of(session.conversation.path),
+    )
+    record = session.move_head(session.conversation.head)
+    await session.keeper.save(record, list(transcript.messages))
+    await session.keeper.set_marks(record, transcript.marks)
+
+
+def transcript_of(session: Session) -> Transcript:
+    """Return all of a session as a transcript."""
+    now = session.ports.clock.now()
+    conversation = session.conversation
+    record = session.record or SessionRecord(
+        id="",
+        title=title_of(conversation.path),
+        created=now,
+        updated=now,
+        name=session.name,
+        head=conversation.head,
+        settings=session.settings.for_session(),
+    )
+    return Transcript(record, tuple(conversation.all()), conversation.marks)

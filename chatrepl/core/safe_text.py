@@ -1,0 +1,117 @@
+"""Make text from outside harmless to a terminal, character by character.
+
+A model, a server, a file or a person may have written it; shown raw it could move the cursor, set the
+clipboard, or read differently from what it is. Escape sequences are not parsed: the characters that
+make them work are replaced, one by one and each by a mark of one cell, so that nothing hides in a
+sequence cut in two. What is stored, copied or sent stays exact; only what is shown passes here.
+
+- Controls become their pictures (``␛``); C1, surrogates, tag characters and noncharacters ``�``.
+- Bidirectional controls and everything else that is invisible become ``␦``.
+- Line and paragraph separators become new lines; new line and tab stay.
+- A joiner or an emoji/text selector stays where the character before it can bear one (emoji, Indic,
+  Arabic, …), which is the only context that is looked at; elsewhere it is a mark.
+"""
+
+import re
+from functools import cache
+
+__all__ = ["TextCleaner", "safe_line", "safe_text"]
+
+_BAD = "\ufffd"
+_INVISIBLE = "\u2426"
+
+_JOINERS = "\u200c\u200d"
+_SELECTORS = "\ufe0e\ufe0f"
+# Scripts whose letters take shape by joiners: Arabic to Thaana, the Brahmic scripts, Mongolian, …
+_JOINING_SCRIPTS = (
+    "\u0620-\u08ff\u0900-\u0dff\u0f00-\u109f\u1700-\u18af\u1900-\u1cff\ua800-\uabff"
+    "\U00010a00-\U00011fff\U0001e900-\U0001e95f"
+)
+_EMOJI = (
+    "#*0-9\u00a9\u00ae\u203c\u2049\u20e3\u2100-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
+)
+_WIDE_IDEOGRAPHS = "\u3400-\u9fff\uf900-\ufaff"
+_STRAY = re.compile(
+    f"(?<![{_JOINING_SCRIPTS}{_EMOJI}\ufe0f])[{_JOINERS}]"
+    f"|(?<![{_JOINING_SCRIPTS}{_EMOJI}{_WIDE_IDEOGRAPHS}])[{_SELECTORS}]"
+)
+_HAS_JOINER = re.compile(f"[{_JOINERS}{_SELECTORS}]")
+
+# Unicode's format characters and the rest of its Default_Ignorable_Code_Point list, less the signs
+# that are drawn (Arabic number and verse signs), the joiners and the emoji/text selectors.
+_INVISIBLE_RANGES = (
+    *((0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5)),
+    *((0x180B, 0x180F), (0x200B, 0x200B), (0x200E, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F)),
+    *((0x3164, 0x3164), (0xFE00, 0xFE0D), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB)),
+    *((0x13430, 0x1343F), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A)),
+)
+_BAD_RANGES = ((0x80, 0x9F), (0xD800, 0xDFFF), (0xE0000, 0xE0FFF), (0xFDD0, 0xFDEF))
+_PLANES = 0x11
+
+
+@cache
+def _marks() -> dict[int, str]:
+    """Map each character that is never shown as it is to its mark (built at the first use)."""
+    marks = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)}
+    marks[0x7F] = "\u2421"
+    for mark, ranges in ((_INVISIBLE, _INVISIBLE_RANGES), (_BAD, _BAD_RANGES)):
+        for first, last in ranges:
+            marks.update(dict.fromkeys(range(first, last + 1), mark))
+    for plane in range(_PLANES):
+        marks.update(dict.fromkeys((plane * 0x10000 + 0xFFFE, plane * 0x10000 + 0xFFFF), _BAD))
+    marks.update({0x2028: "\n", 0x2029: "\n"})
+    return marks
+
+
+def safe_text(text: str, *, before: str = "") -> str:
+    """Return text with a visible mark for every character that could act or hide.
+
+    Tab and new line stay; every character becomes exactly one. ``before`` is the character in
+    front of ``text``, if there is one: a joiner at the beginning is judged by it. Apart from that a
+    text may be cleaned in any pieces. A carriage return is a control like others: see
+    ``TextCleaner`` for text with CRLF line ends.
+    """
+    if _HAS_JOINER.search(text):
+        context = before[-1:]
+        text = _STRAY.sub(_INVISIBLE, context + text)[len(context) :]
+    return text.translate(_marks())
+
+
+def safe_line(text: str) -> str:
+    """Return text made safe on one line: line ends show as ``⏎``, tabs as a space."""
+    whole = text.replace("\r\n", "\n").rstrip("\n")
+    return safe_text(whole).replace("\n", "\u23ce").replace("\t", " ")
+
+
+class TextCleaner:
+    """Cleans a stream of text: any way of cutting it into pieces gives the same result.
+
+    CRLF becomes a new line; a carriage return alone is shown as a mark.
+    """
+
+    __slots__ = ("_before", "_carriage_return")
+
+    def __init__(self) -> None:
+        self._before = ""
+        self._carriage_return = False
+
+    def feed(self, text: str) -> str:
+        """Return what is certain of the text so far; a carriage return at its end is held."""
+        if not text:
+            return ""
+        if self._carriage_return:
+            text = "\r" + text
+        self._carriage_return = text.endswith("\r")
+        if self._carriage_return:
+            text = text[:-1]
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        clean = safe_text(text, before=self._before)
+        self._before = text[-1:] or self._before
+        return clean
+
+    def finish(self) -> str:
+        """Return what was held, and start anew."""
+        held = safe_text("\r") if self._carriage_return else ""
+        self._before, self._carriage_return = "", False
+        return held

@@ -1,0 +1,64 @@
+"""Files that the user names: read as text with care, written privately and whole."""
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+from chatrepl.core.errors import UsageError
+from chatrepl.services.files import explain_os_error, replace_private
+
+__all__ = ["UserFiles"]
+
+_MOST_BYTES = 512 * 1024 * 1024
+
+
+class UserFiles:
+    """Implements the core's ``Files`` port."""
+
+    async def read(self, path: str) -> str:
+        """Read a text file off the event loop."""
+        return await asyncio.to_thread(self.read_now, path)
+
+    @staticmethod
+    def read_now(path: str) -> str:
+        """Read a text file. Anything but a readable UTF-8 file is a ``UsageError``."""
+        try:
+            # Not blocking: opening a pipe that nobody writes to would wait for ever.
+            descriptor = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                status = os.fstat(descriptor)
+                if not stat.S_ISREG(status.st_mode):
+                    raise UsageError(f"{path} is not a file")
+                if status.st_size > _MOST_BYTES:
+                    raise UsageError(f"{path} is larger than {_MOST_BYTES // 1024**2} MB")
+                return file.read().decode("utf-8-sig")
+        except OSError as error:
+            raise UsageError(f"cannot read {path}: {_reason(error)}") from None
+        except (UnicodeDecodeError, ValueError):
+            raise UsageError(f"{path} is not a UTF-8 text file") from None
+
+    async def write(self, path: str, text: str, *, replace: bool = False) -> str:
+        """Write a file off the event loop, mode 0600, whole or not at all."""
+        return await asyncio.to_thread(self._write_now, path, text, replace)
+
+    def _write_now(self, path: str, text: str, replace: bool) -> str:
+        try:
+            target = Path(path).expanduser().absolute()
+            if target.exists() and not replace:
+                raise UsageError(f"{target} is there already", "choose another name")
+            replace_private(target, text)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"cannot write {path}: {_reason(error)}") from None
+        return str(target)
+
+    def names_file(self, path: str) -> bool:
+        """Say whether a path names an existing file or folder."""
+        try:
+            return Path(path).expanduser().exists()
+        except (OSError, ValueError, RuntimeError):
+            return False
+
+
+def _reason(error: Exception) -> str:
+    return explain_os_error(error)[0] if isinstance(error, OSError) else str(error)

@@ -1,0 +1,210 @@
+"""Fakes of the core's ports: small, typed, and scripted by the test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from chatrepl.core.errors import ModelError, UsageError
+from chatrepl.core.events import (
+    ChoiceFinished,
+    ModelEvent,
+    Progress,
+    ResponseStarted,
+    TextDelta,
+    UsageReported,
+)
+from chatrepl.core.messages import Usage
+from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
+from chatrepl.core.session import Ports, Session
+from chatrepl.core.settings import Settings
+from chatrepl.services.store import SqliteStore
+
+Step = ModelEvent | ModelError | asyncio.Event
+"""An event to yield, an error to raise, or a gate to wait at."""
+
+SERVER = Server("http://127.0.0.1:1/v1", origin="test")
+
+
+def answer(text: str, *, prompt_tokens: int | None = None) -> list[Step]:
+    """Script a whole answer, a word at a time."""
+    steps: list[Step] = [ResponseStarted("response-1", "test-model")]
+    steps += [TextDelta(word + " ") for word in text.split(" ")[:-1]]
+    steps += [TextDelta(text.split(" ")[-1]), ChoiceFinished("stop")]
+    if prompt_tokens is not None:
+        steps.append(UsageReported(Usage(prompt_tokens=prompt_tokens, completion_tokens=3)))
+    return steps
+
+
+@dataclass
+class ScriptedModel:
+    """Plays scripts in turn; without one, it answers ``ok``."""
+
+    scripts: list[Sequence[Step]] = field(default_factory=list)
+    listed: Sequence[ModelInfo] = ()
+    requests: list[ChatRequest] = field(default_factory=list)
+    closed: int = 0
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
+        self.requests.append(request)
+        script = self.scripts.pop(0) if self.scripts else answer("ok")
+        try:
+            for step in script:
+                match step:
+                    case ModelError():
+                        raise step
+                    case asyncio.Event():
+                        await step.wait()
+                    case _:
+                        yield step
+        finally:
+            self.closed += 1
+
+    async def models(self, server: Server) -> Sequence[ModelInfo]:
+        return self.listed
+
+    async def warm_up(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+@dataclass
+class WordCounter:
+    """Counts words, and remembers what it was asked."""
+
+    known: bool = True
+    asked: list[str] = field(default_factory=list)
+
+    def encoding_for(self, model: str) -> tuple[str, bool]:
+        return "words", self.known
+
+    async def prepare(self, encoding: str) -> None:
+        return
+
+    def count(self, text: str, encoding: str) -> int:
+        self.asked.append(text)
+        return len(text.split())
+
+
+@dataclass
+class FixedCatalog:
+    """Knows one window for all models."""
+
+    window: int | None = 8192
+
+    def context_window(self, model: str) -> int | None:
+        return self.window
+
+    def price(self, model: str) -> Price | None:
+        return None
+
+
+class NoLocalModel:
+    """A built-in model that is never up."""
+
+    name = "smollm2-135m-instruct"
+    context_window = 8192
+
+    async def prepare(self) -> AsyncIterator[Progress]:
+        for progress in (Progress("fetching", 1, 1),):
+            yield progress
+
+    def server(self) -> Server:
+        raise UsageError("not up")
+
+    def is_fetched(self) -> bool:
+        return False
+
+    async def close(self) -> None:
+        return
+
+
+@dataclass
+class MemoryClipboard:
+    """Keeps what was copied."""
+
+    works: bool = True
+    text: str = ""
+
+    async def copy(self, text: str) -> bool:
+        self.text = text
+        return self.works
+
+
+@dataclass
+class MemoryFiles:
+    """Files in a dictionary."""
+
+    files: dict[str, str] = field(default_factory=dict)
+
+    async def read(self, path: str) -> str:
+        if path not in self.files:
+            raise UsageError(f"cannot read {path}: no such file")
+        return self.files[path]
+
+    async def write(self, path: str, text: str, *, replace: bool = False) -> str:
+        self.files[path] = text
+        return path
+
+    def names_file(self, path: str) -> bool:
+        return path in self.files
+
+
+@dataclass
+class StepClock:
+    """A clock that goes on by one second at each look."""
+
+    ticks: int = 0
+
+    def now(self) -> datetime:
+        self.ticks += 1
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.ticks)
+
+    def monotonic(self) -> float:
+        self.ticks += 1
+        return float(self.ticks)
+
+
+class Nobody:
+    """Says no."""
+
+    async def confirm(self, question: str, *, default: bool = False) -> bool:
+        return False
+
+
+@dataclass
+class World:
+    """A session on fakes, and a real store in memory."""
+
+    model: ScriptedModel = field(default_factory=ScriptedModel)
+    counter: WordCounter = field(default_factory=WordCounter)
+    catalog: FixedCatalog = field(default_factory=FixedCatalog)
+    clipboard: MemoryClipboard = field(default_factory=MemoryClipboard)
+    files: MemoryFiles = field(default_factory=MemoryFiles)
+    store: SqliteStore = field(default_factory=lambda: SqliteStore(None))
+    server: Server | None = SERVER
+    values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
+
+    def session(self) -> Session:
+        """Build a session over this world."""
+        from chatrepl.core.settings import Layer
+
+        ids = count(1)
+        settings = Settings().with_layer(Layer.FILE, dict(self.values), "configuration")  # type: ignore[arg-type]
+        ports = Ports(
+            model=self.model,
+            store=self.store,
+            counter=self.counter,
+            catalog=self.catalog,
+            local=NoLocalModel(),
+            clipboard=self.clipboard,
+            files=self.files,
+            person=Nobody(),
+            clock=StepClock(),
+            html=lambda text: text,
+            new_id=lambda: f"id{next(ids):06}",
+        )
+        return Session(ports, settings, server=self.server)
