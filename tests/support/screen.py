@@ -1,0 +1,46 @@
+"""A terminal's screen that keeps what scrolls off, and resizes as plain terminals do."""
+
+import pyte
+
+__all__ = ["ScrollingScreen", "new_stream"]
+
+
+class ScrollingScreen(pyte.Screen):
+    """A pyte screen with all its scrollback; like xterm it never wraps rows anew."""
+
+    def __init__(self, columns: int, lines: int) -> None:
+        self.scrollback: list[str] = []
+        super().__init__(columns, lines)
+
+    def index(self) -> None:
+        """Move down a row; at the bottom the top row goes into the scrollback."""
+        bottom = self.margins.bottom if self.margins else self.lines - 1
+        top = self.margins.top if self.margins else 0
+        if self.cursor.y == bottom and top == 0:
+            self.scrollback.append(self.display[0].rstrip())
+        super().index()
+
+    def resize(self, lines: int | None = None, columns: int | None = None) -> None:
+        """Cut columns at the right; rows above the cursor that no longer fit scroll off."""
+        lines, columns = lines or self.lines, columns or self.columns
+        surplus = self.cursor.y - (lines - 1)
+        for _ in range(surplus):
+            self.scrollback.append(self.display[0].rstrip())
+            for y in range(self.lines - 1):
+                self.buffer[y] = self.buffer[y + 1]
+            self.buffer.pop(self.lines - 1, None)
+            self.cursor.y -= 1
+        for y in [y for y in self.buffer if y >= lines]:
+            del self.buffer[y]
+        for row in self.buffer.values():
+            for x in [x for x in row if x >= columns]:
+                del row[x]
+        self.lines, self.columns = lines, columns
+        self.cursor.x = min(self.cursor.x, columns - 1)
+        self.margins = None
+        self.dirty.update(range(lines))
+
+
+def new_stream(screen: ScrollingScreen) -> pyte.Stream:
+    """Make the parser that feeds a screen."""
+    return pyte.Stream(screen)
