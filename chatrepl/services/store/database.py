@@ -156,7 +156,8 @@ def _make_private_file(path: Path) -> bool:
         open_private(path, "xb").close()
     except FileExistsError:
         # Not opened here: closing any descriptor of a file drops SQLite's locks on it.
-        if not os.access(path, os.W_OK):
+        effective = os.access in os.supports_effective_ids
+        if not os.access(path, os.W_OK, effective_ids=effective):
             return False
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             with suppress(PermissionError):

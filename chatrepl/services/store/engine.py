@@ -1,5 +1,6 @@
 """The store as it is on its own thread: opens the file when first needed, and tells failures."""
 
+import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -7,11 +8,13 @@ from typing import TypeVar
 
 from chatrepl.core.errors import ChatreplError, StoreError
 from chatrepl.services.store.bin import Bin
+from chatrepl.services.store.codec import DamageError
 from chatrepl.services.store.database import Database
-from chatrepl.services.store.failures import store_error
+from chatrepl.services.store.failures import is_damage, store_error
 from chatrepl.services.store.locks import Locks
 from chatrepl.services.store.reader import Reader
 from chatrepl.services.store.recovery import Recovery
+from chatrepl.services.store.salvage import rescue, set_aside
 from chatrepl.services.store.writer import Writer
 
 __all__ = ["Engine", "OpenStore"]
@@ -55,11 +58,43 @@ class Engine:
     def perform(self, work: Callable[[OpenStore], T]) -> T:
         """Do some work. Raises what is meant for users only: ``StoreError``, ``UsageError``."""
         try:
-            return work(self._opened())
+            try:
+                return work(self._opened())
+            except (sqlite3.Error, DamageError) as error:
+                if not is_damage(error) or not self._can_repair():
+                    raise
+                self._repair()
+                return work(self._opened())
         except ChatreplError:
             raise
         except Exception as error:  # No failure of saving may end the conversation.
             raise store_error(error) from error
+
+    def _can_repair(self) -> bool:
+        return self._path is not None and not (self._open and self._open.database.is_read_only)
+
+    def _repair(self) -> None:
+        """Set a damaged database aside, and go on with what can be read of it."""
+        assert self._path is not None and self._locks is not None
+        if self._open is not None:
+            self._open.database.close()
+            self._open = None
+        if not self._locks.exclude_others():
+            raise StoreError(
+                "the session database is damaged",
+                "close every other chatrepl, so that this one can repair it",
+            )
+        try:
+            moment = self._clock()
+            rescued = self._path.with_name(f".{self._path.name}.rescued")
+            sessions, messages = rescue(self._path, rescued, moment)
+            aside = set_aside(self._path, rescued, moment)
+        finally:
+            self._locks.readmit()
+        self._warn(
+            f"the session database was damaged: {messages} messages of {sessions} sessions could"
+            f" be read and are kept; the damaged file is {aside}"
+        )
 
     def _opened(self) -> OpenStore:
         if self._open is None:

@@ -168,7 +168,9 @@ class Locks:
             return False
         if self._writer is not None and self._writer[0] == token:
             return True
-        if not (self._folder / f"writer-{token}").exists():
+        try:
+            (self._folder / f"writer-{token}").stat()
+        except OSError:
             return False
         is_free, lock = self._take(f"writer-{token}")
         if lock is not None:

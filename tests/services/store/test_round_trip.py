@@ -1,3 +1,4 @@
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ MESSAGES = st.builds(
     parent=st.none(),
     role=st.sampled_from(["user", "assistant", "system", "developer", "tool"]) | TEXT,
     content=TEXT,
-    created=st.datetimes(timezones=st.timezones()),
+    created=st.datetimes(timezones=st.just(UTC)),
     name=st.none() | TEXT,
     reasoning=TEXT,
     attachments=st.lists(OBJECT, max_size=2).map(tuple),

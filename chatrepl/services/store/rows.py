@@ -1,0 +1,198 @@
+"""Reads rows straight from the pages of an SQLite file whose list of tables is lost.
+
+The format is https://www.sqlite.org/fileformat2.html: every page that looks like a leaf of a table
+is taken as one, and its rows are told apart by the shape of their columns. Pages in the
+write-ahead log replace those of the file. Rows that were deleted may come back.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatrepl.services.store.schema import MIGRATIONS
+
+__all__ = ["Row", "carve_rows"]
+
+Row = Mapping[str, Any]
+_LEAF_OF_TABLE = 0x0D
+_PAGE_SIZES = (4096, 8192, 16384, 32768, 65536, 2048, 1024, 512)
+_WAL_HEADER, _FRAME_HEADER = 32, 24
+_MOST_COLUMNS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """A table's columns with their declared types, as the schema gives them."""
+
+    table: str
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    required: tuple[bool, ...]
+
+    def fits(self, values: Sequence[Any]) -> bool:
+        """Say whether a row could be one of this table; the key is stored apart, as a null."""
+        return len(values) == len(self.names) and all(
+            _is_of(value, type_, is_required)
+            for value, type_, is_required in zip(
+                values[1:], self.types[1:], self.required[1:], strict=True
+            )
+        )
+
+
+def _is_of(value: object, declared: str, is_required: bool) -> bool:
+    if value is None:
+        return not is_required
+    return isinstance(value, int) if declared == "INTEGER" else isinstance(value, str | bytes)
+
+
+def _shapes() -> list[_Shape]:
+    shapes = []
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for migration in MIGRATIONS:
+            for statement in migration:
+                connection.execute(statement)
+        for table in ("sessions", "messages", "chunks", "marks", "inherited", "counts"):
+            columns = connection.execute(f"PRAGMA table_info({table})").fetchall()
+            names, types, required = zip(*((c[1], c[2], bool(c[3])) for c in columns), strict=True)
+            shapes.append(_Shape(table, names, types, required))
+    return shapes
+
+
+def carve_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Yield tables' names and rows, as far as pages can be made sense of. Raises ``OSError``."""
+    content = path.read_bytes()
+    pages = _pages_of(content, Path(f"{path}-wal"))
+    shapes = _shapes()
+    for number in sorted(pages):
+        for key, values in _cells(pages, number):
+            shape = next((shape for shape in shapes if shape.fits(values)), None)
+            if shape is not None and key > 0:
+                row = dict(zip(shape.names, (key, *values[1:]), strict=True))
+                # A row of the search's table has the shape of a mark.
+                if row.get("kind", "pinned") in ("pinned", "dropped"):
+                    yield shape.table, row
+
+
+def _pages_of(content: bytes, log: Path) -> dict[int, bytes]:
+    size = _page_size(content)
+    pages = {
+        number + 1: content[number * size : (number + 1) * size]
+        for number in range(len(content) // size)
+    }
+    if log.exists():
+        pages.update(_log_pages(log.read_bytes(), size))
+    return pages
+
+
+def _page_size(content: bytes) -> int:
+    """Return the size at which most pages look like leaves of tables or indexes."""
+
+    def leaves(size: int) -> int:
+        starts = range(size, len(content) - size + 1, size)
+        return sum(content[start] in (0x0A, 0x0D, 0x02, 0x05) for start in starts) * size
+
+    return max(_PAGE_SIZES, key=leaves)
+
+
+def _log_pages(log: bytes, size: int) -> dict[int, bytes]:
+    """Return the newest committed content of each page in a write-ahead log."""
+    committed: dict[int, bytes] = {}
+    pending: dict[int, bytes] = {}
+    salts = log[16:24]
+    for start in range(_WAL_HEADER, len(log) - _FRAME_HEADER - size + 1, _FRAME_HEADER + size):
+        number, commit_size = struct.unpack(">II", log[start : start + 8])
+        if log[start + 8 : start + 16] != salts:
+            break
+        pending[number] = log[start + _FRAME_HEADER : start + _FRAME_HEADER + size]
+        if commit_size:
+            committed.update(pending)
+            pending.clear()
+    return committed
+
+
+def _cells(pages: Mapping[int, bytes], number: int) -> Iterator[tuple[int, Sequence[Any]]]:
+    page = pages[number]
+    if page[0] != _LEAF_OF_TABLE:
+        return
+    count = int.from_bytes(page[3:5], "big")
+    for index in range(min(count, len(page) // 4)):
+        pointer = int.from_bytes(page[8 + 2 * index : 10 + 2 * index], "big")
+        try:
+            length, at = _varint(page, pointer)
+            key, at = _varint(page, at)
+            yield key, _values(_payload(pages, page, at, length))
+        except (IndexError, ValueError, KeyError, struct.error):
+            # Not a row: the page is damaged here, or is no leaf after all.
+            continue
+
+
+def _payload(pages: Mapping[int, bytes], page: bytes, at: int, length: int) -> bytes:
+    """Return a row's bytes, those on overflow pages included."""
+    usable = len(page)
+    if length <= usable - 35:
+        return page[at : at + length]
+    least = (usable - 12) * 32 // 255 - 23
+    here = least + (length - least) % (usable - 4)
+    if here > usable - 35:
+        here = least
+    parts, rest = [page[at : at + here]], length - here
+    following = int.from_bytes(page[at + here : at + here + 4], "big")
+    if rest > len(pages) * usable:
+        raise ValueError("longer than the file")
+    while rest > 0:
+        overflow = pages[following]
+        parts.append(overflow[4 : 4 + rest])
+        rest -= usable - 4
+        following = int.from_bytes(overflow[:4], "big")
+    return b"".join(parts)
+
+
+def _values(record: bytes) -> list[Any]:
+    header, at = _varint(record, 0)
+    kinds: list[int] = []
+    while at < header and len(kinds) <= _MOST_COLUMNS:
+        kind, at = _varint(record, at)
+        kinds.append(kind)
+    values: list[Any] = []
+    for kind in kinds:
+        size, read = _reading(kind)
+        if at + size > len(record):
+            raise ValueError("a row is cut short")
+        values.append(read(record[at : at + size]))
+        at += size
+    return values
+
+
+def _reading(kind: int) -> tuple[int, Callable[[bytes], Any]]:
+    """Return a serial type's size in bytes, and how to read it."""
+    if kind >= 12:
+        return (kind - 12) // 2, bytes if kind % 2 == 0 else _text
+    if kind in (8, 9):
+        return 0, lambda _: kind - 8
+    if kind == 7:
+        return 8, lambda raw: struct.unpack(">d", raw)[0]
+    if kind == 0:
+        return 0, lambda _: None
+    if kind > 9:
+        raise ValueError("a kind of value that does not exist")
+    return (0, 1, 2, 3, 4, 6, 8)[kind], lambda raw: int.from_bytes(raw, "big", signed=True)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for index in range(9):
+        byte = data[at + index]
+        if index == 8:
+            return (value << 8) | byte, at + 9
+        value = (value << 7) | (byte & 0x7F)
+        if byte < 0x80:
+            return value, at + index + 1
+    raise ValueError("unreachable")
