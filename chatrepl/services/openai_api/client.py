@@ -1,0 +1,147 @@
+"""One SDK client for each server. Importing this module costs as much as the SDK does."""
+
+import os
+import threading
+from collections.abc import AsyncIterator, Mapping
+
+import httpx2
+import openai
+
+from chatrepl.core.ports import Server
+
+__all__ = ["Clients", "headers_for"]
+
+CONNECT_TIMEOUT_S = 10.0
+
+KEEP_ALIVE_S = 4.0
+"""Just under the 5 s after which common servers close: a request in between would fail."""
+
+MAXIMUM_ERROR_BYTES = 256 * 1024
+
+PLACEHOLDER_KEY = "no-key"
+"""For servers that need none; the SDK insists on one."""
+
+
+class _Capped(httpx2.AsyncByteStream):
+    """A body that ends early."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAXIMUM_ERROR_BYTES
+        async for data in self._stream:
+            yield data[:left]
+            left -= len(data)
+            if left <= 0:
+                return
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _cap_error_body(response: httpx2.Response) -> None:
+    """Bound what the SDK reads of an error: it would take in a body without end."""
+    if not response.is_success and isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = _Capped(response.stream)
+
+
+class Clients:
+    """Makes clients and keeps them, for one event loop; ``get`` may run in any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._transports: dict[bool, httpx2.AsyncClient] = {}
+        self._clients: dict[object, openai.AsyncOpenAI] = {}
+
+    def warm_up(self) -> None:
+        """Load what the first request needs beyond the import."""
+        with self._lock:
+            transport = self._transport(is_local=False)
+        client = openai.AsyncOpenAI(
+            api_key=PLACEHOLDER_KEY, base_url="http://localhost/v1", http_client=transport
+        )
+        _ = client.chat.completions.with_streaming_response
+
+    def get(self, server: Server) -> openai.AsyncOpenAI:
+        """Return the server's client.
+
+        Raises ``ImportError`` for a SOCKS proxy without its package, and ``ValueError`` or
+        ``httpx2.InvalidURL`` for a proxy that is no address.
+        """
+        identity = (
+            server.base_url,
+            server.api_key,
+            server.organization,
+            server.project,
+            tuple(sorted(server.query.items())),
+            server.azure_api_version,
+            server.is_local,
+        )
+        with self._lock:
+            if identity not in self._clients:
+                self._clients[identity] = self._build(server)
+            return self._clients[identity]
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for transport in self._transports.values():
+            await transport.aclose()
+
+    def _transport(self, *, is_local: bool) -> httpx2.AsyncClient:
+        if is_local not in self._transports:
+            self._transports[is_local] = openai.DefaultAsyncHttpxClient(
+                # A redirect would take the whole conversation to a host nobody chose.
+                follow_redirects=False,
+                # The program's own server is never behind a proxy.
+                trust_env=not is_local,
+                limits=httpx2.Limits(keepalive_expiry=KEEP_ALIVE_S),
+                event_hooks={"response": [_cap_error_body]},
+            )
+        return self._transports[is_local]
+
+    def _build(self, server: Server) -> openai.AsyncOpenAI:
+        key = server.api_key.value if server.api_key else PLACEHOLDER_KEY
+        transport = self._transport(is_local=server.is_local)
+        # Silence is watched over by the reader, which knows an answer from a keep-alive.
+        timeout = httpx2.Timeout(server.timeout_s, connect=CONNECT_TIMEOUT_S, read=None)
+        client: openai.AsyncOpenAI
+        if server.azure_api_version:
+            client = openai.AsyncAzureOpenAI(
+                azure_endpoint=server.base_url,
+                api_version=server.azure_api_version,
+                api_key=key,
+                max_retries=0,
+                timeout=timeout,
+                default_query=dict(server.query),
+                http_client=transport,
+            )
+        else:
+            client = openai.AsyncOpenAI(
+                base_url=server.base_url,
+                api_key=key,
+                max_retries=0,
+                timeout=timeout,
+                default_query=dict(server.query),
+                http_client=transport,
+            )
+        # The constructor takes what it isn't given from the environment.
+        client.organization = server.organization
+        client.project = server.project
+        client.admin_api_key = None
+        return client
+
+
+def headers_for(server: Server) -> Mapping[str, str | openai.Omit]:
+    """Return the headers of a request; those of the environment go to OpenAI only."""
+    headers: dict[str, str | openai.Omit] = {}
+    if not server.is_openai:
+        for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n"):
+            name, colon, _ = line.partition(":")
+            if colon and name.strip():
+                headers[name.strip().lower()] = openai.Omit()
+        if not server.azure_api_version:
+            key = server.api_key.value if server.api_key else PLACEHOLDER_KEY
+            headers["authorization"] = f"Bearer {key}"
+    headers["accept-encoding"] = "identity"
+    return headers | {name.lower(): value for name, value in server.headers.items()}

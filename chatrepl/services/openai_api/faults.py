@@ -1,0 +1,259 @@
+"""Exceptions of the SDK, of HTTP and of the network, as errors that name the cause."""
+
+import errno
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+import httpx2
+import openai
+
+from chatrepl.core.errors import Fault, ModelError
+from chatrepl.core.servers import host_of
+from chatrepl.services.openai_api.client import CONNECT_TIMEOUT_S
+from chatrepl.services.openai_api.error_bodies import (
+    RequestFacts,
+    error_from_payload,
+    error_from_status,
+    excerpt,
+)
+
+__all__ = ["explain", "proxy_for"]
+
+_UNREACHABLE = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+)
+_NOT_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER|HTTP_REQUEST|UNKNOWN_PROTOCOL|EOF occ")
+
+
+def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
+    """Name the cause of any exception that a request raised.
+
+    Args:
+        error: what was raised.
+        facts: what was asked, and of whom.
+        has_answer: something of the answer had come before.
+    """
+    match error:
+        case ModelError():
+            return error
+        case openai.APIStatusError():
+            response = error.response
+            return error_from_status(response.status_code, response.headers, _body(response), facts)
+        case (
+            openai.APIConnectionError()
+            | httpx2.HTTPError()
+            | httpx2.StreamError()
+            | ssl.SSLError()
+            | OSError()
+        ):
+            return _broken_connection(error, facts, has_answer=has_answer)
+        case openai.APIError():
+            body = error.body if isinstance(error.body, dict) else {}
+            found = error_from_payload({"error": body or error.message}, "error", facts)
+            return found or _unknown(error, facts)
+        case ImportError():
+            return _missing_package(error, facts)
+        case httpx2.InvalidURL():
+            return _bad_address(facts)
+        case UnicodeError() | ValueError() | TypeError() | RecursionError() | OverflowError():
+            return ModelError(
+                f"the request cannot be written: {_said(error, facts)}",
+                "/request shows it",
+                fault=Fault.BAD_REQUEST,
+            )
+        case _ if type(error).__name__ in ("EndOfStream", "BrokenResourceError"):
+            return _broken_connection(error, facts, has_answer=has_answer)
+        case _:
+            return _unknown(error, facts)
+
+
+def _unknown(error: BaseException, facts: RequestFacts) -> ModelError:
+    said = _said(error, facts) or type(error).__name__
+    return ModelError(f"the request failed: {said}", "/retry asks again", fault=Fault.BAD_RESPONSE)
+
+
+def _said(error: BaseException, facts: RequestFacts) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "its text holds half a character"
+    return excerpt(str(error), facts.key)
+
+
+def _body(response: httpx2.Response) -> str:
+    try:
+        # Not ``response.text``: a charset that the header names may not exist.
+        return response.content.decode("utf-8", "replace").removeprefix("\ufeff")
+    except httpx2.StreamError:
+        return ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that are behind it, groups too, the outermost first."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+
+
+def proxy_for(base_url: str) -> tuple[str, str] | None:
+    """Return the variable that sends requests for this address through a proxy, and its value."""
+    parts = urlsplit(base_url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    for name in (f"{parts.scheme}_proxy", "all_proxy"):
+        for variable in (name, name.upper()):
+            if value := os.environ.get(variable):
+                return variable, value
+    return None
+
+
+def _broken_connection(
+    error: BaseException, facts: RequestFacts, *, has_answer: bool
+) -> ModelError:
+    if has_answer:
+        return ModelError(
+            "the connection broke in the middle of the answer", "/retry asks again", fault=Fault.CUT
+        )
+    causes = list(_causes(error))
+    proxy = None if facts.server.is_local else proxy_for(facts.server.base_url)
+    if proxy and not any(isinstance(cause, httpx2.ReadError | ssl.SSLError) for cause in causes):
+        return _broken_proxy(causes, proxy, facts)
+    for cause in causes:
+        if found := _network_cause(cause, facts):
+            message, hint = found
+            return ModelError(message, hint, fault=Fault.UNREACHABLE)
+    for cause in causes:
+        if found := _protocol_cause(cause, facts):
+            message, hint = found
+            return ModelError(message, hint, fault=Fault.UNREACHABLE)
+    return ModelError(
+        f"no connection to {facts.host}", "is the server running there?", fault=Fault.UNREACHABLE
+    )
+
+
+def _network_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str] | None:
+    """Name what the system said; None if it said nothing."""
+    host = facts.host
+    match cause:
+        case socket.gaierror() if cause.errno == socket.EAI_AGAIN:
+            return f"the name {host} cannot be looked up now", "check the network, and base_url"
+        case socket.gaierror():
+            return f"unknown host {host}", "check base_url"
+        case ConnectionRefusedError():
+            return f"{host} refused the connection", f"is the server running at {host}?"
+        case ssl.SSLCertVerificationError():
+            reason = excerpt(cause.verify_message or "it is not trusted")
+            hint = "SSL_CERT_FILE can name a file with further certificates to trust"
+            return f"the certificate of {host} is not accepted: {reason}", hint
+        case ssl.SSLError() if _NOT_TLS.search(str(cause)):
+            return f"{host} does not speak TLS", f"try {_with_scheme('http', facts)}"
+        case ssl.SSLError():
+            return f"no TLS connection to {host}: {excerpt(cause.reason or str(cause))}", ""
+        case OSError() if cause.errno in _UNREACHABLE:
+            return f"there is no way to {host}", "check the network"
+        case _:
+            return None
+
+
+def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str] | None:
+    """Name what went wrong in the exchange; None if this exception doesn't tell."""
+    host = facts.host
+    is_https = facts.server.base_url.startswith("https:")
+    match cause:
+        case httpx2.ConnectTimeout():
+            hint = f"is the server running at {host}?"
+            if is_https:
+                hint += f" If it speaks plain HTTP, try {_with_scheme('http', facts)}"
+            return f"no connection to {host} within {CONNECT_TIMEOUT_S:g} s", hint
+        case httpx2.TimeoutException():
+            return f"{host} did not take the request in time", "/retry asks again"
+        case httpx2.LocalProtocolError():
+            # Its text holds the header, which may be the key.
+            return (
+                "a header of the request cannot be sent",
+                "check the key and the profile's headers",
+            )
+        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
+            return "the base_url is not an address", "write https://host:port/v1"
+        case httpx2.DecodingError():
+            return f"{host} sent an answer that cannot be unpacked", "/retry asks again"
+        case httpx2.RemoteProtocolError() if "disconnected" not in str(cause).lower():
+            hint = f"if it speaks TLS, try {_with_scheme('https', facts)}"
+            return f"{host} does not speak HTTP", "check base_url" if is_https else hint
+        case httpx2.RemoteProtocolError() | httpx2.NetworkError():
+            return f"{host} closed the connection without an answer", "/retry asks again"
+        case _:
+            return None
+
+
+def _with_scheme(scheme: str, facts: RequestFacts) -> str:
+    rest = facts.server.base_url.partition("://")[2]
+    return excerpt(f"{scheme}://{rest}", facts.key)
+
+
+def _broken_proxy(
+    causes: list[BaseException], proxy: tuple[str, str], facts: RequestFacts
+) -> ModelError:
+    variable, value = proxy
+    address = host_of(value if "://" in value else f"http://{value}")
+    said = next((str(cause) for cause in causes if isinstance(cause, httpx2.ProxyError)), "")
+    if said:
+        what = f"the proxy {address} refused: {excerpt(said, facts.key)}"
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        what = f"the proxy {address} refused the connection"
+    elif any(isinstance(cause, socket.gaierror) for cause in causes):
+        what = f"the proxy {address} is an unknown host"
+    else:
+        what = f"no connection to {facts.host} through the proxy {address}"
+    host = urlsplit(facts.server.base_url).hostname or "the host"
+    return ModelError(
+        f"{what} (set by {variable})",
+        f"correct or unset {variable}, or add {host} to NO_PROXY",
+        fault=Fault.UNREACHABLE,
+    )
+
+
+def _missing_package(error: ImportError, facts: RequestFacts) -> ModelError:
+    variable, value = proxy_for(facts.server.base_url) or _any_socks_proxy()
+    if value.startswith("socks"):
+        return ModelError(
+            f"the SOCKS proxy of {variable} needs the package socksio",
+            f"run `pip install socksio`, or unset {variable}",
+            fault=Fault.UNREACHABLE,
+        )
+    return ModelError(
+        f"a part of the program is missing: {excerpt(str(error), facts.key)}",
+        "install it again",
+        fault=Fault.UNREACHABLE,
+    )
+
+
+def _any_socks_proxy() -> tuple[str, str]:
+    for variable, value in os.environ.items():
+        if variable.lower().endswith("_proxy") and value.startswith("socks"):
+            return variable, value
+    return "", ""
+
+
+def _bad_address(facts: RequestFacts) -> ModelError:
+    proxy = proxy_for(facts.server.base_url)
+    if proxy is None:
+        return ModelError(
+            "the base_url is not an address", "write https://host:port/v1", fault=Fault.UNREACHABLE
+        )
+    return ModelError(
+        f"the base_url, or the proxy of {proxy[0]}, is not an address",
+        f"correct or unset {proxy[0]}",
+        fault=Fault.UNREACHABLE,
+    )

@@ -1,0 +1,104 @@
+"""Server-sent events: bytes in, events out, however the bytes are cut. No I/O.
+
+Follows the event stream format of the WHATWG HTML standard, section 9.2.6, with one difference:
+an event that the end of the stream leaves without its blank line is not thrown away.
+"""
+
+from typing import NamedTuple
+
+from chatrepl.core.errors import Fault, ModelError
+
+__all__ = ["MAXIMUM_EVENT_BYTES", "ServerSentEvent", "SseParser"]
+
+MAXIMUM_EVENT_BYTES = 16 * 2**20
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class ServerSentEvent(NamedTuple):
+    """One event with data; ``name`` is empty unless the server gave one."""
+
+    name: str
+    data: str
+
+
+class SseParser:
+    """Parse one stream. Work is linear in its length, also for one line in many pieces.
+
+    ``feed`` raises ``ModelError`` when an event is larger than ``maximum_event_bytes``; the events
+    before it stay available through ``take``.
+    """
+
+    def __init__(self, maximum_event_bytes: int = MAXIMUM_EVENT_BYTES) -> None:
+        self._maximum_event_bytes = maximum_event_bytes
+        self._events: list[ServerSentEvent] = []
+        self._line_pieces: list[bytes] = []
+        self._data: list[bytes] = []
+        self._name = b""
+        self._line_bytes = 0
+        self._data_bytes = 0
+        self._after_cr = False
+        self._at_start = True
+
+    def take(self) -> list[ServerSentEvent]:
+        """Hand over the events that are complete, in order, each once."""
+        events, self._events = self._events, []
+        return events
+
+    def feed(self, data: bytes) -> None:
+        """Take in a piece of the body."""
+        if self._after_cr and data:
+            self._after_cr = False
+            if data.startswith(b"\n"):
+                data = data[1:]
+        if b"\r" in data:
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        head, *lines = data.split(b"\n")
+        if lines:
+            self._line(b"".join((*self._line_pieces, head)))
+            tail = lines.pop()
+            for line in lines:
+                self._line(line)
+            self._line_pieces = [tail]
+            self._line_bytes = len(tail)
+        else:
+            self._line_pieces.append(head)
+            self._line_bytes += len(head)
+        if self._line_bytes + self._data_bytes > self._maximum_event_bytes:
+            raise ModelError(
+                f"the server sent an event of more than {self._maximum_event_bytes} bytes",
+                "what came before is kept",
+                fault=Fault.BAD_RESPONSE,
+            )
+
+    def finish(self) -> None:
+        """Take note that the body is over, and end the event that was under way."""
+        self._line(b"".join(self._line_pieces))
+        self._line_pieces = []
+        self._dispatch()
+
+    def _line(self, line: bytes) -> None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if line.startswith(b"data:"):
+            value = line[5:]
+            self._data.append(value[1:] if value.startswith(b" ") else value)
+            self._data_bytes += len(line)
+        elif not line:
+            self._dispatch()
+        elif line.startswith(b"event:"):
+            self._name = line[6:].removeprefix(b" ")
+        elif line == b"data":
+            self._data.append(b"")
+            self._data_bytes += len(line)
+
+    def _dispatch(self) -> None:
+        if self._data:
+            data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+            name = self._name.decode("utf-8", "replace") if self._name else ""
+            self._events.append(ServerSentEvent(name, data.decode("utf-8", "replace")))
+            self._data = []
+        self._name = b""
+        self._data_bytes = 0
