@@ -1,0 +1,49 @@
+"""The tables as Markdown, for the documents: what is written there cannot drift from the code."""
+
+from chatrepl.core.commands.table import COMMANDS
+from chatrepl.core.settings import SETTINGS
+
+__all__ = ["SECTIONS", "fill"]
+
+
+def commands() -> str:
+    """List the commands."""
+    rows = ["| command | what it does |", "|---|---|"]
+    for command in COMMANDS:
+        if command.handler is None or command.is_setting:
+            continue
+        names = f"`/{command.name} {command.usage}`".replace(" `", "`").replace("|", "\\|")
+        also = ", ".join(f"`/{alias}`" for alias in command.aliases)
+        rows.append(f"| {names} | {command.summary}{f' ({also})' if also else ''} |")
+    return "\n".join(rows)
+
+
+def settings() -> str:
+    """List the settings, with options and ranges."""
+    rows = ["| setting | option | what it sets | values |", "|---|---|---|---|"]
+    for setting in SETTINGS:
+        options = ", ".join(f"`{option}`" for option in setting.options)
+        rows.append(
+            f"| `{setting.key}` | {options} | {setting.help} "
+            f"| {setting.kind.range.replace('|', chr(92) + '|')} |"
+        )
+    return "\n".join(rows)
+
+
+def planned() -> str:
+    """List the commands that are known by name and not there yet."""
+    return " ".join(f"`/{command.name}`" for command in COMMANDS if command.handler is None)
+
+
+SECTIONS = {"commands": commands, "settings": settings, "planned": planned}
+
+
+def fill(document: str) -> str:
+    """Write each section anew between its ``<!-- begin:NAME -->`` and ``<!-- end:NAME -->``."""
+    for name, make in SECTIONS.items():
+        begin, end = f"<!-- begin:{name} -->", f"<!-- end:{name} -->"
+        before, found, rest = document.partition(begin)
+        if found:
+            after = rest.partition(end)[2]
+            document = f"{before}{begin}\n{make()}\n{end}{after}"
+    return document
