@@ -53,8 +53,10 @@ blockquote {
   margin: 1rem 0; padding-left: 1rem; border-left: .25rem solid var(--line); color: var(--quiet);
 }
 table { border-collapse: collapse; display: block; overflow-x: auto; margin: 1rem 0; }
-th, td { border: 1px solid var(--line); padding: .35rem .7rem; text-align: left; }
-th { background: var(--card); }
+th, td { border: 1px solid var(--line); padding: .35rem .7rem; }
+th { background: var(--card); text-align: left; }
+th.center, td.center { text-align: center; }
+th.right, td.right { text-align: right; }
 hr { border: 0; border-top: 1px solid var(--line); margin: 1.5rem 0; }
 details { margin: .5rem 0; color: var(--quiet); }
 summary { cursor: pointer; }

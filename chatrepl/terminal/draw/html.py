@@ -36,6 +36,8 @@ def _parser() -> MarkdownIt:
     parser.validateLink = _is_safe_link  # type: ignore[method-assign]
     parser.add_render_rule("link_open", _link_open)
     parser.add_render_rule("image", _image)
+    parser.add_render_rule("th_open", _cell_open)
+    parser.add_render_rule("td_open", _cell_open)
     return parser
 
 
@@ -62,10 +64,24 @@ def _link_open(
     tokens: Sequence[Token],
     index: int,
     options: OptionsDict,
-    _environment: MutableMapping[str, Any],
+    environment: MutableMapping[str, Any],
 ) -> str:
     tokens[index].attrSet("rel", "noopener noreferrer nofollow")
-    return renderer.renderToken(tokens, index, options, _environment)
+    return renderer.renderToken(tokens, index, options, environment)
+
+
+def _cell_open(
+    renderer: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    environment: MutableMapping[str, Any],
+) -> str:
+    # A page's policy stops style attributes; its style sheet knows these classes.
+    style = tokens[index].attrs.pop("style", None)
+    if isinstance(style, str):
+        tokens[index].attrSet("class", style.removeprefix("text-align:"))
+    return renderer.renderToken(tokens, index, options, environment)
 
 
 def _image(
