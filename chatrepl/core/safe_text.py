@@ -3,7 +3,8 @@
 A model, a server, a file or a person may have written it; shown raw it could move the cursor, set
 the clipboard, or read differently from what it is. Escape sequences are not parsed: the characters
 that make them work are replaced, one by one and each by a mark of one cell, so that nothing hides
-in a sequence cut in two. What is stored, copied or sent stays exact; only what is shown passes here.
+in a sequence cut in two. What is stored, copied or sent stays exact; only what is shown
+passes here.
 
 - Controls become their pictures (``␛``); C1, surrogates, tag characters and noncharacters ``�``.
 - Bidirectional controls and everything else that is invisible become ``␦``.

@@ -1,0 +1,208 @@
+"""Draw single events: tables, notices, messages, progress.
+
+Each function takes an event of ``chatrepl.core.events`` and returns terminal lines: ANSI text
+without line ends, safe whatever the event holds. ``width`` is the terminal's, in cells.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from chatrepl.core.events import AnswerEnded, ConversationShown, Level, Notice, PlainText, Progress
+from chatrepl.core.events import Table as TableShown
+from chatrepl.core.messages import Message, State
+from chatrepl.core.safe_text import TextCleaner, safe_line
+from chatrepl.core.thinking import ThinkSplitter
+from chatrepl.terminal.draw.cells import cell_width, clip
+from chatrepl.terminal.draw.code import CodeHighlighter
+from chatrepl.terminal.draw.markdown import MarkdownStream
+from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
+from chatrepl.terminal.draw.spans import Span, paint, span
+from chatrepl.terminal.draw.style import ColorDepth, DrawStyle
+from chatrepl.terminal.draw.tables import TableLayout
+from chatrepl.terminal.draw.wrap import Wrapper
+
+__all__ = [
+    "draw_answer_end",
+    "draw_conversation",
+    "draw_notice",
+    "draw_plain",
+    "draw_progress",
+    "draw_table",
+    "draw_user_message",
+]
+
+_LEVELS = {
+    Level.INFO: ("info", "·", "-"),
+    Level.SUCCESS: ("success", "✓", "+"),
+    Level.WARNING: ("warning", "!", "!"),
+    Level.ERROR: ("error", "✗", "x"),
+}
+_BAR_CELLS = 24
+
+
+def draw_user_message(text: str, style: DrawStyle, width: int) -> list[str]:
+    """Draw what the user sent behind a prompt mark; further lines are indented by as much."""
+    mark = "❯ " if style.unicode else "> "  # noqa: RUF001
+    wrapper = Wrapper(max(1, width - 2), keep_indent=True)
+    wrapper.add([span(_clean(text).rstrip(), "user")])
+    wrapper.finish()
+    first, *rest = wrapper.lines or [[]]
+    lines = [[span(mark, "prompt"), *first], *([span("  "), *line] for line in rest)]
+    return [paint(line, style) for line in lines]
+
+
+def draw_notice(notice: Notice, style: DrawStyle, width: int) -> list[str]:
+    """Draw a notice, its hint dimmed behind it; a notice without text draws nothing."""
+    if not notice.text:
+        return []
+    name, mark, ascii_mark = _LEVELS[notice.level]
+    text = [span(_clean(notice.text), name)]
+    if notice.hint:
+        dash = " — " if style.unicode else " - "
+        text.append(span(dash + _clean(notice.hint), "muted"))
+    first = [span(f"{mark if style.unicode else ascii_mark} ", name)]
+    return _hanging(text, first, style, width)
+
+
+def draw_plain(text: PlainText, style: DrawStyle, width: int) -> list[str]:
+    """Draw text as it is, line by line; the terminal wraps what is too long."""
+    if text.language and style.colors is not ColorDepth.NONE:
+        block = CodeHighlighter(text.language)
+        lines = _clean(text.text).rstrip("\n").split("\n")
+        return [paint(block.line(line), style) for line in lines]
+    stream = PlainStream(width=width, style=style)
+    return [*stream.feed(text.text), *stream.finish()]
+
+
+def draw_table(table: TableShown, style: DrawStyle, width: int) -> list[str]:
+    """Draw a table with its title above and its footer below."""
+    columns = len(table.columns)
+    layout = TableLayout(
+        [[span(safe_line(name))] for name in table.columns],
+        ["right" if at in table.numeric else "left" for at in range(columns)],
+    )
+    for row in table.rows:
+        layout.add([[span(safe_line(cell))] for cell in row[:columns]])
+    lines: list[str] = []
+    if table.title:
+        lines += _hanging([span(_clean(table.title), "title")], [], style, width)
+    lines += [paint(line, style) for line in layout.lines(width, style)] if columns else []
+    for footer in table.footer:
+        lines += _hanging([span(_clean(footer), "muted")], [], style, width)
+    return lines
+
+
+def draw_progress(progress: Progress, style: DrawStyle, width: int) -> str:
+    """Draw one line: what is done of what, with a bar where the total is known."""
+    label, done = safe_line(progress.label), _amount(progress.done, progress.unit)
+    if progress.total <= 0:
+        return paint([span(clip(f"{label} {done}", width), "progress")], style)
+    share = min(1.0, max(0.0, progress.done / progress.total))
+    full, empty = ("━", "─") if style.unicode else ("#", "-")
+    figures = f" {share:4.0%} {done} / {_amount(progress.total, progress.unit)}"
+    cells = min(_BAR_CELLS, width - cell_width(figures) - min(cell_width(label), width // 3) - 1)
+    if cells < 4:
+        return paint([span(clip(label + figures, width), "progress")], style)
+    filled = round(share * cells)
+    room = width - cells - cell_width(figures) - 1
+    bar = [span(full * filled, "progress"), span(empty * (cells - filled), "bar")]
+    return paint([span(clip(label, room) + " "), *bar, span(figures, "muted")], style)
+
+
+def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[str]:
+    """Say in a dimmed line why an answer is not whole; nothing for one that is."""
+    reason = _end_reason(ended.message)
+    return _hanging([span(reason, "muted")], [], style, width) if reason else []
+
+
+def draw_conversation(shown: ConversationShown, style: DrawStyle, width: int) -> list[str]:
+    """Draw messages as they were drawn when they came, with an empty line between them."""
+    drawn = (_message_lines(message, style, width) for message in shown.messages)
+    parts = [lines for lines in drawn if lines]
+    return [
+        *chain.from_iterable([*lines, ""] for lines in parts[:-1]),
+        *(parts[-1] if parts else []),
+    ]
+
+
+def _message_lines(message: Message, style: DrawStyle, width: int) -> list[str]:
+    if message.role == "user":
+        return draw_user_message(message.content, style, width)
+    if message.role != "assistant":
+        lines = _hanging([span(_clean(message.content), "muted")], [], style, width)
+        return [paint([span(f"{safe_line(message.role)}:", "muted")], style), *lines]
+    lines = list(_answer_lines(message, style, width))
+    return [*lines, *draw_answer_end(AnswerEnded(message), style, width)]
+
+
+def _answer_lines(message: Message, style: DrawStyle, width: int) -> Iterator[str]:
+    """Draw an answer by the streams that drew it when it came."""
+    reasoning = ReasoningStream(width=width, style=style)
+    answer = MarkdownStream(width=width, style=style)
+    yield from reasoning.feed(message.reasoning)
+    splitter = ThinkSplitter()
+    for kind, text in (*splitter.feed(message.content), *splitter.finish()):
+        if kind == "reasoning":
+            yield from reasoning.feed(text)
+        else:
+            yield from reasoning.finish()
+            yield from answer.feed(text)
+    yield from reasoning.finish()
+    yield from answer.finish()
+
+
+def _end_reason(message: Message) -> str:
+    match message.state:
+        case State.STOPPED:
+            return "stopped"
+        case State.CUT:
+            return "cut off: the answer ended before its end; /continue goes on"
+        case State.FAILED:
+            return "failed: no answer came; /retry sends the message again"
+        case State.STREAMING:
+            return "unfinished"
+        case State.COMPLETE:
+            return _finish_reason(message.finish_reason)
+
+
+def _finish_reason(reason: str | None) -> str:
+    match reason:
+        case None | "" | "stop":
+            return ""
+        case "length":
+            return "length: the answer reached its token limit; /continue goes on"
+        case "content_filter":
+            return "content filter: the server cut the answer"
+        case "tool_calls" | "function_call":
+            return "the model called a tool, and none is offered"
+        case _:
+            return f"ended: {safe_line(reason)}"
+
+
+def _clean(text: str) -> str:
+    cleaner = TextCleaner()
+    return cleaner.feed(text) + cleaner.finish()
+
+
+def _hanging(
+    text: Iterable[Span], first: Sequence[Span], style: DrawStyle, width: int
+) -> list[str]:
+    """Fill lines with words; lines after the first are indented by what stands before it."""
+    indent = sum(cell_width(part) for part, _, _ in first)
+    wrapper = Wrapper(max(1, width - indent), keep_indent=True)
+    wrapper.add(text)
+    wrapper.finish()
+    head, *rest = wrapper.lines or [[]]
+    lines = [[*first, *head], *([span(" " * indent), *line] for line in rest)]
+    return [paint(line, style) for line in lines]
+
+
+def _amount(number: int, unit: str) -> str:
+    if unit != "B":
+        return f"{number:,} {safe_line(unit)}".rstrip()
+    size = float(number)
+    for prefix in ("", "k", "M"):
+        if size < 1000:
+            return f"{size:.0f} {prefix}B" if not prefix else f"{size:.1f} {prefix}B"
+        size /= 1000
+    return f"{size:.2f} GB"

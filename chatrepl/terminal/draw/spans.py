@@ -1,0 +1,75 @@
+"""A styled piece of text, and its way to the terminal.
+
+A span is ``(text, names, url)``: safe text without line ends, the names of its styles (see
+``chatrepl.terminal.draw.style``), and where it links to, or an empty string.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from chatrepl.terminal.draw.cells import cell_width
+from chatrepl.terminal.draw.style import RESET, DrawStyle, sgr
+
+__all__ = ["Span", "fitted", "paint", "plain_text", "span", "spans_width"]
+
+Span = tuple[str, tuple[str, ...], str]
+
+_LINK_END = "\x1b]8;;\x1b\\"
+
+
+def span(text: str, *names: str, url: str = "") -> Span:
+    """Make a span."""
+    return (text, names, url)
+
+
+def plain_text(spans: Iterable[Span]) -> str:
+    """Return the text of spans without their styles."""
+    return "".join(text for text, _, _ in spans)
+
+
+def spans_width(spans: Iterable[Span]) -> int:
+    """Return the cells that spans take."""
+    return sum(cell_width(text) for text, _, _ in spans)
+
+
+def fitted(spans: Iterable[Span], width: int, *, right: bool = False) -> list[Span]:
+    """Pad spans with spaces to a width, on the right or with ``right`` aligned right."""
+    cells = list(spans)
+    padding = span(" " * max(0, width - spans_width(cells)))
+    return [padding, *cells] if right else [*cells, padding]
+
+
+def paint(spans: Sequence[Span], style: DrawStyle) -> str:
+    """Return a line for the terminal: no trailing blanks, every style and link ended in it."""
+    parts: list[str] = []
+    linked = ""
+    for text, names, url in _merged(_stripped(spans)):
+        target = url if style.hyperlinks else ""
+        if target != linked:
+            parts.append(f"\x1b]8;;{target}\x1b\\" if target else _LINK_END)
+            linked = target
+        begin = sgr(style, names) if names else ""
+        parts.append(f"{begin}{text}{RESET}" if begin else text)
+    if linked:
+        parts.append(_LINK_END)
+    return "".join(parts)
+
+
+def _stripped(spans: Sequence[Span]) -> list[Span]:
+    kept = list(spans)
+    while kept:
+        text, names, url = kept[-1]
+        if stripped := text.rstrip():
+            kept[-1] = (stripped, names, url)
+            break
+        kept.pop()
+    return kept
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for text, names, url in spans:
+        if merged and merged[-1][1:] == (names, url):
+            merged[-1] = (merged[-1][0] + text, names, url)
+        elif text:
+            merged.append((text, names, url))
+    return merged

@@ -1,0 +1,155 @@
+"""What the terminal can show, and the one table of named styles.
+
+``DrawStyle`` says how to draw; ``sgr`` turns style names into the escape sequence that begins them.
+Only foreground colours are used, so that what is shown stays legible on any background and copies
+clean. The ``auto`` theme keeps to the terminal's own sixteen colours, which its owner has chosen to
+be legible; ``dark`` and ``light`` have colours of their own where the terminal has 256 or more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Literal
+
+from rich.color import ColorSystem
+from rich.style import Style
+
+__all__ = ["RESET", "ColorDepth", "DrawStyle", "Theme", "detect_style", "sgr"]
+
+Theme = Literal["auto", "dark", "light"]
+
+RESET = "\x1b[0m"
+
+
+class ColorDepth(Enum):
+    """How many colours the terminal has; ``NONE`` means no styling at all, not even bold."""
+
+    TRUECOLOR = "truecolor"
+    COLORS_256 = "256"
+    COLORS_16 = "16"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawStyle:
+    """How to draw. The default fits a pipe or a dumb terminal: plain lines."""
+
+    colors: ColorDepth = ColorDepth.NONE
+    hyperlinks: bool = False
+    """The terminal makes links of OSC 8 sequences."""
+    unicode: bool = True
+    """The terminal shows UTF-8; else bullets, bars and rules are ASCII."""
+    theme: Theme = "auto"
+    show_thinking: bool = True
+    """Draw the model's reasoning; else one line says that it thinks."""
+
+
+def detect_style(
+    environment: Mapping[str, str],
+    *,
+    is_terminal: bool,
+    encoding: str = "utf-8",
+    theme: Theme = "auto",
+    show_thinking: bool = True,
+) -> DrawStyle:
+    """Work out what the terminal can do from its environment variables.
+
+    Honours ``NO_COLOR`` (https://no-color.org), ``TERM`` and ``COLORTERM``.
+    """
+    term = environment.get("TERM", "").lower()
+    is_plain = not is_terminal or term in ("", "dumb", "unknown")
+    return DrawStyle(
+        colors=ColorDepth.NONE if is_plain else _color_depth(environment, term),
+        hyperlinks=not is_plain and _shows_hyperlinks(environment, term),
+        unicode=encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf16", "utf32"),
+        theme=theme,
+        show_thinking=show_thinking,
+    )
+
+
+def _color_depth(environment: Mapping[str, str], term: str) -> ColorDepth:
+    if environment.get("NO_COLOR"):
+        return ColorDepth.NONE
+    if environment.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
+        return ColorDepth.TRUECOLOR
+    if term.endswith("-direct") or environment.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
+        return ColorDepth.TRUECOLOR
+    return ColorDepth.COLORS_256 if "256" in term or "kitty" in term else ColorDepth.COLORS_16
+
+
+def _shows_hyperlinks(environment: Mapping[str, str], term: str) -> bool:
+    """Name the terminals known to support OSC 8; others would show nothing wrong, but no link."""
+    if environment.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper"):
+        return True
+    if environment.get("WT_SESSION") or environment.get("KONSOLE_VERSION"):
+        return True
+    vte_version = environment.get("VTE_VERSION", "")
+    if vte_version.isdecimal() and int(vte_version) >= 5000:
+        return True
+    return any(name in term for name in ("kitty", "alacritty", "foot", "ghostty", "contour"))
+
+
+# name: (the terminal's own colours, on a dark background, on a light background)
+_STYLES: Mapping[str, tuple[str, str, str]] = {
+    "text": ("", "", ""),
+    "strong": ("bold", "bold", "bold"),
+    "emphasis": ("italic", "italic", "italic"),
+    "strike": ("strike", "strike", "strike"),
+    "heading1": ("bold underline magenta", "bold underline #d7afff", "bold underline #6c1fb3"),
+    "heading2": ("bold magenta", "bold #c39bff", "bold #6c1fb3"),
+    "heading3": ("bold cyan", "bold #8fc7ff", "bold #0b57a4"),
+    "heading4": ("bold", "bold", "bold"),
+    "bullet": ("cyan", "#8fc7ff", "#0b57a4"),
+    "bar": ("bright_black", "#6f7a88", "#8a929c"),
+    "rule": ("bright_black", "#6f7a88", "#8a929c"),
+    "quote": ("italic", "italic", "italic"),
+    "code": ("yellow", "#e6c07b", "#8a4b00"),
+    "code.block": ("", "#d8dee9", "#24292f"),
+    "code.label": ("bright_black", "#8792a2", "#6a737d"),
+    "code.comment": ("bright_black", "italic #8b98a9", "italic #6a737d"),
+    "code.keyword": ("magenta", "#c792ea", "#a626a4"),
+    "code.name": ("blue", "#82aaff", "#3054c8"),
+    "code.type": ("cyan", "#7fdbca", "#0b6e8a"),
+    "code.string": ("green", "#a5d6a0", "#2e7d32"),
+    "code.number": ("yellow", "#f5a97f", "#b35900"),
+    "code.operator": ("", "#a9b8cc", "#4a5562"),
+    "code.inserted": ("green", "#8fd694", "#1a7f37"),
+    "code.deleted": ("red", "#ff8f8f", "#c4232f"),
+    "code.heading": ("bold", "bold #8fc7ff", "bold #0b57a4"),
+    "link": ("underline blue", "underline #8fc7ff", "underline #0b57a4"),
+    "link.target": ("bright_black", "#8792a2", "#6a737d"),
+    "math": ("cyan", "#7fdbca", "#0b6e8a"),
+    "muted": ("bright_black", "#8792a2", "#6a737d"),
+    "table.head": ("bold", "bold", "bold"),
+    "table.line": ("bright_black", "#6f7a88", "#8a929c"),
+    "thinking": ("dim italic", "italic #8792a2", "italic #6a737d"),
+    "thinking.label": ("dim", "#8792a2", "#6a737d"),
+    "prompt": ("bold green", "bold #8fd694", "bold #1a7f37"),
+    "user": ("bold", "bold", "bold"),
+    "info": ("bright_black", "#8792a2", "#6a737d"),
+    "success": ("green", "#8fd694", "#1a7f37"),
+    "warning": ("yellow", "#e6c07b", "#8a4b00"),
+    "error": ("bold red", "bold #ff8f8f", "bold #c4232f"),
+    "title": ("bold", "bold", "bold"),
+    "progress": ("cyan", "#7fdbca", "#0b6e8a"),
+}
+_COLUMNS: Mapping[Theme, int] = {"auto": 0, "dark": 1, "light": 2}
+_SYSTEMS: Mapping[ColorDepth, ColorSystem] = {
+    ColorDepth.TRUECOLOR: ColorSystem.TRUECOLOR,
+    ColorDepth.COLORS_256: ColorSystem.EIGHT_BIT,
+    ColorDepth.COLORS_16: ColorSystem.STANDARD,
+}
+
+
+@lru_cache(maxsize=2048)
+def sgr(style: DrawStyle, names: tuple[str, ...]) -> str:
+    """Return the SGR sequence that begins text of these named styles, later ones winning.
+
+    Empty where the style is the terminal's own; what it begins is ended by ``RESET``.
+    """
+    if style.colors is ColorDepth.NONE:
+        return ""
+    column = 0 if style.colors is ColorDepth.COLORS_16 else _COLUMNS[style.theme]
+    combined = Style.combine([Style.parse(_STYLES[name][column]) for name in names])
+    return combined.render("x", color_system=_SYSTEMS[style.colors]).partition("x")[0]
