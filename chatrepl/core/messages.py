@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["Json", "Marks", "Message", "SessionRecord", "SessionSummary", "State", "Usage"]
+__all__ = [
+    "Json",
+    "Marks",
+    "Message",
+    "SearchHit",
+    "SessionRecord",
+    "SessionSummary",
+    "State",
+    "Usage",
+]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -100,3 +109,20 @@ class SessionSummary:
     first_words: str
     size_bytes: int = 0
     deleted: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A message that holds all the words of a search, with the first of them in context."""
+
+    session_id: str
+    """A session outside the bin that shows the message: the one that made it, else a fork."""
+    session_name: str | None
+    title: str
+    message_id: str
+    role: str
+    created: datetime
+    before: str
+    match: str
+    """As it is written in the message."""
+    after: str

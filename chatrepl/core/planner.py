@@ -56,9 +56,12 @@ class Planner:
         """Name the encoding that counts for a model."""
         return self._counter.encoding_for(model)[0]
 
-    async def prepare(self, model: str) -> None:
-        """Load the vocabulary for a model, off the event loop."""
+    async def prepare(self, settings: Settings, model: str) -> None:
+        """Load the vocabulary, and where it is needed the catalog, off the event loop."""
         await self._counter.prepare(self.encoding(model))
+        listed = self.models.get(model)
+        if settings.integer("context_window") is None and not (listed and listed.context_window):
+            await self._catalog.prepare()
 
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Take counts that were made before."""

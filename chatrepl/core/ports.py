@@ -134,6 +134,10 @@ class Price:
 class Catalog(Protocol):
     """What is known of models without asking a server."""
 
+    async def prepare(self) -> None:
+        """Load what is known, off the event loop."""
+        ...
+
     def context_window(self, model: str) -> int | None:
         """Return a model's window in tokens, or None for an unknown model."""
         ...

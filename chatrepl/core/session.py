@@ -153,7 +153,7 @@ class Session:
             raise UsageError(
                 f"the server at {server.base_url} lists no models", "choose one by /model NAME"
             )
-        await self.planner.prepare(model)
+        await self.planner.prepare(self.settings, model)
         return Target(server, model, self.system_message())
 
     def system_text(self) -> str | None:
@@ -242,7 +242,7 @@ class Session:
                 yield event
             target = await self.target()
             target = replace(target, model=model) if model else target
-            await self.planner.prepare(target.model)
+            await self.planner.prepare(self.settings, target.model)
             plan = self.planner.plan(self.settings, target, self.conversation)
             check_fits(plan)
         except ChatreplError as error:

@@ -95,6 +95,9 @@ class FixedCatalog:
 
     window: int | None = 8192
 
+    async def prepare(self) -> None:
+        return
+
     def context_window(self, model: str) -> int | None:
         return self.window
 

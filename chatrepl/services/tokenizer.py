@@ -1,0 +1,91 @@
+"""Count tokens with the vocabularies that ship here; the one owner of tiktoken. Never online."""
+
+import asyncio
+import gzip
+import itertools
+import threading
+from importlib import resources
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tiktoken
+
+__all__ = ["TiktokenCounter"]
+
+_FALLBACK = "o200k_base"
+_FILES = {"o200k_base": "o200k_base", "o200k_harmony": "o200k_base", "cl100k_base": "cl100k_base"}
+_SLICE_CHARS = 500_000
+
+_lock = threading.Lock()
+_loaded: "dict[str, tiktoken.Encoding]" = {}
+
+
+class TiktokenCounter:
+    """Implements the core's ``TokenCounter``; encodings are shared by the whole process."""
+
+    def encoding_for(self, model: str) -> tuple[str, bool]:
+        """Name the encoding of a model; with False, of an unknown one, for an estimate.
+
+        A vendor's prefix (``openai/gpt-4o``) does not matter. The names are tiktoken's own.
+        """
+        from tiktoken.model import encoding_name_for_model
+
+        for name in (model, model.rpartition("/")[2]):
+            try:
+                encoding = encoding_name_for_model(name)
+            except KeyError:
+                continue
+            return (encoding, True) if encoding in _FILES else (_FALLBACK, False)
+        return _FALLBACK, False
+
+    async def prepare(self, encoding: str) -> None:
+        """Load an encoding in a thread; at once when it is loaded already."""
+        if encoding not in _loaded:
+            await asyncio.to_thread(_load, encoding)
+
+    def count(self, text: str, encoding: str) -> int:
+        """Count a text's tokens; what looks like a special token counts as the text it is."""
+        encoder = _load(encoding)
+        try:
+            return len(encoder.encode(text, disallowed_special=()))
+        except ValueError:
+            # A run of about a million blanks exhausts the pattern's stack; a cut inside such a
+            # run costs one token at the most.
+            return sum(
+                len(encoder.encode(text[start : start + _SLICE_CHARS], disallowed_special=()))
+                for start in range(0, len(text), _SLICE_CHARS)
+            )
+
+
+def _load(name: str) -> "tiktoken.Encoding":
+    with _lock:
+        if name not in _loaded:
+            _loaded[name] = _build(name)
+        return _loaded[name]
+
+
+def _build(name: str) -> "tiktoken.Encoding":
+    """Build tiktoken's own encoding over our copy of its ranks.
+
+    Its loader downloads, without a timeout, into a cache that it may also delete from; so it is
+    given the ranks in place of that, for the moment in which the constructor asks.
+    """
+    import tiktoken
+    from tiktoken_ext import openai_public
+
+    ranks = _ranks(_FILES[name])
+    loader = openai_public.load_tiktoken_bpe
+    openai_public.load_tiktoken_bpe = lambda *_arguments, **_options: ranks
+    try:
+        return tiktoken.Encoding(**openai_public.ENCODING_CONSTRUCTORS[name]())
+    finally:
+        openai_public.load_tiktoken_bpe = loader
+
+
+def _ranks(name: str) -> dict[bytes, int]:
+    """Unpack a vocabulary: the number of tokens, the length of each, then their bytes in order."""
+    packed = resources.files(__package__).joinpath("vocabularies", f"{name}.gz").read_bytes()
+    data = gzip.decompress(packed)
+    count = int.from_bytes(data[:4], "little")
+    ends = list(itertools.accumulate(data[4 : 4 + count], initial=4 + count))
+    return {data[start:end]: rank for rank, (start, end) in enumerate(itertools.pairwise(ends))}
