@@ -9,9 +9,9 @@ import openai
 
 from chatrepl.core.ports import Server
 
-__all__ = ["Clients", "headers_for"]
+__all__ = ["Clients", "connect_timeout_s", "headers_for"]
 
-CONNECT_TIMEOUT_S = 10.0
+MAXIMUM_CONNECT_S = 10.0
 
 KEEP_ALIVE_S = 4.0
 """Just under the 5 s after which common servers close: a request in between would fail."""
@@ -104,7 +104,7 @@ class Clients:
         key = server.api_key.value if server.api_key else PLACEHOLDER_KEY
         transport = self._transport(is_local=server.is_local)
         # Silence is watched over by the reader, which knows an answer from a keep-alive.
-        timeout = httpx2.Timeout(server.timeout_s, connect=CONNECT_TIMEOUT_S, read=None)
+        timeout = httpx2.Timeout(server.timeout_s, connect=connect_timeout_s(server), read=None)
         client: openai.AsyncOpenAI
         if server.azure_api_version:
             client = openai.AsyncAzureOpenAI(
@@ -130,6 +130,15 @@ class Clients:
         client.project = server.project
         client.admin_api_key = None
         return client
+
+
+def connect_timeout_s(server: Server) -> float:
+    """Return how long each of name look-up with connection, and TLS, may take.
+
+    Well below the server's own time: a TLS handshake that is cancelled leaves its socket open
+    until it is collected, one that times out doesn't.
+    """
+    return min(MAXIMUM_CONNECT_S, server.timeout_s / 3)
 
 
 def headers_for(server: Server) -> Mapping[str, str | openai.Omit]:

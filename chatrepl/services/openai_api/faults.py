@@ -14,7 +14,7 @@ import openai
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.servers import host_of
-from chatrepl.services.openai_api.client import CONNECT_TIMEOUT_S
+from chatrepl.services.openai_api.client import connect_timeout_s
 from chatrepl.services.openai_api.error_bodies import (
     RequestFacts,
     error_from_payload,
@@ -175,7 +175,7 @@ def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str
             hint = f"is the server running at {host}?"
             if is_https:
                 hint += f" If it speaks plain HTTP, try {_with_scheme('http', facts)}"
-            return f"no connection to {host} within {CONNECT_TIMEOUT_S:g} s", hint
+            return f"no connection to {host} within {connect_timeout_s(facts.server):g} s", hint
         case httpx2.TimeoutException():
             return f"{host} did not take the request in time", "/retry asks again"
         case httpx2.LocalProtocolError():
