@@ -15,6 +15,7 @@ from chatrepl.services.store.locks import Locks
 from chatrepl.services.store.reader import Reader
 from chatrepl.services.store.recovery import Recovery
 from chatrepl.services.store.salvage import rescue, set_aside
+from chatrepl.services.store.searcher import Searcher
 from chatrepl.services.store.writer import Writer
 
 __all__ = ["Engine", "OpenStore"]
@@ -33,7 +34,8 @@ class OpenStore:
         recovery = Recovery(database, locks)
         self.writer = Writer(database, locks)
         self.reader = Reader(database, recovery)
-        self.bin = Bin(database, locks, clock, lambda _number: None)
+        self.searcher = Searcher(database, recovery)
+        self.bin = Bin(database, locks, clock, self.searcher.forget)
         if not database.is_read_only:
             self.bin.purge()
 
@@ -69,6 +71,14 @@ class Engine:
             raise
         except Exception as error:  # No failure of saving may end the conversation.
             raise store_error(error) from error
+
+    def index_some(self) -> bool:
+        """Bring a few messages into the search's index; say whether more are waiting."""
+        try:
+            return self._open is not None and self._open.searcher.index_some()
+        except (sqlite3.Error, OSError):
+            # Nothing is lost: the search finds what is not in the index too.
+            return False
 
     def _can_repair(self) -> bool:
         return self._path is not None and not (self._open and self._open.database.is_read_only)

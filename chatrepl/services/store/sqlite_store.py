@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from chatrepl.core.errors import ChatreplError, StoreError
-from chatrepl.core.messages import Marks, Message, SessionRecord, SessionSummary
+from chatrepl.core.messages import Marks, Message, SearchHit, SessionRecord, SessionSummary
 from chatrepl.core.ports import LoadedSession
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class SqliteStore:
         self._thread: ThreadPoolExecutor | None = None
         self._engine: Engine | None = None
         self._is_closed = False
+        self._is_indexing = False
         self.warnings: list[str] = []
         """What users must be told: one line each. Whoever tells them takes them out."""
 
@@ -62,6 +63,7 @@ class SqliteStore:
     async def add(self, session_id: str, messages: Sequence[Message], head: str | None) -> None:
         """Add messages (parents first) and move the session's head, in one transaction."""
         await self._run(lambda store: store.writer.add(session_id, messages, head))
+        self._index_later()
 
     async def begin_answer(self, session_id: str, message: Message) -> None:
         """Add an answer in state ``STREAMING``; the head stays where it is."""
@@ -74,6 +76,7 @@ class SqliteStore:
     async def finish_answer(self, session_id: str, message: Message, head: str | None) -> None:
         """Write an answer's end state, all its fields, and the head, in one transaction."""
         await self._run(lambda store: store.writer.finish_answer(session_id, message, head))
+        self._index_later()
 
     async def set_state(
         self, session_id: str, message_id: str, state: str, head: str | None
@@ -111,6 +114,15 @@ class SqliteStore:
         return await self._run(
             lambda store: store.reader.sessions(words, deleted=deleted, limit=limit)
         )
+
+    async def search(self, words: str, limit: int = 20) -> Sequence[SearchHit]:
+        """Find messages of all sessions outside the bin that hold all the words, best first.
+
+        A word matches wherever it occurs, also inside other words, whatever its case and its
+        composed or full-width form (``fold``). Whole words rank first, then words that stand
+        together, then those that occur often; of equals, and among more than 2,000, the newest.
+        """
+        return await self._run(lambda store: store.searcher.search(words, limit))
 
     async def delete(self, session_id: str) -> None:
         """Put a session in the bin, where it stays for 30 days.
@@ -156,6 +168,26 @@ class SqliteStore:
                 self._path, self._clock, self._busy_timeout_s, self.warnings.append
             )
         return self._engine.perform(work)
+
+    def _index_later(self) -> None:
+        """Index what was written, a little at a time and behind whatever is asked for meanwhile."""
+        engine = self._engine
+        if engine is not None and not self._is_indexing:
+            self._is_indexing = True
+            self._submit_indexing(engine)
+
+    def _submit_indexing(self, engine: "Engine") -> None:
+        def step() -> None:
+            if engine.index_some():
+                self._submit_indexing(engine)
+            else:
+                self._is_indexing = False
+
+        thread = self._thread
+        if thread is not None:
+            # The store may be closing: the next one indexes the rest.
+            with suppress(RuntimeError):
+                thread.submit(step)
 
     async def _await(self, job: "Future[T]") -> T:
         """Wait for a job of the thread; cancelling the wait leaves the job alone."""

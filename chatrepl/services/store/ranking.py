@@ -1,0 +1,54 @@
+"""Orders what a search found, and cuts the words out with their context."""
+
+import re
+from collections.abc import Sequence
+
+from chatrepl.services.store.folding import fold
+
+__all__ = ["in_context", "score"]
+
+_MOST_COUNTED = 8
+_CONTEXT_CHARACTERS = 60
+
+
+def score(folded: str, words: Sequence[str]) -> float:
+    """Rate a text that holds all the words: whole words first, then together, then often."""
+    total = 0.0
+    for word in words:
+        total += min(folded.count(word), _MOST_COUNTED) / _MOST_COUNTED
+        if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", folded):
+            total += 2
+    if len(words) > 1 and " ".join(words) in " ".join(folded.split()):
+        total += 2
+    return total
+
+
+def in_context(text: str, words: Sequence[str]) -> tuple[str, str, str]:
+    """Return what precedes a match, the match as it is written, and what follows, each one line."""
+    phrase = " ".join(words)
+    found = _locate(re.sub(r"\s", " ", text), phrase) if len(words) > 1 else None
+    start, end = found or _locate(text, words[0]) or (0, 0)
+    before = text[max(0, start - _CONTEXT_CHARACTERS) : start]
+    after = text[end : end + _CONTEXT_CHARACTERS]
+    return _one_line(before), _one_line(text[start:end]), _one_line(after)
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+def _locate(text: str, word: str) -> tuple[int, int] | None:
+    """Find where a text's folded form holds a word, in the text's own positions."""
+    if word not in fold(text):
+        return None
+    # Folding changes lengths: the end is where the word is complete, the start where it still is.
+    low, high = 1, len(text)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if word in fold(text[:middle]) else (middle + 1, high)
+    end = low
+    low, high = 0, end - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if word in fold(text[middle:end]) else (low, middle - 1)
+    return low, end

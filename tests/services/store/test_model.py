@@ -1,0 +1,343 @@
+"""Compares the store with a model in memory over random histories, crashes included.
+
+CHATREPL_MODEL_RUNS says how many histories of 50 steps are tried.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from chatrepl.core.errors import UsageError
+from chatrepl.core.messages import Marks, Message, SessionRecord, State
+from chatrepl.services.store import SqliteStore
+from chatrepl.services.store.folding import fold
+from chatrepl.services.store.ranking import score
+from tests.services.store.values import at, crash_image, message, session, streaming
+
+T = TypeVar("T")
+RUNS = int(os.environ.get("CHATREPL_MODEL_RUNS", "40"))
+TEXTS = st.text("ab東京\ud800\0 \n", max_size=6)
+NAMES = st.sampled_from([None, "work", "home", "\ud800"])
+
+
+@dataclass
+class Session:
+    record: SessionRecord
+    tree: set[str] = field(default_factory=set)
+    marks: Marks = field(default_factory=Marks)
+    deleted: datetime | None = None
+    written: int = 0
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Every operation is done to the store and to the model; then both must hold the same."""
+
+    sessions = Bundle("sessions")
+    messages = Bundle("messages")
+    answers = Bundle("answers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.moment = at(0)
+        self.path = Path(self.folder.name) / "0" / "s.db"
+        self.images = 0
+        self.open()
+        self.known: dict[str, Session] = {}
+        self.stored: dict[str, Message] = {}
+        self.owner: dict[str, str] = {}
+        self.counts: dict[tuple[str, str], int] = {}
+        self.order: list[str] = []
+        self.writes = 0
+
+    def open(self) -> None:
+        self.store = SqliteStore(self.path, clock=lambda: self.moment)
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(work)
+
+    def teardown(self) -> None:
+        self.do(self.store.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    def touch(self, id_: str, head: str | None = "same", *, new: Sequence[Message] = ()) -> None:
+        known = self.known[id_]
+        self.writes += 1
+        known.written = self.writes
+        for added in new:
+            if added.id not in self.stored:
+                self.order.append(added.id)
+                self.owner[added.id] = id_
+            elif self.stored[added.id].state is State.STREAMING:
+                self.counts = {k: v for k, v in self.counts.items() if k[0] != added.id}
+            self.stored[added.id] = added
+            self.inherit(known, added.id)
+        updated = max([known.record.updated, *(m.created for m in new)])
+        known.record = replace(known.record, updated=updated)
+        if head != "same":
+            known.record = replace(known.record, head=head)
+            self.inherit(known, head)
+
+    def inherit(self, known: Session, id_: str | None) -> None:
+        while id_ is not None and id_ not in known.tree:
+            known.tree.add(id_)
+            id_ = self.stored[id_].parent
+
+    def is_taken(self, name: str | None, but_of: str) -> bool:
+        return name is not None and any(
+            other.record.name == name and other.deleted is None
+            for id_, other in self.known.items()
+            if id_ != but_of
+        )
+
+    @initialize(target=sessions)
+    def first(self) -> str:
+        return self.create_session("s0", None, None)
+
+    def create_session(self, id_: str, name: str | None, head: str | None) -> str:
+        record = session(id_, name=name, head=head, created=self.moment, updated=self.moment)
+        if self.is_taken(name, id_):
+            with pytest.raises(UsageError):
+                self.do(self.store.create(record))
+            record = replace(record, name=None)
+        self.do(self.store.create(record))
+        self.known[id_] = Session(record)
+        self.touch(id_, head)
+        return id_
+
+    @rule(target=sessions, name=NAMES)
+    def create(self, name: str | None) -> str:
+        return self.create_session(f"s{len(self.known)}", name, None)
+
+    @rule(target=sessions, head=messages, name=NAMES)
+    def fork(self, head: str, name: str | None) -> str:
+        return self.create_session(f"s{len(self.known)}", name, head)
+
+    def new_message(self, parent: str | None, role: str, text: str) -> Message:
+        id_ = f"{'u' if role == 'user' else 'a'}{len(self.stored)}"
+        return message(id_, parent, content=text, created=self.moment, extra={"n": text})
+
+    @rule(target=messages, to=sessions, text=TEXTS)
+    def send(self, to: str, text: str) -> str:
+        sent = self.new_message(self.known[to].record.head, "user", text)
+        self.do(self.store.add(to, [sent], sent.id))
+        self.touch(to, sent.id, new=[sent])
+        return sent.id
+
+    @rule(target=messages, to=sessions, parent=messages, texts=st.lists(TEXTS, max_size=3))
+    def add_several(self, to: str, parent: str, texts: list[str]) -> Any:
+        added: list[Message] = []
+        for text in texts:
+            new = self.new_message(added[-1].id if added else parent, "user", text)
+            added.append(replace(new, id=f"{new.id}.{len(added)}"))
+        head = added[-1].id if added else parent
+        self.do(self.store.add(to, added, head))
+        self.touch(to, head, new=added)
+        return multiple(*(m.id for m in added))
+
+    @rule(target=answers, to=sessions)
+    def begin(self, to: str) -> tuple[str, str]:
+        begun = streaming(f"a{len(self.stored)}", self.known[to].record.head, created=self.moment)
+        self.do(self.store.begin_answer(to, begun))
+        self.touch(to, new=[begun])
+        return to, begun.id
+
+    @rule(answer=answers, text=TEXTS, reasoning=TEXTS)
+    def append(self, answer: tuple[str, str], text: str, reasoning: str) -> None:
+        begun = self.stored[answer[1]]
+        if begun.state is State.STREAMING:
+            self.do(self.store.append(begun.id, text, reasoning))
+            self.stored[begun.id] = replace(
+                begun, content=begun.content + text, reasoning=begun.reasoning + reasoning
+            )
+
+    @rule(
+        target=messages,
+        answer=consumes(answers),
+        text=TEXTS,
+        state=st.sampled_from([State.COMPLETE, State.STOPPED, State.CUT]),
+        moves=st.booleans(),
+    )
+    def finish(self, answer: tuple[str, str], text: str, state: State, moves: bool) -> Any:
+        to, id_ = answer
+        begun = self.stored[id_]
+        if begun.state is not State.STREAMING:
+            return multiple()
+        ended = replace(begun, content=text, reasoning="r", state=state, model="m")
+        head = id_ if moves else self.known[to].record.head
+        self.do(self.store.finish_answer(to, ended, head))
+        self.touch(to, head, new=[ended])
+        return id_
+
+    @rule(to=sessions, id_=messages, steps=st.booleans())
+    def fail(self, to: str, id_: str, steps: bool) -> None:
+        head = self.stored[id_].parent if steps else id_
+        self.do(self.store.set_state(to, id_, State.FAILED, head))
+        self.stored[id_] = replace(self.stored[id_], state=State.FAILED)
+        self.touch(to, head)
+
+    @rule(to=sessions, head=st.none() | messages, name=NAMES, title=TEXTS)
+    def update(self, to: str, head: str | None, name: str | None, title: str) -> None:
+        changed = replace(
+            self.known[to].record, head=head, name=name, title=title, settings={"system": title}
+        )
+        if self.known[to].deleted is None and self.is_taken(name, to):
+            with pytest.raises(UsageError):
+                self.do(self.store.update(changed))
+            return
+        if self.known[to].deleted is not None and self.is_taken(name, to):
+            return
+        self.do(self.store.update(changed))
+        self.known[to].record = changed
+        self.touch(to, head)
+
+    @rule(
+        to=sessions, pinned=st.lists(messages, max_size=3), dropped=st.lists(messages, max_size=3)
+    )
+    def mark(self, to: str, pinned: list[str], dropped: list[str]) -> None:
+        tree = self.known[to].tree
+        marks = Marks(frozenset(pinned) & tree, frozenset(dropped) & tree)
+        self.do(self.store.set_marks(to, marks))
+        self.known[to].marks = marks
+        self.touch(to)
+
+    @rule(id_=messages, tokens=st.integers(0, 9), encoding=st.sampled_from(["o200k", "cl100k"]))
+    def count(self, id_: str, tokens: int, encoding: str) -> None:
+        self.do(self.store.set_counts({(id_, encoding): tokens, ("never", encoding): 1}))
+        self.counts[id_, encoding] = tokens
+
+    @rule(id_=sessions)
+    def delete(self, id_: str) -> None:
+        self.do(self.store.delete(id_))
+        known = self.known[id_]
+        known.deleted = known.deleted or self.moment
+
+    @rule(id_=sessions)
+    def restore(self, id_: str) -> None:
+        self.do(self.store.restore(id_))
+        known = self.known[id_]
+        if known.deleted is not None and self.is_taken(known.record.name, id_):
+            known.record = replace(known.record, name=None)
+        known.deleted = None
+
+    @rule(minutes=st.integers(-5, 60))
+    def time_passes(self, minutes: int) -> None:
+        self.moment = self.moment + (at(minutes) - at(0))
+
+    @rule()
+    def reopen(self) -> None:
+        self.do(self.store.close())
+        self.open()
+        self.recover()
+
+    @rule()
+    def crash(self) -> None:
+        self.images += 1
+        image = crash_image(self.path, Path(self.folder.name) / f"image {self.images}")
+        self.do(self.store.close())
+        self.path = image
+        self.open()
+        self.recover()
+
+    def recover(self) -> None:
+        for id_ in self.order:
+            left = self.stored[id_]
+            if left.state is not State.STREAMING:
+                continue
+            if not (left.content or left.reasoning):
+                self.stored[id_] = replace(left, state=State.FAILED)
+                continue
+            self.stored[id_] = replace(left, state=State.CUT)
+            known = self.known[self.owner[id_]]
+            if known.record.head == left.parent:
+                known.record = replace(known.record, head=id_)
+
+    @rule(words=st.sampled_from(["a", "ab", "aba", "東", "東京", "a 京", "b\ud800", "京東京"]))
+    def search(self, words: str) -> None:
+        wanted = list(dict.fromkeys(fold(words).split()))
+        visible = set[str]().union(*(s.tree for s in self.known.values() if s.deleted is None))
+        expected = []
+        for number, id_ in enumerate(self.order):
+            folded = fold(self.stored[id_].content)
+            is_ended = self.stored[id_].state is not State.STREAMING
+            if id_ in visible and is_ended and all(word in folded for word in wanted):
+                expected.append((score(folded, wanted), number, id_))
+        hits = self.do(self.store.search(words, 0))
+        assert [hit.message_id for hit in hits] == [x[2] for x in sorted(expected, reverse=True)]
+        for hit in hits:
+            assert hit.message_id in self.known[hit.session_id].tree
+            assert self.known[hit.session_id].deleted is None
+
+    @rule(deleted=st.booleans())
+    def list_sessions(self, deleted: bool) -> None:
+        expected = [s for s in self.known.values() if (s.deleted is not None) is deleted]
+        expected.sort(key=lambda s: (s.record.updated, s.written), reverse=True)
+        found = self.do(self.store.sessions(deleted=deleted))
+        for summary, known in zip(found, expected, strict=True):
+            assert (summary.id, summary.name, summary.title, summary.deleted) == (
+                known.record.id,
+                known.record.name,
+                known.record.title,
+                known.deleted,
+            )
+            assert summary.message_count == len(known.tree)
+
+    @rule(name=NAMES)
+    def find(self, name: str | None) -> None:
+        alive = [s for s in self.known.values() if s.deleted is None]
+        newest = self.do(self.store.newest())
+        last = max(alive, key=lambda s: s.written, default=None)
+        assert newest == (None if last is None else last.record)
+        if name is not None:
+            named = next((s.record for s in alive if s.record.name == name), None)
+            assert self.do(self.store.find(name)) == named
+
+    @precondition(lambda self: self.known)
+    @rule(id_=sessions)
+    def load(self, id_: str) -> None:
+        loaded = self.do(self.store.load(id_))
+        known = self.known[id_]
+        tree = [self.stored[i] for i in self.order if i in known.tree]
+        assert loaded.messages == tree
+        assert loaded.record == known.record
+        assert loaded.marks == known.marks
+        assert loaded.counts == {k: v for k, v in self.counts.items() if k[0] in known.tree}
+
+    @invariant()
+    def nothing_to_warn_of(self) -> None:
+        assert self.store.warnings == []
+
+
+@pytest.mark.timeout(120 + 4 * RUNS)
+def test_the_store_and_a_model_in_memory_hold_the_same_whatever_happens() -> None:
+    run_state_machine_as_test(
+        StoreMachine,
+        settings=settings(
+            max_examples=RUNS,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

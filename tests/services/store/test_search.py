@@ -1,0 +1,239 @@
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatrepl.core.messages import SearchHit
+from chatrepl.services.store import SqliteStore
+from chatrepl.services.store.folding import fold
+from chatrepl.services.store.ranking import score
+from tests.services.store.values import at, crash_image, message, run, session, streaming
+
+# Few characters, so that words meet: two cases, composed and decomposed, full width, digraphs,
+# Chinese, Thai, an emoji, the index's own syntax, and what it cannot hold.
+ALPHABET = (
+    "aAbBéE\u0301ßsS\u017f\ufb00f\uff26"
+    "東京都苹果ภา👩\u200d \t\n\"*'()%_:-^\0\ud800\uffff\u0130i\u0131"
+)
+TEXTS = st.text(st.sampled_from(ALPHABET), max_size=12)
+QUERIES = st.text(st.sampled_from(ALPHABET), min_size=1, max_size=5)
+
+
+def brute_force(texts: Sequence[str], query: str) -> list[str]:
+    words = list(dict.fromkeys(fold(query).split()))
+    folded = [fold(text) for text in texts]
+    hits = [n for n in range(len(texts)) if words and all(word in folded[n] for word in words)]
+    hits.sort(key=lambda n: (score(folded[n], words), n), reverse=True)
+    return [f"u{n}" for n in hits]
+
+
+def found_in(
+    path: Path | None, texts: Sequence[str], queries: Sequence[str], indexed: int = 0
+) -> list[list[str]]:
+    async def work(store: SqliteStore) -> list[list[str]]:
+        await store.create(session())
+        for n, text in enumerate(texts):
+            await store.add("s1", [message(f"u{n}", content=text)], None)
+            if n < indexed:
+                await store._run(lambda opened: opened.searcher.index_some())
+        return [[hit.message_id for hit in await store.search(query, 0)] for query in queries]
+
+    return run(path, work)
+
+
+@given(st.lists(TEXTS, max_size=8), st.lists(QUERIES, min_size=1, max_size=4), st.integers(0, 8))
+def test_a_search_finds_what_looking_at_every_message_finds(
+    texts: list[str], queries: list[str], indexed: int
+) -> None:
+    expected = [brute_force(texts, query) for query in queries]
+    assert found_in(None, texts, queries, indexed) == expected
+
+
+@settings(max_examples=25)
+@given(st.lists(TEXTS, max_size=8), st.lists(QUERIES, min_size=1, max_size=4))
+def test_a_search_without_an_index_finds_the_same(texts: list[str], queries: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "chatrepl.services.store.searcher._CREATE_INDEX",
+            "CREATE VIRTUAL TABLE search_index USING fts5(folded, tokenize = 'missing')",
+        )
+        found = found_in(None, texts, queries, len(texts))
+    assert found == [brute_force(texts, query) for query in queries]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("東京", "昨日東京都に行った"),
+        ("東", "東"),
+        ("苹果", "我喜欢苹果。"),
+        ("foo::bar", "call Foo::Bar() now"),
+        ('"quo"te', 'a "Quo"Te b'),
+        ("50%_", "up to 50%_ off"),
+        ("strasse", "Große STRAẞE"),
+        ("cafe\u0301", "Café"),
+        ("\uff21\uff22\uff23", "abc"),
+        ("one two", "two, then ONE"),
+    ],
+)
+def test_words_are_found_in_every_script_and_form(tmp_path: Path, query: str, text: str) -> None:
+    texts = ["something else", text, "苹 果 cafe 50% foo:bar strase two"]
+    for number in (0, 3):
+        folder = tmp_path / str(number)
+        assert found_in(folder / "s.db", texts, [query], number)[0] == ["u1"]
+
+
+def hits(path: Path, words: str, limit: int = 20) -> Sequence[SearchHit]:
+    return run(path, lambda store: store.search(words, limit))
+
+
+def test_a_hit_tells_where_it_is_and_shows_the_words_in_context(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    text = "x" * 100 + " before\nthe GROßE\tStraße, after " + "y" * 100
+
+    async def work(store: SqliteStore) -> None:
+        await store.create(session("s1", name="trip", title="A trip"))
+        await store.add("s1", [message("u1", content=text, created=at(3))], "u1")
+
+    run(path, work)
+    (hit,) = hits(path, "grosse  STRASSE")
+    assert (hit.session_id, hit.session_name, hit.title) == ("s1", "trip", "A trip")
+    assert (hit.message_id, hit.role, hit.created) == ("u1", "user", at(3))
+    assert hit.before.endswith("xx before the ")
+    assert len(hit.before) == 60
+    assert hit.after.startswith(", after yy")
+    assert hit.match == "GROßE Straße"
+
+
+def test_whole_words_come_first_then_words_together_then_the_newest(tmp_path: Path) -> None:
+    texts = ["art", "the art of war", "party", "art war", "war and art", "art of warts"]
+    path = tmp_path / "s.db"
+    assert found_in(path, texts, ["art war"])[0] == ["u3", "u4", "u1", "u5"]
+    assert [hit.message_id for hit in hits(path, "art", 2)] == ["u5", "u4"]
+    assert hits(path, " \n ") == []
+
+
+def test_only_the_newest_of_very_many_matches_are_ranked(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def work(store: SqliteStore) -> None:
+        await store.create(session())
+        await store.add(
+            "s1", [message(f"u{n}", content=f"needle {n}") for n in range(2500)], "u2499"
+        )
+
+    run(path, work)
+    found = [hit.message_id for hit in hits(path, "needle", 0)]
+    assert found == [f"u{n}" for n in range(2499, 499, -1)]
+
+
+def test_a_changed_message_is_found_by_its_new_words_only(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    for text in ("old words", "new words"):
+
+        async def work(store: SqliteStore, text: str = text) -> None:
+            if await store.newest() is None:
+                await store.create(session())
+            await store.finish_answer("s1", message("a1", content=text), "a1")
+            await store.search("words")
+            await store._run(lambda opened: opened.searcher.index_some())
+
+        run(path, work)
+    assert hits(path, "old") == []
+    assert [hit.message_id for hit in hits(path, "new")] == ["a1"]
+
+
+def test_an_answer_is_found_once_it_has_ended_also_by_a_crash(tmp_path: Path) -> None:
+    path = tmp_path / "live" / "s.db"
+
+    async def crash(store: SqliteStore) -> Path:
+        await store.create(session())
+        await store.begin_answer("s1", streaming("a1"))
+        await store.append("a1", "needle", "")
+        assert await store.search("needle") == []
+        return crash_image(path, tmp_path / "crashed")
+
+    crashed = run(path, crash)
+    assert [hit.message_id for hit in hits(crashed, "needle")] == ["a1"]
+    assert run(crashed, lambda store: store.load("s1")).recovered == ()
+
+
+def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def write(store: SqliteStore) -> None:
+        await store.create(session("s1"))
+        await store.add(
+            "s1",
+            [message("u1", content="needle one"), message("u2", "u1", content="needle two")],
+            "u2",
+        )
+        await store.create(session("s2", head="u1"))
+        await store.delete("s1")
+
+    run(path, write, clock=lambda: at(0))
+    for minutes in (1, 60 * 24 * 31):
+        found = run(path, lambda store: store.search("needle"), clock=lambda m=minutes: at(m))
+        assert [(hit.session_id, hit.message_id) for hit in found] == [("s2", "u1")]
+
+    async def nothing_left(store: SqliteStore) -> None:
+        await store.create(session("s3"))
+        await store.add("s3", [message("u3", content="other")], "u3")
+        assert await store.search("two") == []
+        assert [hit.message_id for hit in await store.search("other")] == ["u3"]
+
+    run(path, nothing_left)
+
+
+@pytest.mark.parametrize(
+    ("harm", "is_set_aside"),
+    [
+        ("UPDATE search_index_data SET block = x'' WHERE id > 10", False),
+        # These leave a table that SQLite can neither open nor drop.
+        ("UPDATE search_index_data SET block = x'ffffffffffffffffffff' WHERE id = 10", True),
+        ("DROP TABLE search_index_data", True),
+    ],
+)
+def test_a_damaged_index_is_made_again_and_nothing_is_lost(
+    tmp_path: Path, harm: str, is_set_aside: bool
+) -> None:
+    path = tmp_path / "s.db"
+    texts = [f"needle {n}" for n in range(300)]
+    found_in(path, texts, ["needle"], 300)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM search_text WHERE in_index").fetchone() == (
+        300,
+    )
+    connection.execute(harm)
+    connection.commit()
+    connection.close()
+
+    async def work(store: SqliteStore) -> None:
+        assert len(await store.search("needle", 0)) == 300
+        assert len(await store.search("needle 299", 0)) == 1
+        assert len((await store.load("s1")).messages) == 300
+        assert len(store.warnings) == is_set_aside
+
+    run(path, work)
+    assert len(list(tmp_path.glob("*damaged*.db"))) == is_set_aside
+
+
+def test_what_was_written_is_indexed_without_being_asked(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+
+    async def work(store: SqliteStore) -> None:
+        await store.create(session())
+        await store.add("s1", [message(f"u{n}") for n in range(500)], "u1")
+        for _ in range(10):
+            await store.newest()
+
+    run(path, work)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT count(*) FROM unindexed").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM search_text WHERE in_index").fetchone() == (
+        500,
+    )
+    connection.close()
