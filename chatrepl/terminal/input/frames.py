@@ -1,0 +1,274 @@
+"""When and how the live region is painted, and finished lines are printed above it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.application import Application
+
+from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
+from chatrepl.terminal.input.writer import TerminalWriter
+
+if TYPE_CHECKING:
+    from prompt_toolkit.data_structures import Size
+
+__all__ = ["Frames", "LiveApplication"]
+
+_LEAST_SLICE, _FIRST_SLICE, _MOST_SLICE = 2048, 16384, 262144
+_QUICK_S, _SLOW_S = 0.02, 0.05
+_FRAME_S = 0.01
+_STORM_S = 0.3
+_FRESH_S = 0.02
+
+
+class LiveApplication(Application[None]):
+    """An application whose repaints go through ``Frames``."""
+
+    frames: "Frames | None" = None
+
+    @property
+    def timeoutlen(self) -> float:
+        """How long a key waits that may begin a longer one: Escape hardly, chords for a person.
+
+        What the terminal itself sends after an Escape has arrived before the key is looked at.
+        """
+        pending = self.key_processor.key_buffer
+        is_escape = len(pending) == 1 and pending[0].key == "escape"
+        return 0.005 if is_escape else 1.0
+
+    @timeoutlen.setter
+    def timeoutlen(self, value: float | None) -> None:
+        del value
+
+    @property
+    def is_painting_allowed(self) -> bool:
+        """Whether the application runs."""
+        return self._is_running
+
+    def invalidate(self) -> None:
+        """Ask for a repaint; from the event loop's thread only."""
+        if self.frames is not None:
+            self.frames.request(is_urgent=True)
+
+    def paint(self) -> None:
+        """Draw the region now."""
+        super()._redraw()
+
+    def _redraw(self, render_as_done: bool = False) -> None:
+        if self.frames is None:
+            return
+        if render_as_done:
+            self.frames.finish()
+        else:
+            self.frames.request(is_urgent=True)
+
+    def _on_resize(self) -> None:
+        if self.frames is not None:
+            self.frames.request(is_urgent=True)
+
+
+class Frames:
+    """Paints frames, each one write, and only when the terminal has taken the last one.
+
+    Erasing, printing and repainting happen in one callback, in raw mode: no key can fall between.
+    On a slow terminal finished lines go out in slices, so that keys echo in between.
+    """
+
+    def __init__(
+        self,
+        app: LiveApplication,
+        writer: TerminalWriter,
+        output: WriterOutput,
+        renderer: LiveRenderer,
+        *,
+        is_rewrapping: bool,
+        on_resize: Callable[[], None],
+        after_first: Callable[[], None],
+    ) -> None:
+        self._app, self._writer, self._output, self._renderer = app, writer, output, renderer
+        self._is_rewrapping = is_rewrapping
+        self._on_resize, self._after_first = on_resize, after_first
+        self.on_error: Callable[[Exception], None] | None = None
+        self._lines: deque[str] = deque()
+        self._ready: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._is_paused = False
+        self._is_waiting = False
+        self._is_first = True
+        self._size: Size | None = None
+        self._slice = _FIRST_SLICE
+        self._painted_s = self._resized_s = self._sent_s = float("-inf")
+        self._has_printed = False
+        app.frames = self
+
+    def print(self, lines: Sequence[str]) -> None:
+        """Print finished lines above the region, in order, once."""
+        self._lines.extend(lines)
+        self.request()
+
+    def request(self, *, is_urgent: bool = False) -> None:
+        """Paint soon; several requests make one frame."""
+        if self._is_paused or not self._app.is_painting_allowed:
+            return
+        if self._timer is not None:
+            if not is_urgent or not isinstance(self._timer, asyncio.TimerHandle):
+                return
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        wait_s = 0.0 if is_urgent else self._sent_s + _FRAME_S - loop.time()
+        self._timer = loop.call_later(wait_s, self._frame) if wait_s > 0 else _soon(self._frame)
+
+    async def ready(self) -> None:
+        """Wait until all lines are printed and the terminal can take more."""
+        while self._lines or self._writer.pending:
+            future = asyncio.get_running_loop().create_future()
+            self._ready.append(future)
+            self.request()
+            await future
+
+    async def pause(self) -> None:
+        """Clear the region and hold everything back: something else has the terminal."""
+        self._is_paused = True
+        self._cancel()
+        await self._writer.drained()
+        self._erase()
+        await self._writer.drained()
+
+    def resume(self) -> None:
+        """Paint again, from the cursor's row on."""
+        self._is_paused = False
+        self._renderer.forget()
+        self.request(is_urgent=True)
+
+    def repaint(self) -> None:
+        """Erase the region and draw all of it."""
+        self._erase()
+        self.request(is_urgent=True)
+
+    def finish(self) -> None:
+        """Clear the region and print what is left."""
+        self._cancel()
+        self._output.begin_frame()
+        if not self._is_paused:
+            self._renderer.erase()
+        self._write_lines(len(self._lines))
+        self._output.end_frame()
+        self._is_paused = True
+        self._settle()
+
+    def _erase(self) -> None:
+        self._output.begin_frame()
+        self._renderer.erase()
+        self._output.end_frame()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _frame(self) -> None:
+        self._timer = None
+        if self._is_paused or not self._app.is_painting_allowed:
+            return
+        if self._writer.pending:
+            if not self._is_waiting:
+                self._is_waiting = True
+                self._writer.when_empty(self._caught_up)
+            return
+        try:
+            self._paint()
+        except Exception as error:  # noqa: BLE001 the event loop would only print it
+            self._output.end_frame()
+            if self.on_error is not None:
+                self.on_error(error)
+
+    def _paint(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        is_resized = self._notice_size()
+        self._output.begin_frame()
+        if is_resized:
+            self._erase_resized(now_s)
+        count = self._slice_length()
+        if count:
+            self._renderer.erase()
+            self._write_lines(count)
+        self._app.paint()
+        self._output.end_frame()
+        self._sent_s = now_s
+        if is_resized:
+            self._resized_s = now_s
+        else:
+            self._painted_s = now_s
+        self._has_printed = count > 0
+        if self._is_first:
+            self._is_first = False
+            self._after_first()
+        self._measure()
+
+    def _notice_size(self) -> bool:
+        size = self._output.get_size()
+        if size == self._size:
+            return False
+        is_first, self._size = self._size is None, size
+        if is_first:
+            return False
+        self._on_resize()
+        return True
+
+    def _erase_resized(self, now_s: float) -> None:
+        assert self._size is not None
+        drawn = self._renderer.drawn_columns
+        is_storm = now_s - self._resized_s < _STORM_S
+        # A frame that was on its way while the terminal changed was not wrapped but cut. When in
+        # doubt, rather leave a stale row than erase a finished line.
+        doubt_s = _STORM_S if is_storm else _FRESH_S
+        is_doubtful = now_s - self._painted_s < doubt_s and (is_storm or self._has_printed)
+        if self._is_rewrapping and drawn and drawn > self._size.columns and not is_doubtful:
+            self._renderer.erase_rewrapped(self._size.columns)
+        else:
+            self._renderer.erase()
+
+    def _slice_length(self) -> int:
+        size = count = 0
+        for line in self._lines:
+            size += len(line) + 2
+            count += 1
+            if size >= self._slice:
+                break
+        return count
+
+    def _write_lines(self, count: int) -> None:
+        for _ in range(count):
+            self._output.write_raw(self._lines.popleft() + "\r\n")
+
+    def _measure(self) -> None:
+        if self._writer.pending:
+            self._is_waiting = True
+            self._writer.when_empty(self._caught_up)
+            return
+        self._slice = min(self._slice * 2, _MOST_SLICE)
+        self._settle()
+
+    def _caught_up(self) -> None:
+        self._is_waiting = False
+        took_s = asyncio.get_running_loop().time() - self._sent_s
+        if took_s > _SLOW_S:
+            self._slice = max(self._slice // 2, _LEAST_SLICE)
+        elif took_s < _QUICK_S:
+            self._slice = min(self._slice * 2, _MOST_SLICE)
+        self._settle()
+        self.request(is_urgent=True)
+
+    def _settle(self) -> None:
+        if self._lines and not self._is_paused:
+            self.request(is_urgent=True)
+            return
+        waiting, self._ready = self._ready, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+
+def _soon(callback: Callable[[], None]) -> asyncio.Handle:
+    return asyncio.get_running_loop().call_soon(callback)

@@ -1,0 +1,102 @@
+"""What was typed, across runs: one file, a JSON text a line, several programs at once."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+
+from prompt_toolkit.history import History
+
+__all__ = ["InputHistory"]
+
+_KEPT_ENTRIES = 2000
+_READ_BYTES = 1_000_000
+_LONGEST_STORED = 65536
+
+
+class InputHistory(History):
+    """Entries of earlier runs and of this one, the newest first.
+
+    The file is the owner's alone (0600). Each entry is appended by one write, so that programs
+    that share it never mix theirs; a damaged line is passed over. ``trouble`` holds the last
+    error of the disk: the history then lives in memory only.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        super().__init__()
+        self.path = path
+        self.trouble: OSError | None = None
+        # Entries beyond are this run's own, or another program's.
+        self._size_at_start = _size(path)
+        self._loading: asyncio.Future[list[str]] | None = None
+
+    async def load(self) -> AsyncGenerator[str, None]:
+        """Yield all entries, the newest first; the file is read off the event loop."""
+        if not self._loaded:
+            if self._loading is None:
+                self._loading = asyncio.ensure_future(asyncio.to_thread(self._read))
+            earlier = await asyncio.shield(self._loading)
+            if not self._loaded:
+                self._loaded_strings = (self._loaded_strings + earlier)[:_KEPT_ENTRIES]
+                self._loaded = True
+        for entry in self._loaded_strings:
+            yield entry
+
+    def load_history_strings(self) -> Iterable[str]:
+        """Return the file's entries, the newest first."""
+        return self._read()
+
+    def append_string(self, string: str) -> None:
+        """Add an entry, unless it is the newest already."""
+        if not self._loaded_strings or self._loaded_strings[0] != string:
+            super().append_string(string)
+
+    def store_string(self, string: str) -> None:
+        """Append an entry to the file; very long ones stay in memory only."""
+        if self.path is None or len(string) > _LONGEST_STORED:
+            return
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            descriptor = os.open(self.path, flags, 0o600)
+            try:
+                os.write(descriptor, _line_end(descriptor) + json.dumps(string).encode() + b"\n")
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self.trouble = error
+
+    def _read(self) -> list[str]:
+        if self.path is None or not self._size_at_start:
+            return []
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, self._size_at_start - _READ_BYTES))
+                data = file.read(min(self._size_at_start, _READ_BYTES))
+        except OSError as error:
+            self.trouble = error
+            return []
+        entries = [entry for line in data.split(b"\n") if (entry := _parse(line))]
+        return entries[: -_KEPT_ENTRIES - 1 : -1]
+
+
+def _line_end(descriptor: int) -> bytes:
+    """Return what ends a line that another program could not finish."""
+    size = os.fstat(descriptor).st_size
+    return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
+
+
+def _parse(line: bytes) -> str:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return ""
+    return entry if isinstance(entry, str) else ""
+
+
+def _size(path: Path | None) -> int:
+    try:
+        return path.stat().st_size if path else 0
+    except OSError:
+        return 0

@@ -1,0 +1,179 @@
+"""What the live region shows, from top to bottom, and how its rows are shared out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.layout.containers import Container, Window
+from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.layout.mouse_handlers import MouseHandlers
+from prompt_toolkit.layout.screen import Screen, WritePosition
+
+from chatrepl.terminal.input.cells import Row, draw_row, row_of_line, row_of_text
+
+__all__ = ["Region", "RegionState"]
+
+_SHOWN_QUEUED = 3
+_SHOWN_SUGGESTIONS = 8
+_NAME_COLUMNS = 28
+
+
+@dataclass(slots=True)
+class RegionState:
+    """The rows around the input line; lines carry SGR sequences, texts are plain."""
+
+    tail: Sequence[str] = ()
+    status: str = ""
+    queued: Sequence[str] = ()
+    hint: str = ""
+    question: str = ""
+    mark: str = "> "
+    """What stands before a message."""
+    toolbar: Callable[[], str] = field(default=lambda: "")
+
+
+@dataclass(slots=True)
+class _Shares:
+    tail: list[Row]
+    others: list[Row]
+    input_rows: int
+    menu: list[Row]
+    toolbar: list[Row]
+
+    @property
+    def rows(self) -> int:
+        return (
+            len(self.tail) + len(self.others) + self.input_rows + len(self.menu) + len(self.toolbar)
+        )
+
+
+class Region(Container):
+    """Tail, status, queued messages, the window that is typed in, menu, and toolbar."""
+
+    def __init__(
+        self,
+        state: RegionState,
+        *,
+        main: Window,
+        buffer: Buffer,
+        answer: Window,
+        search: Window,
+        is_searching: Callable[[], bool],
+    ) -> None:
+        self._state = state
+        self._main, self._buffer = main, buffer
+        self._answer, self._search = answer, search
+        self._is_searching = is_searching
+
+    def tail_room(self, columns: int, rows: int) -> int:
+        """Return how many rows of tail fit above the rest."""
+        shares = self._share(columns, rows)
+        return max(0, rows - (shares.rows - len(shares.tail)))
+
+    # What prompt_toolkit calls.
+
+    def reset(self) -> None:
+        """Reset the windows."""
+        for window in self._windows():
+            window.reset()
+
+    def preferred_width(self, max_available_width: int) -> Dimension:
+        """Take the whole width."""
+        return Dimension(preferred=max_available_width)
+
+    def preferred_height(self, width: int, max_available_height: int) -> Dimension:
+        """Take as many rows as there is something to show, at most the screen's."""
+        return Dimension.exact(self._share(width, max_available_height).rows)
+
+    def get_children(self) -> list[Container]:
+        """Return the windows that can be typed in."""
+        return [*self._windows()]
+
+    def write_to_screen(
+        self,
+        screen: Screen,
+        mouse_handlers: MouseHandlers,
+        write_position: WritePosition,
+        parent_style: str,
+        erase_bg: bool,
+        z_index: int | None,
+    ) -> None:
+        """Draw everything."""
+        columns, rows = write_position.width, write_position.height
+        shares = self._share(columns, rows)
+        y = _draw(screen, [*shares.tail, *shares.others], 0, columns)
+        place = WritePosition(xpos=0, ypos=y, width=columns, height=shares.input_rows)
+        self._active().write_to_screen(
+            screen, mouse_handlers, place, parent_style, erase_bg, z_index
+        )
+        y = _draw(screen, shares.menu, y + shares.input_rows, columns)
+        if self._is_searching() and shares.toolbar:
+            place = WritePosition(xpos=0, ypos=y, width=columns, height=1)
+            self._search.write_to_screen(
+                screen, mouse_handlers, place, parent_style, erase_bg, z_index
+            )
+            y += 1
+        else:
+            y = _draw(screen, shares.toolbar, y, columns)
+        screen.width, screen.height = columns, max(screen.height, y)
+
+    def _windows(self) -> list[Window]:
+        return [self._main, self._answer, self._search]
+
+    def _active(self) -> Window:
+        return self._answer if self._state.question else self._main
+
+    def _share(self, columns: int, rows: int) -> _Shares:
+        toolbar = self._toolbar() if rows >= 3 or self._is_searching() else []
+        others = self._others()
+        room = rows - len(toolbar)
+        wanted = self._active().preferred_height(columns, rows).preferred
+        above = len(self._state.tail) + len(others)
+        input_rows = max(1, min(wanted, room - min(above, room // 3)))
+        menu = self._menu(room - input_rows, columns)
+        room -= input_rows + len(menu)
+        others = others[-room:] if room > 0 else []
+        kept = room - len(others)
+        tail = [row_of_line(line) for line in self._state.tail[-kept:]] if kept > 0 else []
+        return _Shares(tail, others, input_rows, menu, toolbar)
+
+    def _others(self) -> list[Row]:
+        state = self._state
+        rows = [
+            row_of_text(f"  {state.mark}{text}", "dim") for text in state.queued[:_SHOWN_QUEUED]
+        ]
+        more = len(state.queued) - _SHOWN_QUEUED
+        if more > 0:
+            rows.append(row_of_text(f"    … {more} more", "dim"))
+        if state.status:
+            rows.append(row_of_line(state.status))
+        if state.question:
+            rows.append(row_of_line(state.question))
+        return rows
+
+    def _toolbar(self) -> list[Row]:
+        text = " " if self._is_searching() else self._state.hint or self._state.toolbar()
+        return [row_of_text(text, "dim")] if text else []
+
+    def _menu(self, room: int, columns: int) -> list[Row]:
+        state = self._buffer.complete_state
+        shown = min(_SHOWN_SUGGESTIONS, room)
+        if state is None or shown <= 0:
+            return []
+        chosen = state.complete_index
+        start = max(0, (chosen or 0) - shown + 1)
+        items = state.completions[start : start + shown]
+        width = min(max(len(item.display_text) for item in items), _NAME_COLUMNS, columns)
+        rows = []
+        for index, item in enumerate(items, start):
+            name = item.display_text.ljust(width)
+            line = f"  {name}  {item.display_meta_text}"
+            rows.append(row_of_text(line, "reverse" if index == chosen else "dim"))
+        return rows
+
+
+def _draw(screen: Screen, rows: Sequence[Row], y: int, columns: int) -> int:
+    for row in rows:
+        draw_row(screen, y, row, columns)
+        y += 1
+    return y

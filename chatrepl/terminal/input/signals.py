@@ -1,0 +1,67 @@
+"""Signals, taken on the event loop while the prompt has the terminal."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+from chatrepl.terminal.input.early import FATAL_SIGNALS
+
+__all__ = ["SignalWatch"]
+
+
+class SignalWatch:
+    """Routes signals to callbacks between ``start`` and ``stop``.
+
+    A signal that was ignored when the program began (``nohup``) stays ignored.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_fatal: Callable[[int], None],
+        on_interrupt: Callable[[], None],
+        on_suspend: Callable[[], None],
+        on_continue: Callable[[], None],
+    ) -> None:
+        self._callbacks: dict[int, Callable[[], None]] = {
+            signal.SIGINT: on_interrupt,
+            signal.SIGTSTP: on_suspend,
+            signal.SIGCONT: on_continue,
+        }
+        for number in FATAL_SIGNALS:
+            self._callbacks[number] = _bind(on_fatal, number)
+        self._watched: list[int] = []
+
+    def start(self) -> None:
+        """Take the signals; outside the main thread this does nothing."""
+        loop = asyncio.get_running_loop()
+        for number, callback in self._callbacks.items():
+            if signal.getsignal(number) != signal.SIG_IGN:
+                with suppress(ValueError, RuntimeError):
+                    loop.add_signal_handler(number, callback)
+                    self._watched.append(number)
+
+    def stop_process(self, *, whole_group: bool) -> None:
+        """Stop this process as Ctrl+Z does; returns when it goes on.
+
+        ``whole_group`` stops the other programs of the same command line, too.
+        """
+        loop = asyncio.get_running_loop()
+        if signal.SIGTSTP not in self._watched:
+            return
+        loop.remove_signal_handler(signal.SIGTSTP)
+        os.kill(0 if whole_group else os.getpid(), signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, self._callbacks[signal.SIGTSTP])
+
+    def stop(self) -> None:
+        """Give them back to the system."""
+        loop = asyncio.get_running_loop()
+        for number in self._watched:
+            loop.remove_signal_handler(number)
+        self._watched = []
+
+
+def _bind(callback: Callable[[int], None], number: int) -> Callable[[], None]:
+    return lambda: callback(number)

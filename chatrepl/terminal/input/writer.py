@@ -1,0 +1,126 @@
+"""Bytes to the terminal that never make the event loop wait."""
+
+import asyncio
+import os
+import select
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+__all__ = ["TerminalWriter"]
+
+_PIECE_BYTES = 65536
+_STUCK_S = 2.0
+
+
+class TerminalWriter:
+    """Writes what the terminal takes at once, keeps the rest, and goes on when it can.
+
+    The terminal is opened anew: on a shared descriptor "never wait" would leak into stdin, into
+    children and into the shell. Where it cannot be opened, writes wait as ordinary ones do.
+    ``on_gone`` is called once, when the terminal no longer exists; what comes after is dropped.
+    """
+
+    def __init__(self, output_fd: int, on_gone: Callable[[], None]) -> None:
+        self._on_gone = on_gone
+        self._pending = bytearray()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_watching = False
+        self._is_gone = False
+        self._when_empty: list[Callable[[], None]] = []
+        self._own_fd = _open_again(output_fd)
+        self.fd = output_fd if self._own_fd is None else self._own_fd
+
+    @property
+    def pending(self) -> int:
+        """Bytes that the terminal has not taken yet."""
+        return len(self._pending)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on in the background from now on."""
+        self._loop = loop
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes; they go out in order, at once as far as possible."""
+        if self._is_gone or not data:
+            return
+        self._pending += data
+        if not self._is_watching:
+            self._push()
+
+    def when_empty(self, callback: Callable[[], None]) -> None:
+        """Call back once when everything is with the terminal; at once if it is so already."""
+        if self._pending:
+            self._when_empty.append(callback)
+        else:
+            callback()
+
+    async def drained(self) -> None:
+        """Wait until everything is with the terminal, or until it takes nothing for 2 s."""
+        loop = asyncio.get_running_loop()
+        left, moved_s = self.pending, loop.time()
+        while self._pending and loop.time() - moved_s < _STUCK_S:
+            await asyncio.sleep(0.005)
+            if self.pending < left:
+                left, moved_s = self.pending, loop.time()
+
+    def drain(self) -> None:
+        """Write the rest now, outside the loop, unless the terminal takes nothing for 2 s."""
+        self._unwatch()
+        moved_s = time.monotonic()
+        while self._pending and time.monotonic() - moved_s < _STUCK_S:
+            before = self.pending
+            with suppress(OSError, ValueError):
+                select.select([], [self.fd], [], 0.1)
+            self._push(watch=False)
+            if self.pending < before:
+                moved_s = time.monotonic()
+
+    def close(self) -> None:
+        """Drop the descriptor; what was not written is lost."""
+        self._unwatch()
+        self._loop = None
+        if self._own_fd is not None:
+            os.close(self._own_fd)
+            self._own_fd = None
+        self._is_gone = True
+
+    def _push(self, *, watch: bool = True) -> None:
+        try:
+            while self._pending:
+                written = os.write(self.fd, bytes(self._pending[:_PIECE_BYTES]))
+                del self._pending[:written]
+        except BlockingIOError:
+            if watch:
+                self._watch()
+            return
+        except OSError:
+            self._vanish()
+        self._unwatch()
+        callbacks, self._when_empty = self._when_empty, []
+        for callback in callbacks:
+            callback()
+
+    def _vanish(self) -> None:
+        self._pending.clear()
+        if not self._is_gone:
+            self._is_gone = True
+            self._on_gone()
+
+    def _watch(self) -> None:
+        if not self._is_watching and self._loop is not None:
+            self._is_watching = True
+            self._loop.add_writer(self.fd, self._push)
+
+    def _unwatch(self) -> None:
+        if self._is_watching and self._loop is not None:
+            self._is_watching = False
+            self._loop.remove_writer(self.fd)
+
+
+def _open_again(fd: int) -> int | None:
+    try:
+        name = os.ttyname(fd)
+        return os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return None
