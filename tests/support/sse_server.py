@@ -214,6 +214,8 @@ class SseServer:
         self.closing = threading.Event()
         self.at_gate = threading.Event()
         """Set each time a stream stands at its gate."""
+        self.connections = 0
+        """How many were accepted so far."""
         self._replies: dict[str, deque[Reply]] = defaultdict(deque)
         self._arrived = threading.Condition()
         self._open: set[socket.socket] = set()
@@ -329,6 +331,7 @@ class SseServer:
             connection.settimeout(None)
             with self._arrived:
                 self._open.add(connection)
+                self.connections += 1
             serving = threading.Thread(
                 target=self._serve, args=(connection,), name="sse-connection", daemon=True
             )

@@ -9,7 +9,7 @@ import openai
 
 from chatrepl.core.ports import Server
 
-__all__ = ["Clients", "connect_timeout_s", "headers_for"]
+__all__ = ["Clients", "EnvironmentSettingsError", "connect_timeout_s", "headers_for"]
 
 MAXIMUM_CONNECT_S = 10.0
 
@@ -20,6 +20,10 @@ MAXIMUM_ERROR_BYTES = 256 * 1024
 
 PLACEHOLDER_KEY = "no-key"
 """For servers that need none; the SDK insists on one."""
+
+
+class EnvironmentSettingsError(Exception):
+    """A proxy or certificate setting of the environment that cannot be used; the cause says why."""
 
 
 class _Capped(httpx2.AsyncByteStream):
@@ -46,6 +50,17 @@ async def _cap_error_body(response: httpx2.Response) -> None:
         response.stream = _Capped(response.stream)
 
 
+def _new_transport(*, is_local: bool) -> httpx2.AsyncClient:
+    return openai.DefaultAsyncHttpxClient(
+        # A redirect would take the whole conversation to a host nobody chose.
+        follow_redirects=False,
+        # The program's own server is never behind a proxy.
+        trust_env=not is_local,
+        limits=httpx2.Limits(keepalive_expiry=KEEP_ALIVE_S),
+        event_hooks={"response": [_cap_error_body]},
+    )
+
+
 class Clients:
     """Makes clients and keeps them, for one event loop; ``get`` may run in any thread."""
 
@@ -66,8 +81,7 @@ class Clients:
     def get(self, server: Server) -> openai.AsyncOpenAI:
         """Return the server's client.
 
-        Raises ``ImportError`` for a SOCKS proxy without its package, and ``ValueError`` or
-        ``httpx2.InvalidURL`` for a proxy that is no address.
+        Raises ``EnvironmentSettingsError``.
         """
         identity = (
             server.base_url,
@@ -90,14 +104,11 @@ class Clients:
 
     def _transport(self, *, is_local: bool) -> httpx2.AsyncClient:
         if is_local not in self._transports:
-            self._transports[is_local] = openai.DefaultAsyncHttpxClient(
-                # A redirect would take the whole conversation to a host nobody chose.
-                follow_redirects=False,
-                # The program's own server is never behind a proxy.
-                trust_env=not is_local,
-                limits=httpx2.Limits(keepalive_expiry=KEEP_ALIVE_S),
-                event_hooks={"response": [_cap_error_body]},
-            )
+            try:
+                self._transports[is_local] = _new_transport(is_local=is_local)
+            except Exception as error:
+                # Importing, parsing and reading files: each setting fails in a way of its own.
+                raise EnvironmentSettingsError from error
         return self._transports[is_local]
 
     def _build(self, server: Server) -> openai.AsyncOpenAI:

@@ -14,7 +14,7 @@ import openai
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.servers import host_of
-from chatrepl.services.openai_api.client import connect_timeout_s
+from chatrepl.services.openai_api.client import EnvironmentSettingsError, connect_timeout_s
 from chatrepl.services.openai_api.error_bodies import (
     RequestFacts,
     error_from_payload,
@@ -56,10 +56,14 @@ def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> M
             body = error.body if isinstance(error.body, dict) else {}
             found = error_from_payload({"error": body or error.message}, "error", facts)
             return found or _unknown(error, facts)
-        case ImportError():
-            return _missing_package(error, facts)
+        case EnvironmentSettingsError():
+            return _unusable_setting(error.__cause__ or error, facts)
         case httpx2.InvalidURL():
-            return _bad_address(facts)
+            return ModelError(
+                "the base_url is not an address",
+                "write https://host:port/v1",
+                fault=Fault.UNREACHABLE,
+            )
         case UnicodeError() | ValueError() | TypeError() | RecursionError() | OverflowError():
             return ModelError(
                 f"the request cannot be written: {_said(error, facts)}",
@@ -152,6 +156,8 @@ def _network_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str]
             return f"unknown host {host}", "check base_url"
         case ConnectionRefusedError():
             return f"{host} refused the connection", f"is the server running at {host}?"
+        case ssl.SSLWantReadError() | ssl.SSLWantWriteError():
+            return None
         case ssl.SSLCertVerificationError():
             reason = excerpt(cause.verify_message or "it is not trusted")
             hint = "SSL_CERT_FILE can name a file with further certificates to trust"
@@ -224,36 +230,26 @@ def _broken_proxy(
     )
 
 
-def _missing_package(error: ImportError, facts: RequestFacts) -> ModelError:
-    variable, value = proxy_for(facts.server.base_url) or _any_socks_proxy()
-    if value.startswith("socks"):
-        return ModelError(
-            f"the SOCKS proxy of {variable} needs the package socksio",
-            f"run `pip install socksio`, or unset {variable}",
-            fault=Fault.UNREACHABLE,
-        )
-    return ModelError(
-        f"a part of the program is missing: {excerpt(str(error), facts.key)}",
-        "install it again",
-        fault=Fault.UNREACHABLE,
-    )
+def _unusable_setting(cause: BaseException, facts: RequestFacts) -> ModelError:
+    said = excerpt(str(cause), facts.key)
+    certificates = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+    if isinstance(cause, OSError) and certificates:
+        variable, what = certificates[0], f"the certificates of {certificates[0]} cannot be read"
+    else:
+        variable, value = proxy_for(facts.server.base_url) or _odd_proxy()
+        if isinstance(cause, ImportError) and value.startswith("socks"):
+            return ModelError(
+                f"the SOCKS proxy of {variable} needs the package socksio",
+                f"run `pip install socksio`, or unset {variable}",
+                fault=Fault.UNREACHABLE,
+            )
+        what = f"the proxy of {variable or 'the environment'} cannot be used"
+    hint = f"correct or unset {variable}" if variable else "check the proxy variables"
+    return ModelError(f"{what}: {said}", hint, fault=Fault.UNREACHABLE)
 
 
-def _any_socks_proxy() -> tuple[str, str]:
-    for variable, value in os.environ.items():
-        if variable.lower().endswith("_proxy") and value.startswith("socks"):
-            return variable, value
-    return "", ""
-
-
-def _bad_address(facts: RequestFacts) -> ModelError:
-    proxy = proxy_for(facts.server.base_url)
-    if proxy is None:
-        return ModelError(
-            "the base_url is not an address", "write https://host:port/v1", fault=Fault.UNREACHABLE
-        )
-    return ModelError(
-        f"the base_url, or the proxy of {proxy[0]}, is not an address",
-        f"correct or unset {proxy[0]}",
-        fault=Fault.UNREACHABLE,
-    )
+def _odd_proxy() -> tuple[str, str]:
+    """Return a proxy that is set for other addresses: all are looked at when requests begin."""
+    proxies = [(name, os.environ[name]) for name in os.environ if name.lower().endswith("_proxy")]
+    proxies = [(name, value) for name, value in proxies if value and name.lower() != "no_proxy"]
+    return next(iter(sorted(proxies, key=lambda pair: pair[1].startswith("http"))), ("", ""))
