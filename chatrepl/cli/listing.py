@@ -3,14 +3,17 @@
 import json
 import sys
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from chatrepl.cli.environment import print_line
 from chatrepl.cli.wiring import Program
 from chatrepl.core import library
 from chatrepl.core.commands.sessions import choose_at_start, written
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
 from chatrepl.core.safe_text import safe_line
+
+if TYPE_CHECKING:
+    from chatrepl.core.messages import Json
 
 __all__ = ["export", "list_models", "list_sessions"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatrepl.cli.arguments import Options, parse_options
 from chatrepl.cli.environment import is_interactive, print_line, variables
 from chatrepl.core.errors import ChatreplError
-from chatrepl.terminal.input.early import EarlyTerminal, hold_terminal
+from chatrepl.terminal.input.early import HeldTerminal, hold_terminal
 
 if TYPE_CHECKING:
     from chatrepl.cli.wiring import Program
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         _restore(early)
 
 
-def _restore(early: EarlyTerminal | None) -> None:
+def _restore(early: HeldTerminal | None) -> None:
     if early is not None:
         early.restore()
 

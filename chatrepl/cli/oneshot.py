@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
 from chatrepl.cli.environment import print_line
 from chatrepl.cli.wiring import Program
@@ -48,8 +48,24 @@ def read_message(words: list[str]) -> str:
     return text
 
 
+class Writer(Protocol):
+    """Takes an answer as it comes."""
+
+    def feed(self, text: str) -> None:
+        """Take a further piece."""
+        ...
+
+    def feed_reasoning(self, text: str) -> None:
+        """Take a further piece of the model's thinking."""
+        ...
+
+    def finish(self) -> None:
+        """End the answer."""
+        ...
+
+
 class _Plain:
-    """Writes an answer's text as it comes, for pipes and files."""
+    """Writes an answer's text as it comes, for pipes and files; thinking is left out."""
 
     def __init__(self) -> None:
         self._ends_line = True
@@ -61,6 +77,9 @@ class _Plain:
         # The two halves of a line's end must meet before they are made one.
         self._held = "\r" if text.endswith("\r") else ""
         self._write(safe_text(text.removesuffix("\r")))
+
+    def feed_reasoning(self, text: str) -> None:
+        """Leave it out: whoever reads the pipe wants the answer."""
 
     def finish(self) -> None:
         """End the last line."""
@@ -77,21 +96,52 @@ class _Plain:
             self._ends_line = text.endswith("\n")
 
 
-async def one_shot(program: Program, text: str, writer: Callable[[], Any] | None = None) -> int:
-    """Ask once; return the exit code. ``writer`` draws the answer where stdout is a terminal."""
+class _Silent:
+    """Writes nothing: the result comes as JSON in the end."""
+
+    def feed(self, text: str) -> None:
+        """Take a piece."""
+
+    def feed_reasoning(self, text: str) -> None:
+        """Take a piece of thinking."""
+
+    def finish(self) -> None:
+        """End."""
+
+
+def _writer(program: Program) -> Writer:
+    """Choose how an answer is written: drawn on a terminal, else as plain text."""
+    if program.options.json:
+        return _Silent()
+    encoding = sys.stdout.encoding or "utf-8"
+    if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
+        return _Plain()
+    from chatrepl.terminal.direct import DirectWriter
+    from chatrepl.terminal.drawing import Drawing
+
+    drawing = Drawing(
+        program.environment,
+        is_terminal=True,
+        encoding=encoding,
+        no_color=program.options.no_color,
+    )
+    return DirectWriter(sys.stdout, drawing, program.session.settings)
+
+
+async def one_shot(program: Program, text: str) -> int:
+    """Ask once; return the exit code."""
     session, options = program.session, program.options
-    output = None if options.json else (writer() if writer else _Plain())
+    output = _writer(program)
     code = 1
     async for event in session.ask(text):
         match event:
-            case TextDelta(text=piece) | RefusalDelta(text=piece) if output is not None:
+            case TextDelta(text=piece) | RefusalDelta(text=piece):
                 output.feed(piece)
-            case ReasoningDelta(text=piece) if writer and output is not None:
+            case ReasoningDelta(text=piece):
                 output.feed_reasoning(piece)
             case AnswerEnded(message=message):
-                if output is not None:
-                    output.finish()
-                else:
+                output.finish()
+                if options.json:
                     print_line(_result(message))
                 code = _exit_code(message)
                 _tell_end(message, options.quiet)
@@ -110,7 +160,8 @@ def _exit_code(message: Message) -> int:
 
 
 def _tell(notice: Notice, quiet: bool) -> None:
-    if notice.text and (not quiet or notice.level is Level.ERROR):
+    wanted = (Level.ERROR,) if quiet else (Level.WARNING, Level.ERROR)
+    if notice.text and notice.level in wanted:
         hint = f" — {notice.hint}" if notice.hint else ""
         print_line(f"chatrepl: {safe_line(notice.text + hint)}", to_stderr=True)
 

@@ -40,6 +40,7 @@ class Program:
     session: Session
     options: Options
     paths: Paths
+    environment: Mapping[str, str]
 
     async def close(self) -> None:
         """Release everything; the order lets the last words reach the disk."""
@@ -81,7 +82,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     )
     if options.no_save:
         session.disk_store = disk_store
-    return Program(session, options, paths)
+    return Program(session, options, paths, environment)
 
 
 def _with_system_file(options: Options) -> Options:

@@ -4,8 +4,10 @@
 Everything that is accepted is on disk before a request leaves.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from chatrepl.core.answer import AnswerRun, Exchange
 from chatrepl.core.budget import Plan
@@ -19,6 +21,7 @@ from chatrepl.core.events import (
     Progress,
 )
 from chatrepl.core.keeper import Keeper
+from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Json, Message, SessionRecord, State
 from chatrepl.core.planner import Planner, Target, check_fits
 from chatrepl.core.ports import (
@@ -39,6 +42,8 @@ from chatrepl.core.titles import title_of
 from chatrepl.core.validity import valid_text
 
 __all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Ports", "Session"]
+
+T = TypeVar("T")
 
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_SYSTEM = "You are a helpful assistant."
@@ -88,6 +93,8 @@ class Session:
         """Names (or short ids) and titles of the newest sessions, for completion."""
         self._server = server
         self._run: AnswerRun | None = None
+        self._preparing: asyncio.Task[Any] | None = None
+        self._is_stopped = False
         self._failed: Message | None = None
         self._told_estimate: set[str] = set()
         if uses_local:
@@ -182,6 +189,9 @@ class Session:
 
     def stop(self) -> bool:
         """Stop the answer; what came is kept. False: none is on its way."""
+        if self._preparing is not None and not self._preparing.done():
+            self._is_stopped = True
+            return self._preparing.cancel()
         return self._run is not None and self._run.stop()
 
     async def ask(self, text: str) -> AsyncIterator[Event]:
@@ -197,7 +207,7 @@ class Session:
             self.ports.clock.now(),
         )
         try:
-            check_fits((await self.plan(question))[1])
+            check_fits((await self._stoppable(self.plan(question)))[1])
         except ChatreplError as error:
             yield Notice.of(error)
             yield DraftReturned(text)
@@ -237,18 +247,18 @@ class Session:
     async def _answer(
         self, question: Message, fallback: str | None, model: str | None = None
     ) -> AsyncIterator[Event]:
+        mailbox = Mailbox()
+        ready = asyncio.ensure_future(self._stoppable(self._prepare(mailbox, model)))
         try:
-            async for event in self.prepare_local():
+            async for event in mailbox:
                 yield event
-            target = await self.target()
-            target = replace(target, model=model) if model else target
-            await self.planner.prepare(self.settings, target.model)
-            plan = self.planner.plan(self.settings, target, self.conversation)
-            check_fits(plan)
+            target, plan = await ready
         except ChatreplError as error:
             async for event in self._give_back(question, fallback, error):
                 yield event
             return
+        finally:
+            ready.cancel()
         for notice in self._plan_notices(target, plan):
             yield notice
         self._failed = None
@@ -259,6 +269,35 @@ class Session:
         finally:
             self._run = None
             await self.keeper.set_counts(self.planner.take_fresh())
+
+    async def _prepare(self, mailbox: Mailbox, model: str | None) -> tuple[Target, Plan]:
+        """Find out who is asked and what is sent; the mailbox gets what there is to see."""
+        try:
+            async for event in self.prepare_local():
+                mailbox.put(event)
+            target = await self.target()
+            target = replace(target, model=model) if model else target
+            await self.planner.prepare(self.settings, target.model)
+            plan = self.planner.plan(self.settings, target, self.conversation)
+            check_fits(plan)
+            return target, plan
+        finally:
+            mailbox.close()
+
+    async def _stoppable(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for what comes before a request; ``stop`` ends it with a ``ChatreplError``."""
+        task: asyncio.Task[T] = asyncio.create_task(work)
+        self._preparing = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not self._is_stopped:
+                task.cancel()
+                raise
+            raise ChatreplError("stopped before it was sent") from None
+        finally:
+            self._preparing = None
+            self._is_stopped = False
 
     async def _give_back(
         self, question: Message, fallback: str | None, error: ChatreplError
@@ -312,6 +351,7 @@ class Session:
             notices.append(
                 Notice(
                     f"the oldest {plan.omitted_turns} {turns} no longer fit and are not sent",
+                    Level.WARNING,
                     hint="/context shows all",
                 )
             )

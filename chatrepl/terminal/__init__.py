@@ -1,1 +1,1 @@
-"""The person: prompt_toolkit owns the terminal (``input``), rich turns events into lines (``draw``)."""
+"""The person: prompt_toolkit owns the terminal (``input``), rich makes lines (``draw``)."""

@@ -11,7 +11,7 @@ from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import DraftReturned, Event, Level, Notice
 from chatrepl.core.session import Session
 
-__all__ = ["CommandLine", "MessageLine", "handle_line", "parse_line", "runs_at_once"]
+__all__ = ["CommandLine", "MessageLine", "handle_line", "is_message", "parse_line", "runs_at_once"]
 
 _COMMAND = re.compile(r"/(\?|[A-Za-z][\w-]*)(?=\s|$)")
 _FILE_WORD = re.compile(r"@(\"[^\"\n]+\"|[\w~./\\-]+)")
@@ -55,6 +55,14 @@ def parse_line(line: str) -> MessageLine | CommandLine:
     raise UsageError(
         f"there is no command {first}", "/help lists all; // sends a text that starts with /"
     )
+
+
+def is_message(line: str) -> bool:
+    """Say whether a line goes to the model."""
+    try:
+        return isinstance(parse_line(line), MessageLine)
+    except UsageError:
+        return False
 
 
 def runs_at_once(line: str) -> bool:

@@ -1,0 +1,108 @@
+"""A conversation at the live prompt: wire it, run it, leave the terminal as it was."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+
+from chatrepl import __version__
+from chatrepl.cli.arguments import Options
+from chatrepl.cli.wiring import Program, wire
+from chatrepl.core.commands.server import LOCAL_INTRODUCTION
+from chatrepl.core.commands.sessions import choose_at_start
+from chatrepl.core.events import Event, Level, Notice
+from chatrepl.terminal.front import Front
+from chatrepl.terminal.input.early import HeldTerminal, exit_by_signal
+from chatrepl.terminal.input.prompt import LivePrompt
+
+if TYPE_CHECKING:
+    from chatrepl.terminal.drawing import Drawing
+
+__all__ = ["converse"]
+
+
+class _AtPrompt:
+    """Asks the person at the live prompt, once there is one."""
+
+    prompt: LivePrompt | None = None
+
+    async def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask yes or no."""
+        return self.prompt is not None and await self.prompt.confirm(question, default=default)
+
+
+def converse(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int:
+    """Talk until someone leaves; return the exit code. A signal ends the process as it says."""
+    person = _AtPrompt()
+    program = wire(options, environment, person)
+    encoding = sys.stdout.encoding or "utf-8"
+
+    def load_drawing() -> "Drawing":
+        from chatrepl.terminal.drawing import Drawing
+
+        return Drawing(environment, is_terminal=True, encoding=encoding, no_color=options.no_color)
+
+    front = Front(program.session, load_drawing)
+    fatal = asyncio.run(_talk(program, front, person, held, encoding))
+    if fatal is not None:
+        exit_by_signal(fatal)
+    return 0
+
+
+async def _talk(
+    program: Program, front: Front, person: _AtPrompt, held: HeldTerminal, encoding: str
+) -> int | None:
+    settings = program.session.settings
+    prompt = LivePrompt(
+        actions=front,
+        held=held,
+        history_file=None if program.options.no_save else program.paths.history_file,
+        vi=settings.is_on("vi"),
+        multiline=settings.is_on("multiline"),
+        unicode=encoding.lower().replace("-", "") == "utf8",
+    )
+    person.prompt = prompt
+    front.attach(prompt)
+    talking = asyncio.create_task(front.run(_begin(program)))
+    # A failure there must not leave a prompt that nobody answers.
+    talking.add_done_callback(lambda _: prompt.leave())
+    try:
+        fatal = await prompt.run()
+    finally:
+        front.leave()
+        try:
+            await talking
+        finally:
+            await program.close()
+    return fatal
+
+
+async def _begin(program: Program) -> AsyncIterator[Event]:
+    """Go on with the session that is asked for, and make sure that somebody answers."""
+    session = program.session
+    yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
+    async for event in choose_at_start(session, program.options.choice):
+        yield event
+    if session.uses_local:
+        yield LOCAL_INTRODUCTION
+    elif session.server is None:
+        async for event in _offer_local(program):
+            yield event
+
+
+async def _offer_local(program: Program) -> AsyncIterator[Event]:
+    session = program.session
+    ports = session.ports
+    size = "" if ports.local.is_fetched() else ", a download of 93 MB, once"
+    question = f"No key and no server. Talk to the built-in demo model{size}?"
+    if await ports.person.confirm(question, default=True):
+        session.use_local()
+        yield LOCAL_INTRODUCTION
+        async for event in session.prepare_local():
+            yield event
+        return
+    yield Notice(
+        "there is no server to talk to yet",
+        Level.WARNING,
+        hint="set OPENAI_API_KEY or --base-url; /local switches to the demo model",
+    )

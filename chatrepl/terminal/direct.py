@@ -1,0 +1,71 @@
+"""Draw one answer straight to a terminal that has no prompt: for one-shot use."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from chatrepl.core.events import ReasoningDelta, TextDelta
+from chatrepl.core.settings import Settings
+from chatrepl.terminal.drawing import AnswerView, Drawing
+
+__all__ = ["DirectWriter"]
+
+_FRAME_S = 1 / 30
+
+
+class DirectWriter:
+    """Writes finished lines once, and repaints the open tail below them."""
+
+    def __init__(
+        self,
+        stream: TextIO,
+        drawing: Drawing,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._view: AnswerView = drawing.answer(settings, self._size().columns)
+        self._tail_rows = 0
+        self._painted_s = 0.0
+
+    def feed(self, text: str) -> None:
+        """Draw a further piece of the answer."""
+        self._draw(self._view.feed(TextDelta(text), self._size().columns))
+
+    def feed_reasoning(self, text: str) -> None:
+        """Draw a further piece of the model's thinking."""
+        self._draw(self._view.feed(ReasoningDelta(text), self._size().columns))
+
+    def finish(self) -> None:
+        """Draw the rest."""
+        lines = self._view.finish(self._size().columns)
+        self._write(self._erasing() + "".join(f"{line}\n" for line in lines))
+        self._tail_rows = 0
+
+    def _draw(self, lines: list[str]) -> None:
+        now_s = self._clock()
+        if not lines and now_s - self._painted_s < _FRAME_S:
+            return
+        self._painted_s = now_s
+        erasing = self._erasing()
+        tail = self._view.tail(max(1, self._size().lines - 1))
+        self._tail_rows = len(tail)
+        finished = "".join(f"{line}\n" for line in lines)
+        self._write(erasing + finished + "\n".join(tail))
+
+    def _erasing(self) -> str:
+        """Go to the first row of the tail, and erase from there."""
+        up = f"\x1b[{self._tail_rows - 1}A" if self._tail_rows > 1 else ""
+        return f"\r{up}\x1b[J" if self._tail_rows else ""
+
+    def _write(self, text: str) -> None:
+        encoding = self._stream.encoding or "utf-8"
+        self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        self._stream.flush()
+
+    @staticmethod
+    def _size() -> os.terminal_size:
+        return shutil.get_terminal_size()

@@ -1,0 +1,149 @@
+"""Turn events into lines of the terminal, in the style that the settings ask for now."""
+
+from collections.abc import Mapping, Sequence
+
+from chatrepl.core.events import (
+    AnswerEnded,
+    ConversationShown,
+    MessageAccepted,
+    Notice,
+    PlainText,
+    Progress,
+    ReasoningDelta,
+    RefusalDelta,
+    Table,
+    TextDelta,
+    ToolCallDelta,
+)
+from chatrepl.core.safe_text import safe_line
+from chatrepl.core.settings import Settings
+from chatrepl.core.thinking import Part, ThinkSplitter
+from chatrepl.terminal.draw.events import (
+    draw_answer_end,
+    draw_conversation,
+    draw_notice,
+    draw_plain,
+    draw_progress,
+    draw_table,
+    draw_user_message,
+)
+from chatrepl.terminal.draw.markdown import MarkdownStream
+from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
+from chatrepl.terminal.draw.style import DrawStyle, detect_style
+
+__all__ = ["AnswerView", "Drawing"]
+
+Drawn = (
+    MessageAccepted | AnswerEnded | Notice | Table | PlainText | ConversationShown | ToolCallDelta
+)
+"""Events that become finished lines at once."""
+
+
+class AnswerView:
+    """One answer as it grows: thinking first, then text; finished lines, and an open tail."""
+
+    def __init__(self, style: DrawStyle, *, is_markdown: bool, width: int) -> None:
+        self._splitter = ThinkSplitter()
+        self._reasoning = ReasoningStream(width=width, style=style)
+        stream = MarkdownStream if is_markdown else PlainStream
+        self._text: PlainStream | MarkdownStream = stream(width=width, style=style)
+        self._width = width
+        self._is_thinking = False
+
+    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
+        """Take a further piece; return the lines that are finished by it."""
+        self._resize(width)
+        if isinstance(piece, ReasoningDelta):
+            return self._take("reasoning", piece.text)
+        return [
+            line
+            for part, text in self._splitter.feed(piece.text)
+            for line in self._take(part, text)
+        ]
+
+    def tail(self, rows: int) -> list[str]:
+        """Return the last rows of what is not finished yet."""
+        return self._reasoning.tail(rows) if self._is_thinking else self._text.tail(rows)
+
+    def finish(self, width: int) -> list[str]:
+        """Return the rest."""
+        self._resize(width)
+        lines = [line for part, text in self._splitter.finish() for line in self._take(part, text)]
+        return [*lines, *self._reasoning.finish(), *self._text.finish()]
+
+    def _take(self, part: Part, text: str) -> list[str]:
+        if part == "reasoning":
+            self._is_thinking = True
+            return self._reasoning.feed(text)
+        ended = self._reasoning.finish() if self._is_thinking else []
+        self._is_thinking = False
+        return [*ended, *self._text.feed(text)]
+
+    def _resize(self, width: int) -> None:
+        if width != self._width:
+            self._width = width
+            self._reasoning.resize(width)
+            self._text.resize(width)
+
+
+class Drawing:
+    """Draws events; looks at the settings each time, so a change shows at once."""
+
+    def __init__(
+        self, environment: Mapping[str, str], *, is_terminal: bool, encoding: str, no_color: bool
+    ) -> None:
+        self._environment = {**environment, "NO_COLOR": "1"} if no_color else environment
+        self._is_terminal = is_terminal
+        self._encoding = encoding
+
+    def style(self, settings: Settings) -> DrawStyle:
+        """Work out how to draw now."""
+        theme = settings.get("theme")
+        return detect_style(
+            self._environment,
+            is_terminal=self._is_terminal,
+            encoding=self._encoding,
+            theme="dark" if theme == "dark" else "light" if theme == "light" else "auto",
+            show_thinking=settings.is_on("thinking"),
+        )
+
+    def answer(self, settings: Settings, width: int) -> AnswerView:
+        """Begin to draw an answer."""
+        return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
+
+    def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
+        """Draw an event as finished lines."""
+        style = self.style(settings)
+        match event:
+            case MessageAccepted(message=message):
+                return draw_user_message(message.content, style, width)
+            case AnswerEnded():
+                return draw_answer_end(event, style, width)
+            case Notice():
+                return draw_notice(event, style, width)
+            case Table():
+                return draw_table(event, style, width)
+            case PlainText():
+                return draw_plain(event, style, width)
+            case ConversationShown():
+                return draw_conversation(event, style, width)
+            case ToolCallDelta(name=name):
+                said = Notice(f"the model called a tool, {name}, and there is none here")
+                return draw_notice(said, style, width)
+
+    def command(self, line: str, settings: Settings, width: int) -> Sequence[str]:
+        """Draw a command as it was typed."""
+        return draw_user_message(line, self.style(settings), width)
+
+    def progress(self, progress: Progress, settings: Settings, width: int) -> str:
+        """Draw how far something is, in one line."""
+        return draw_progress(progress, self.style(settings), width)
+
+    def waiting(self, model: str, seconds: int) -> str:
+        """Say in one line that an answer is awaited."""
+        so_far = f"  {seconds} s, Esc stops" if seconds else ""
+        return f"⋯ {safe_line(model)}{so_far}" if self._encoding_is_utf8 else f"... {model}{so_far}"
+
+    @property
+    def _encoding_is_utf8(self) -> bool:
+        return self._encoding.lower().replace("-", "") == "utf8"

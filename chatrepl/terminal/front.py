@@ -1,0 +1,276 @@
+"""The conversation on screen: lines go in, events come out and are drawn above the live prompt.
+
+One worker deals with messages and commands in order; what runs at once runs beside it. Finished
+lines are written once; the open tail of an answer is repainted at a bounded rate, and only when the
+terminal can take it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING
+
+from chatrepl.core.commands.line import handle_line, is_message, runs_at_once
+from chatrepl.core.completion import Suggestion, complete
+from chatrepl.core.errors import ChatreplError
+from chatrepl.core.events import (
+    AnswerEnded,
+    AnswerStarted,
+    ConversationShown,
+    DraftReturned,
+    EditorRequested,
+    Event,
+    ExitRequested,
+    Level,
+    MessageAccepted,
+    Notice,
+    PlainText,
+    Progress,
+    ReasoningDelta,
+    RefusalDelta,
+    SessionChanged,
+    Table,
+    TextCopied,
+    TextDelta,
+    ToolCallDelta,
+)
+from chatrepl.core.safe_text import safe_line
+from chatrepl.core.session import Session
+from chatrepl.terminal.input.editor import EditorError
+from chatrepl.terminal.painter import Painter
+from chatrepl.terminal.toolbar import Toolbar
+
+if TYPE_CHECKING:
+    from chatrepl.terminal.drawing import Drawing, Drawn
+    from chatrepl.terminal.input.prompt import LivePrompt
+
+__all__ = ["Front"]
+
+_WAITING_TICK_S = 1.0
+
+
+class Front:
+    """Implements the live prompt's actions, and draws what the session tells.
+
+    ``load_drawing`` imports and builds the drawing, which is dear; it runs after the first paint,
+    in a thread.
+    """
+
+    def __init__(self, session: Session, load_drawing: Callable[[], "Drawing"]) -> None:
+        self._session = session
+        self._load_drawing = load_drawing
+        self._toolbar = Toolbar(session)
+        self._queue: deque[str] = deque()
+        self._arrived = asyncio.Event()
+        self._is_working = False
+        self._is_leaving = False
+        self._beside: set[asyncio.Task[None]] = set()
+        self._waiting: asyncio.Task[None] | None = None
+        self._drawing: Drawing | None = None
+
+    def attach(self, prompt: "LivePrompt") -> None:
+        """Take the prompt to draw above."""
+        self._prompt = prompt
+        self._painter = Painter(prompt)
+
+    # What the prompt calls.
+
+    def submit(self, text: str) -> None:
+        """Deal with a line: at once where that is possible, else in its turn."""
+        if self._is_working and not runs_at_once(text):
+            self._queue.append(text)
+            self._prompt.show_queued([safe_line(line) for line in self._queue])
+        elif self._is_working:
+            self._run_beside(self._deal_with(text))
+        else:
+            self._queue.append(text)
+            self._is_working = True
+        self._arrived.set()
+
+    def stop(self) -> bool:
+        """Stop the answer on its way, or what else is being done; False: nothing is."""
+        return self._session.stop()
+
+    def is_busy(self) -> bool:
+        """Say whether a line is being dealt with."""
+        return self._is_working
+
+    def complete(self, before: str) -> Sequence[Suggestion]:
+        """Offer what Tab may insert."""
+        return complete(self._session, before)
+
+    def toolbar(self) -> str:
+        """Return the line below the prompt."""
+        return self._toolbar.text()
+
+    def edit_last(self) -> None:
+        """Take the last message back into the input line."""
+        if not self._is_working and self._session.conversation.last_question() is not None:
+            self.submit("/undo")
+
+    def leave(self) -> None:
+        """End the conversation; a running answer is stopped and kept."""
+        self._is_leaving = True
+        self._session.stop()
+        self._arrived.set()
+
+    # What runs beside the prompt.
+
+    async def run(self, begin: AsyncIterator[Event]) -> None:
+        """Draw what begins the session, then deal with lines until someone leaves."""
+        self._is_working = True
+        await self._prompt.ready()
+        self._drawing = await asyncio.to_thread(self._load_drawing)
+        painting = asyncio.create_task(self._painter.run())
+        try:
+            self._run_beside(self._warm_up())
+            await self._deal(begin)
+            while not self._is_leaving:
+                await self._next_line()
+        finally:
+            await self._end(painting)
+
+    async def _next_line(self) -> None:
+        while self._queue and not self._is_leaving:
+            self._is_working = True
+            line = self._queue.popleft()
+            self._prompt.show_queued([safe_line(queued) for queued in self._queue])
+            await self._deal_with(line)
+            self._run_beside(self._refresh())
+        self._is_working = False
+        self._arrived.clear()
+        if not self._is_leaving and not self._queue:
+            await self._arrived.wait()
+
+    async def _end(self, painting: "asyncio.Task[None]") -> None:
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        self._painter.flush()
+        painting.cancel()
+        await asyncio.gather(painting, return_exceptions=True)
+        self._prompt.leave()
+
+    def _run_beside(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _warm_up(self) -> None:
+        """Pay for the SDK, the vocabulary and the lists while the person reads or types."""
+        try:
+            async for event in self._session.warm_up():
+                self._show(event)
+            await self._session.list_known()
+            await self._refresh()
+        except ChatreplError:
+            # Whatever is wrong is told when it is needed.
+            return
+
+    async def _refresh(self) -> None:
+        await self._toolbar.refresh()
+        self._prompt.refresh()
+
+    async def _deal_with(self, line: str) -> None:
+        """Deal with a line. A message is shown when it is accepted, a command as it is run."""
+        assert self._drawing is not None
+        if not is_message(line):
+            self._print(self._drawing.command(line, self._session.settings, self._columns))
+        await self._deal(handle_line(self._session, line))
+        self._print([""])
+
+    async def _deal(self, events: AsyncIterator[Event]) -> None:
+        try:
+            async for event in events:
+                self._show(event)
+        except ChatreplError as error:
+            self._show(Notice.of(error))
+        finally:
+            self._stop_waiting()
+
+    # What each event looks like.
+
+    def _show(self, event: Event) -> None:  # noqa: C901 - one case for each event, by design
+        match event:
+            case TextDelta() | ReasoningDelta() | RefusalDelta():
+                self._stop_waiting()
+                self._painter.add(event)
+            case AnswerStarted(model=model):
+                self._begin_answer(model)
+            case AnswerEnded():
+                self._stop_waiting()
+                self._painter.end()
+                self._draw(event)
+            case MessageAccepted():
+                self._draw(event)
+                self._print([""])
+            case Notice():
+                self._show_notice(event)
+            case Progress():
+                self._show_progress(event)
+            case Table() | PlainText() | ConversationShown() | ToolCallDelta():
+                self._draw(event)
+            case DraftReturned(text=text):
+                self._prompt.set_draft(text)
+            case EditorRequested(text=text):
+                self._run_beside(self._edit(text))
+            case TextCopied(text=text):
+                self._prompt.set_clipboard(text)
+            case SessionChanged():
+                self._run_beside(self._refresh())
+            case ExitRequested():
+                self.leave()
+
+    @property
+    def _columns(self) -> int:
+        return self._prompt.columns
+
+    def _draw(self, event: "Drawn") -> None:
+        assert self._drawing is not None
+        self._print(self._drawing.lines(event, self._session.settings, self._columns))
+
+    def _print(self, lines: Sequence[str]) -> None:
+        self._painter.print(lines)
+
+    def _begin_answer(self, model: str) -> None:
+        assert self._drawing is not None
+        self._painter.begin(self._drawing.answer(self._session.settings, self._columns))
+        self._start_waiting(model)
+
+    def _show_notice(self, notice: Notice) -> None:
+        if notice.stays:
+            self._toolbar.keep(notice.topic, notice.text)
+        if notice.text:
+            self._stop_waiting()
+            self._draw(notice)
+
+    def _show_progress(self, progress: Progress) -> None:
+        assert self._drawing is not None
+        is_over = progress.total > 0 and progress.done >= progress.total
+        drawn = self._drawing.progress(progress, self._session.settings, self._columns)
+        self._prompt.show_status("" if is_over else drawn)
+
+    async def _edit(self, text: str) -> None:
+        """Open the user's editor; what is saved there comes to the input line."""
+        try:
+            self._prompt.replace_draft(await self._prompt.edit(text))
+        except EditorError as error:
+            self._show(Notice(str(error), Level.ERROR))
+
+    def _start_waiting(self, model: str) -> None:
+        self._stop_waiting()
+        self._waiting = asyncio.create_task(self._wait_visibly(model))
+
+    def _stop_waiting(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+            self._prompt.show_status("")
+
+    async def _wait_visibly(self, model: str) -> None:
+        assert self._drawing is not None
+        seconds = 0
+        while True:
+            self._prompt.show_status(self._drawing.waiting(model, seconds))
+            await asyncio.sleep(_WAITING_TICK_S)
+            seconds += 1

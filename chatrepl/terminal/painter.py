@@ -1,0 +1,83 @@
+"""Paint a growing answer: as often as the eye needs, as rarely as the terminal can bear."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+
+if TYPE_CHECKING:
+    from chatrepl.terminal.drawing import AnswerView
+    from chatrepl.terminal.input.prompt import LivePrompt
+
+__all__ = ["Painter"]
+
+_FRAME_S = 1 / 30
+_LARGEST_SHARE = 0.5
+"""Of the time, painting may take at the most so much; the rest is for reading and keys."""
+
+
+class Painter:
+    """Collects pieces of an answer; one task draws all that came since the last frame at once."""
+
+    def __init__(self, prompt: "LivePrompt") -> None:
+        self._prompt = prompt
+        self._view: AnswerView | None = None
+        self._pieces: list[TextDelta | ReasoningDelta | RefusalDelta] = []
+        self._dirty = asyncio.Event()
+
+    def begin(self, view: "AnswerView") -> None:
+        """Draw what follows as a new answer."""
+        self.end()
+        self._view = view
+
+    def add(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
+        """Take a further piece."""
+        self._pieces.append(piece)
+        self._dirty.set()
+
+    def print(self, lines: Sequence[str]) -> None:
+        """Write finished lines, below all that the answer has finished so far."""
+        self.paint()
+        self._prompt.print(lines)
+
+    def end(self) -> None:
+        """Draw the rest of the answer: all of it is finished now."""
+        self._take()
+        view, self._view = self._view, None
+        if view is not None:
+            self._prompt.show_tail(())
+            self._prompt.print(view.finish(self._prompt.columns))
+
+    def flush(self) -> None:
+        """Draw all there is, before leaving."""
+        self.end()
+
+    async def run(self) -> None:
+        """Paint whenever something came, until cancelled."""
+        while True:
+            await self._dirty.wait()
+            await self._prompt.ready()
+            begun_s = time.monotonic()
+            self.paint()
+            spent_s = time.monotonic() - begun_s
+            await asyncio.sleep(max(_FRAME_S - spent_s, spent_s * (1 / _LARGEST_SHARE - 1)))
+
+    def paint(self) -> None:
+        """Draw all that came."""
+        if self._take() and self._view is not None:
+            self._prompt.show_tail(self._view.tail(self._prompt.tail_room))
+
+    def _take(self) -> bool:
+        self._dirty.clear()
+        if not self._pieces or self._view is None:
+            self._pieces.clear()
+            return False
+        pieces, self._pieces = self._pieces, []
+        lines: list[str] = []
+        for piece in pieces:
+            lines += self._view.feed(piece, self._prompt.columns)
+        if lines:
+            self._prompt.print(lines)
+        return True

@@ -1,0 +1,57 @@
+"""The line below the prompt: model, session, tokens of the budget, and what must stay visible."""
+
+from chatrepl.core.errors import ChatreplError
+from chatrepl.core.safe_text import safe_line
+from chatrepl.core.servers import host_of
+from chatrepl.core.session import Session
+
+__all__ = ["Toolbar"]
+
+_SESSION_CHARS = 30
+
+
+class Toolbar:
+    """Counts only when told to: a redraw costs nothing."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lasting: dict[str, str] = {}
+        self._tokens = ""
+
+    def keep(self, topic: str, text: str) -> None:
+        """Keep a notice visible; an empty text ends it."""
+        if text:
+            self._lasting[topic] = safe_line(text)
+        else:
+            self._lasting.pop(topic, None)
+
+    async def refresh(self) -> None:
+        """Count what would be sent now."""
+        session = self._session
+        if session.model_name() is None:
+            return
+        try:
+            target, plan = await session.plan()
+        except ChatreplError:
+            return
+        mark = "≈" if session.planner.is_estimate(target.model) else ""
+        window = "" if plan.limits.window_is_known else "≈"
+        self._tokens = f"{mark}{plan.tokens:,} of {window}{max(plan.limits.room, 0):,} tokens"
+
+    def text(self) -> str:
+        """Return the line."""
+        parts = [*self._lasting.values(), self._who(), self._where(), self._tokens]
+        return " · ".join(part for part in parts if part)
+
+    def _who(self) -> str:
+        session = self._session
+        model = session.model_name()
+        if model is not None:
+            return safe_line(model) + (" (demo)" if session.uses_local else "")
+        return host_of(session.server.base_url) if session.server else "no server: /local"
+
+    def _where(self) -> str:
+        session = self._session
+        title = session.name or (session.record.title if session.record else "new session")
+        line = safe_line(title)
+        return line if len(line) <= _SESSION_CHARS else line[: _SESSION_CHARS - 1] + "…"
