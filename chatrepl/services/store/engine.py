@@ -37,6 +37,7 @@ class OpenStore:
         self.searcher = Searcher(database, recovery)
         self.bin = Bin(database, locks, clock, self.searcher.forget)
         if not database.is_read_only:
+            recovery.try_to_recover()
             self.bin.purge()
 
 

@@ -162,10 +162,8 @@ class Locks:
             self._writer = (token, self._take(f"writer-{token}")[1])
         return self._writer[0]
 
-    def is_writing(self, token: str | None) -> bool:
+    def is_writing(self, token: str) -> bool:
         """Say whether the writer of that name lives; what a dead one left behind is removed."""
-        if token is None:
-            return False
         if self._writer is not None and self._writer[0] == token:
             return True
         try:

@@ -1,8 +1,6 @@
 """Reads sessions: whole trees, single records, and the list."""
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from chatrepl.core.errors import StoreError
@@ -58,9 +56,8 @@ class Reader:
         if key is None:
             raise StoreError("there is no such session", "see /sessions")
         session = int(key[0])
-        # A file that cannot be written now can still be read.
-        with suppress(sqlite3.OperationalError, OSError):
-            self._recovery.recover(session)
+        self._recovery.try_to_recover(session)
+        recovered = self._recovery.take_report(session)
         with self._database.snapshot():
             row = self._run(f"{_RECORDS} WHERE number = ?", (session,)).fetchone()
             if row is None:
@@ -70,7 +67,7 @@ class Reader:
                 record=record_from(row[:-1], row[-1]),
                 messages=messages,
                 marks=self._marks(session, ids),
-                recovered=self._recovery.take_report(session),
+                recovered=recovered,
                 counts=self._counts(session, ids),
             )
 

@@ -1,13 +1,18 @@
 """Ends the answers that a crash left unfinished: what arrived becomes a message marked as cut."""
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 
 from chatrepl.core.messages import State
 from chatrepl.services.store.codec import Stored, decode_text, encode_text
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.locks import Locks
 
-__all__ = ["Recovery"]
+__all__ = ["RECOVERED", "Recovery"]
+
+RECOVERED = ""
+"""In the place of a writer: the answer was recovered, and nobody was told."""
 
 
 class Recovery:
@@ -17,7 +22,6 @@ class Recovery:
         self._database = database
         self._run = database.connection.execute
         self._locks = locks
-        self._reports: dict[int, list[str]] = {}
 
     def recover(self, session: int | None = None) -> None:
         """End the unfinished answers of one session, or of all, as far as nobody writes them."""
@@ -27,9 +31,25 @@ class Recovery:
                 for message, owner in self._orphans(session):
                     self._end(message, owner)
 
+    def try_to_recover(self, session: int | None = None) -> None:
+        """Recover, unless the file cannot be written now: it can still be read."""
+        with suppress(sqlite3.OperationalError, OSError):
+            self.recover(session)
+
     def take_report(self, session: int) -> Sequence[str]:
-        """Return the ids of the session's answers that were recovered since the last call."""
-        return tuple(self._reports.pop(session, ()))
+        """Return the ids of the session's answers that were recovered, once."""
+        rows = self._run(
+            "SELECT id FROM messages WHERE writer = ? AND session = ? ORDER BY number",
+            (RECOVERED, session),
+        ).fetchall()
+        if rows:
+            # Rather told twice than not at all.
+            with suppress(sqlite3.OperationalError), self._database.transaction():
+                self._run(
+                    "UPDATE messages SET writer = NULL WHERE writer = ? AND session = ?",
+                    (RECOVERED, session),
+                )
+        return tuple(decode_text(id_) for (id_,) in rows)
 
     def received(self, session: int) -> dict[int, tuple[Stored, Stored, str]]:
         """Return content, reasoning and state, as they are now, of answers that still stream.
@@ -38,8 +58,8 @@ class Recovery:
         told as the cut answer that it is.
         """
         rows = self._run(
-            "SELECT number, writer FROM messages WHERE state = 'streaming' AND (session = ?1"
-            " OR number IN (SELECT message FROM inherited WHERE session = ?1))",
+            "SELECT number, writer FROM messages WHERE writer IS NOT NULL AND state = 'streaming'"
+            " AND (session = ?1 OR number IN (SELECT message FROM inherited WHERE session = ?1))",
             (session,),
         ).fetchall()
         found = {}
@@ -51,14 +71,15 @@ class Recovery:
 
     def _orphans(self, session: int | None) -> list[tuple[int, int]]:
         rows = self._run(
-            "SELECT number, session, writer FROM messages WHERE state = 'streaming'"
+            "SELECT number, session, writer FROM messages"
+            " WHERE writer IS NOT NULL AND state = 'streaming'"
             " AND (?1 IS NULL OR session = ?1 OR number IN"
             " (SELECT message FROM inherited WHERE session = ?1)) ORDER BY number",
             (session,),
         ).fetchall()
         return [(number, owner) for number, owner, writer in rows if not self._is_alive(writer)]
 
-    def _is_alive(self, writer: str | None) -> bool:
+    def _is_alive(self, writer: str) -> bool:
         return self._locks is None or self._locks.is_writing(writer)
 
     def _assemble(self, message: int) -> tuple[str, str]:
@@ -77,9 +98,15 @@ class Recovery:
         content, reasoning = self._assemble(message)
         state = _end_state(content, reasoning)
         self._run(
-            "UPDATE messages SET state = ?, writer = NULL, content = ?, reasoning = ?"
+            "UPDATE messages SET state = ?, writer = ?, content = ?, reasoning = ?"
             " WHERE number = ?",
-            (state.value, encode_text(content), encode_text(reasoning), message),
+            (
+                state.value,
+                RECOVERED if state is State.CUT else None,
+                encode_text(content),
+                encode_text(reasoning),
+                message,
+            ),
         )
         self._run("DELETE FROM chunks WHERE message = ?", (message,))
         self._run("INSERT OR IGNORE INTO unindexed VALUES (?)", (message,))
@@ -92,9 +119,6 @@ class Recovery:
             " THEN ?2 ELSE head END WHERE number = ?3",
             (grown, message, owner),
         )
-        row = self._database.row("SELECT id FROM messages WHERE number = ?", (message,))
-        assert row is not None
-        self._reports.setdefault(owner, []).append(decode_text(row[0]))
 
 
 def _end_state(content: str, reasoning: str) -> State:

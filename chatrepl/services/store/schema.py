@@ -47,7 +47,8 @@ _FIRST = (
     )""",
     "CREATE INDEX messages_by_session ON messages(session)",
     "CREATE INDEX messages_by_parent ON messages(parent)",
-    "CREATE INDEX messages_streaming ON messages(session) WHERE state = 'streaming'",
+    # Answers that somebody writes, and those of a crash that nobody was told of yet.
+    "CREATE INDEX messages_unfinished ON messages(session) WHERE writer IS NOT NULL",
     # Messages of the tree that another session (the one this was forked from) made.
     """CREATE TABLE inherited (
         number INTEGER PRIMARY KEY,

@@ -58,9 +58,9 @@ class Searcher:
 
     def _search(self, wanted: Sequence[str], limit: int) -> Sequence[SearchHit]:
         # What cannot be written now can still be searched, but for the newest words.
+        self._recovery.try_to_recover()
         with suppress(sqlite3.OperationalError, OSError):
             self._prepare_index()
-            self._recovery.recover()
             self._take_all_text()
         with self._database.snapshot():
             found = islice(self._alive(self._matches(wanted)), _MOST_RANKED)

@@ -22,6 +22,7 @@ from chatrepl.services.store.locks import Locks
 __all__ = ["Writer"]
 
 _PLACES = ", ".join("?" for _ in MESSAGE_COLUMNS.split(","))
+_NOBODY = "nobody"
 _INSERT = f"""INSERT INTO messages (session, parent, writer, {MESSAGE_COLUMNS})
     VALUES (?, ?, ?, {_PLACES})"""  # noqa: S608
 _REPLACE = f"""UPDATE messages SET (session, parent, writer, {MESSAGE_COLUMNS})
@@ -227,6 +228,8 @@ class Writer:
     ) -> tuple[int, bool, int]:
         """Insert a message, or replace the one of its id: its number, if new, growth in bytes."""
         columns = message_columns(message)
+        if message.state is State.STREAMING:
+            writer = writer or _NOBODY
         values: tuple[Any, ...] = (session, parent, writer, *columns)
         size = size_of(message)
         old = self._database.row(

@@ -47,6 +47,7 @@ class Session:
     marks: Marks = field(default_factory=Marks)
     deleted: datetime | None = None
     written: int = 0
+    told: list[str] = field(default_factory=list)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -78,9 +79,22 @@ class StoreMachine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def teardown(self) -> None:
-        self.do(self.store.close())
-        self.runner.close()
-        self.folder.cleanup()
+        try:
+            self.compare_everything()
+        finally:
+            self.do(self.store.close())
+            self.runner.close()
+            self.folder.cleanup()
+
+    def compare_everything(self) -> None:
+        for deleted in (False, True):
+            self.compare_list(deleted)
+        for name in (None, "work", "home", "\ud800"):
+            self.compare_found(name)
+        for words in ("a", "aba", "東京"):
+            self.compare_hits(words)
+        for id_ in self.known:
+            self.compare_session(id_)
 
     def touch(self, id_: str, head: str | None = "same", *, new: Sequence[Message] = ()) -> None:
         known = self.known[id_]
@@ -271,11 +285,15 @@ class StoreMachine(RuleBasedStateMachine):
                 continue
             self.stored[id_] = replace(left, state=State.CUT)
             known = self.known[self.owner[id_]]
+            known.told.append(id_)
             if known.record.head == left.parent:
                 known.record = replace(known.record, head=id_)
 
     @rule(words=st.sampled_from(["a", "ab", "aba", "東", "東京", "a 京", "b\ud800", "京東京"]))
     def search(self, words: str) -> None:
+        self.compare_hits(words)
+
+    def compare_hits(self, words: str) -> None:
         wanted = list(dict.fromkeys(fold(words).split()))
         visible = set[str]().union(*(s.tree for s in self.known.values() if s.deleted is None))
         expected = []
@@ -292,6 +310,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(deleted=st.booleans())
     def list_sessions(self, deleted: bool) -> None:
+        self.compare_list(deleted)
+
+    def compare_list(self, deleted: bool) -> None:
         expected = [s for s in self.known.values() if (s.deleted is not None) is deleted]
         expected.sort(key=lambda s: (s.record.updated, s.written), reverse=True)
         found = self.do(self.store.sessions(deleted=deleted))
@@ -306,6 +327,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def find(self, name: str | None) -> None:
+        self.compare_found(name)
+
+    def compare_found(self, name: str | None) -> None:
         alive = [s for s in self.known.values() if s.deleted is None]
         newest = self.do(self.store.newest())
         last = max(alive, key=lambda s: s.written, default=None)
@@ -317,12 +341,17 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.known)
     @rule(id_=sessions)
     def load(self, id_: str) -> None:
+        self.compare_session(id_)
+
+    def compare_session(self, id_: str) -> None:
         loaded = self.do(self.store.load(id_))
         known = self.known[id_]
         tree = [self.stored[i] for i in self.order if i in known.tree]
         assert loaded.messages == tree
         assert loaded.record == known.record
         assert loaded.marks == known.marks
+        assert sorted(loaded.recovered) == sorted(known.told)
+        known.told.clear()
         assert loaded.counts == {k: v for k, v in self.counts.items() if k[0] in known.tree}
 
     @invariant()

@@ -158,7 +158,7 @@ def test_an_answer_is_found_once_it_has_ended_also_by_a_crash(tmp_path: Path) ->
 
     crashed = run(path, crash)
     assert [hit.message_id for hit in hits(crashed, "needle")] == ["a1"]
-    assert run(crashed, lambda store: store.load("s1")).recovered == ()
+    assert run(crashed, lambda store: store.load("s1")).recovered == ("a1",)
 
 
 def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:

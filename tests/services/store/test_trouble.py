@@ -93,7 +93,7 @@ from tests.services.store.values import message, session
 async def main() -> None:
     store = SqliteStore(Path(sys.argv[1]))
     await store.create(session())
-    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
     try:
         for n in range(1000):
             parent = f"u{n - 1}" if n else None
