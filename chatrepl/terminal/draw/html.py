@@ -1,6 +1,7 @@
 """Turns Markdown into HTML that is safe in a page: nothing runs, nothing is fetched."""
 
 from collections.abc import MutableMapping, Sequence
+from functools import cache
 from html import escape
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ def markdown_to_html(text: str) -> str:
     return str(_parser().render(text))
 
 
+@cache
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
@@ -48,7 +50,12 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return ""
-    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
+    return str(highlight(code, lexer, _formatter()))
+
+
+@cache
+def _formatter() -> Any:  # noqa: ANN401 - Pygments tells no types
+    return HtmlFormatter(nowrap=True)
 
 
 def _is_safe_link(url: str) -> bool:

@@ -67,6 +67,8 @@ def assert_nothing_stays_open(block: str) -> None:
 @example("<div>\n```\n</div>\n```\n<!--")
 @example("- a\n  ```\n  x\ny\n```\nz")
 @example("```\nunfinished")
+@example("a\n ```\n    ```")
+@example("a\r```")
 def test_a_text_never_reaches_beyond_its_place(text: str) -> None:
     assert_nothing_stays_open(as_block(text))
     assert_nothing_stays_open(as_block(text, keep_lines=True))
