@@ -70,7 +70,7 @@ def test_servers_that_differ_in_the_key_alone_have_each_their_own() -> None:
         async def run() -> None:
             model = OpenAIChatModel()
             for key in ("sk-first-0123456", "sk-second-012345", "sk-first-0123456"):
-                there = server_at(server.base_url, api_key=Secret(key))
+                there = server_at(server.base_url, api_key=Secret(key), is_openai=True)
                 await ask_with(model, request_for(there))
             await model.close()
 

@@ -35,6 +35,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
         (b"data: one\r\rdata: two\r\r", ["one", "two"]),
         (b"data:one\n\ndata:  two\n\n", ["one", " two"]),
         (b"data: a\ndata: b\n\n", ["a\nb"]),
+        (b"data: a\r\ndata: b\r\n\r\n", ["a\nb"]),
         (b"data\ndata\n\n", ["\n"]),
         (b": comment\n\ndata: x\n: inside\n\n", ["x"]),
         (b"\xef\xbb\xbfdata: first\n\n", ["first"]),

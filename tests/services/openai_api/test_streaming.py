@@ -110,7 +110,9 @@ def test_closing_the_stream_hangs_up_at_once() -> None:
 
         async def run() -> None:
             model = OpenAIChatModel()
-            async with aclosing(model.stream(request_for(server_at(server.base_url)))) as events:
+            async with aclosing(
+                model.stream(request_for(server_at(server.base_url, timeout_s=3600)))
+            ) as events:
                 async for one in events:
                     if isinstance(one, TextDelta):
                         break
@@ -130,7 +132,9 @@ def test_cancelling_whoever_reads_hangs_up_at_once(held: str) -> None:
 
         async def run() -> None:
             model = OpenAIChatModel()
-            reading = asyncio.create_task(ask_with(model, request_for(server_at(server.base_url))))
+            reading = asyncio.create_task(
+                ask_with(model, request_for(server_at(server.base_url, timeout_s=3600)))
+            )
             await asyncio.to_thread(server.wait_for_requests, 1)
             if held == "in the middle":
                 await asyncio.to_thread(server.at_gate.wait, 10)
