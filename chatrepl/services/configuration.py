@@ -2,20 +2,27 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import cast
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.services.files import explain_os_error
+from chatrepl.services.toml_lines import key_lines
 
 __all__ = ["Configuration", "read_configuration"]
 
-_TABLE = re.compile(r"\s*\[\s*(?P<name>[^\[\]]+?)\s*\]\s*(?:#.*)?$")
-_KEY = re.compile(r"\s*(?P<name>[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')\s*(?:\.|=)")
+_MAX_BYTES = 1 << 20
+_BOM = "\ufeff"
+_KEY_IN_CLEAR = re.compile(
+    r"""(?x)
+    \b (?:sk|pk|gsk|xai|hf|nvapi|csk|r8) [-_] (?=[\w-]*\d) [\w-]{16,}
+    | \b AIza [\w-]{30,}
+    | (?i:bearer) \s+ \S{8,}
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,50 +32,98 @@ class Configuration:
     path: Path
     values: Mapping[str, Json] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    lines: Mapping[tuple[str | None, str], int] = field(default_factory=dict)
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """By a key's full name, in parts: ``("profiles", "cluster", "model")``."""
+    warnings: Sequence[str] = ()
+    """What the user should know although it is no error; each names file and line."""
 
     def line_of(self, profile: str | None, key: str) -> int | None:
         """Return the line (from 1) that sets a key at the top level or in a profile."""
-        return self.lines.get((profile, key))
+        return self.lines.get((key,) if profile is None else ("profiles", profile, key))
 
 
 def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration:
-    """Read a file; a missing one is empty unless it must exist.
+    """Read a file; a missing one is empty unless it must exist. Times become text.
 
-    Raises ``UsageError`` that names the file and, where known, the line.
+    Raises ``UsageError`` that names the file and, for what is in it, line and column.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        tables = tomllib.loads(text)
-    except FileNotFoundError:
-        if must_exist:
-            raise UsageError(f"there is no configuration file {path}") from None
+    data = _read(path, must_exist=must_exist)
+    if data is None:
         return Configuration(path)
+    text = _decode(path, data)
+    try:
+        tables = tomllib.loads(text)
+        lines = key_lines(text)
+        plain = {key: _plain(value) for key, value in tables.items()}
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {_syntax(str(error), text)}", "TOML: https://toml.io") from None
+    except RecursionError:
+        raise UsageError(f"{path}: its tables or lists are nested too deeply") from None
+    profiles = _profiles(path, plain.pop("profiles", {}), lines)
+    return Configuration(path, plain, profiles, lines, _warnings(path, plain, profiles, lines))
+
+
+def _read(path: Path, *, must_exist: bool) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        if must_exist:
+            raise UsageError(f"there is no configuration file {path}", "check --config") from None
+        return None
     except OSError as error:
-        if not must_exist and isinstance(error, NotADirectoryError):
-            return Configuration(path)
-        raise UsageError(f"cannot read {path}: {explain_os_error(error)[0]}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: {_lowered(str(error))}", "TOML: https://toml.io") from None
-    lines = _lines(text)
-    profiles = tables.pop("profiles", {})
-    if not isinstance(profiles, dict):
-        raise UsageError(f"{path}: profiles is not a table", "write [profiles.NAME]")
-    for name, profile in profiles.items():
+        cause, _ = explain_os_error(error)
+        raise UsageError(f"cannot read the configuration {path}: {cause}") from None
+    if len(data) > _MAX_BYTES:
+        raise UsageError(f"{path} is no configuration: it is larger than 1 MB")
+    return data
+
+
+def _decode(path: Path, data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(f"{path}, line 1, column 1: this is UTF-16", "save it as UTF-8")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        raise UsageError(f"{path}, {_place(before)}: not UTF-8 text", "save it as UTF-8") from None
+    if text.startswith(_BOM):
+        raise UsageError(
+            f"{path}, line 1, column 1: a byte order mark, which TOML does not allow",
+            "save it as UTF-8 without BOM",
+        )
+    return text
+
+
+def _place(before: str) -> str:
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+def _syntax(message: str, text: str) -> str:
+    end = f"(at {_place(text.rstrip())})"
+    return message[:1].lower() + message[1:].replace("(at end of document)", end)
+
+
+def _profiles(
+    path: Path, tables: Json, lines: Mapping[tuple[str, ...], int]
+) -> dict[str, Mapping[str, Json]]:
+    if not isinstance(tables, dict):
+        raise UsageError(
+            f"{path}, line {lines.get(('profiles',), 1)}: profiles is not a table",
+            "write [profiles.NAME]",
+        )
+    profiles: dict[str, Mapping[str, Json]] = {}
+    for name, profile in tables.items():
         if not isinstance(profile, dict):
-            raise UsageError(f"{path}: profiles.{name} is not a table", f"write [profiles.{name}]")
-    return Configuration(
-        path,
-        cast("Mapping[str, Json]", _plain(tables)),
-        cast("Mapping[str, Mapping[str, Json]]", _plain(profiles)),
-        lines,
-    )
+            line = lines.get(("profiles", name), 1)
+            raise UsageError(
+                f"{path}, line {line}: profiles.{name} is not a table", f"write [profiles.{name}]"
+            )
+        profiles[name] = profile
+    return profiles
 
 
 def _plain(value: object) -> Json:
-    """Turn TOML's values into JSON's; times become text."""
     match value:
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
@@ -82,29 +137,32 @@ def _plain(value: object) -> Json:
             return str(value)
 
 
-def _lines(text: str) -> dict[tuple[str | None, str], int]:
-    """Find the line of each key of the top level and of each profile's own table."""
-    found: dict[tuple[str | None, str], int] = {}
-    profile: str | None = None
-    is_inside = True
-    for number, line in enumerate(text.split("\n"), 1):
-        table = _TABLE.match(line)
-        if table is not None:
-            parts = [part.strip().strip("\"'") for part in table["name"].split(".")]
-            is_inside = len(parts) == 1 or parts[0] == "profiles"
-            profile = parts[1] if parts[0] == "profiles" and len(parts) > 1 else None
-            if len(parts) == 1:
-                found.setdefault((None, parts[0]), number)
-                is_inside = False
-            elif len(parts) > 2:
-                found.setdefault((profile, parts[2]), number)
-                is_inside = False
-            continue
-        key = _KEY.match(line)
-        if key is not None and is_inside:
-            found.setdefault((profile, key["name"].strip("\"'")), number)
-    return found
+def _warnings(
+    path: Path,
+    values: Mapping[str, Json],
+    profiles: Mapping[str, Mapping[str, Json]],
+    lines: Mapping[tuple[str, ...], int],
+) -> list[str]:
+    tables: dict[tuple[str, ...], Mapping[str, Json]] = {(): values}
+    tables |= {("profiles", name): profile for name, profile in profiles.items()}
+    return [
+        f"{path}, line {lines.get((*table, key), 1)}: {key} holds what looks like a key in clear; "
+        "name a variable by api_key_env, or a command by api_key_cmd, in its place"
+        for table, fields in tables.items()
+        for key, value in fields.items()
+        if any(_KEY_IN_CLEAR.search(text) for text in _texts(value))
+    ]
 
 
-def _lowered(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _texts(value: Json) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _texts(item)
+        case dict():
+            for item in value.values():
+                yield from _texts(item)
+        case _:
+            return

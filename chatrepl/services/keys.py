@@ -3,6 +3,7 @@
 import shlex
 import subprocess
 from collections.abc import Mapping
+from typing import IO
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
@@ -11,26 +12,38 @@ from chatrepl.core.servers import check_key, redact
 
 __all__ = ["key_from"]
 
-_COMMAND_TIMEOUT_S = 30
+_COMMAND_TIMEOUT_S = 30.0
+_SHOWN_CHARS = 200
 
 
-def key_from(fields: Mapping[str, Json], environment: Mapping[str, str]) -> tuple[Secret, str]:
+def key_from(
+    fields: Mapping[str, Json],
+    environment: Mapping[str, str],
+    *,
+    command_timeout_s: float = _COMMAND_TIMEOUT_S,
+) -> tuple[Secret, str]:
     """Return a profile's key, and where it came from in words.
 
-    ``fields`` holds one of ``api_key_env``, ``api_key_cmd`` and ``api_key_keyring``. Raises
-    ``UsageError``, which never holds the key.
+    ``fields`` holds one of ``api_key_env``, ``api_key_cmd`` and ``api_key_keyring``; a command is
+    run without a shell and without input. Raises ``UsageError``, which never holds the key.
     """
-    if name := _text(fields, "api_key_env"):
+    if "api_key_env" in fields:
+        name = _text(fields, "api_key_env")
         return _checked(_from_variable(name, environment), name), name
-    if command := _text(fields, "api_key_cmd"):
-        return _checked(_from_command(command), "api_key_cmd"), f"the command {command.split()[0]}"
+    if "api_key_cmd" in fields:
+        words = _words(_text(fields, "api_key_cmd"))
+        key = _checked(_from_command(words, environment, command_timeout_s), "api_key_cmd")
+        return key, f"the command {words[0]}"
     entry = _text(fields, "api_key_keyring")
     return _checked(_from_keyring(entry), "api_key_keyring"), f"the keyring entry {entry}"
 
 
 def _text(fields: Mapping[str, Json], name: str) -> str:
     value = fields.get(name)
-    return value.strip() if isinstance(value, str) else ""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text:
+        raise UsageError(f"{name} is empty", "give it a value, or take it out of the configuration")
+    return text
 
 
 def _checked(text: str, origin: str) -> Secret:
@@ -43,42 +56,85 @@ def _checked(text: str, origin: str) -> Secret:
 def _from_variable(name: str, environment: Mapping[str, str]) -> str:
     if not environment.get(name, "").strip():
         raise UsageError(
-            f"the configuration takes the key from {name}, which is not set", f"export {name}=…"
+            f"the configuration takes the key from {redact(name)}, which is not set",
+            f"export {redact(name)}=…",
         )
     return environment[name]
 
 
-def _from_command(command: str) -> str:
+def _words(command: str) -> list[str]:
     try:
         words = shlex.split(command)
-        ended = subprocess.run(
-            words, capture_output=True, timeout=_COMMAND_TIMEOUT_S, check=False, text=True
+    except ValueError as error:
+        raise UsageError(f"api_key_cmd cannot be read: {error}", "check its quotes") from None
+    if not words or not words[0]:
+        raise UsageError("api_key_cmd names no command", "check its quotes")
+    return words
+
+
+def _from_command(words: list[str], environment: Mapping[str, str], timeout_s: float) -> str:
+    try:
+        process = subprocess.Popen(
+            words,
+            # Piped text is the user's message, not the command's to read.
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
         )
-    except (OSError, ValueError, IndexError) as error:
-        raise UsageError(f"api_key_cmd cannot be run: {error}", "check the command") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"api_key_cmd cannot be run: {words[0]}: {_cause(error)}", "check the command"
+        ) from None
+    try:
+        out, said = process.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
-        raise UsageError(f"api_key_cmd took more than {_COMMAND_TIMEOUT_S} s") from None
-    if ended.returncode:
-        said = redact((ended.stderr.strip().splitlines() or ["it said nothing"])[-1])
-        raise UsageError(f"api_key_cmd failed with exit code {ended.returncode}: {said[:200]}")
-    return ended.stdout
+        raise UsageError(
+            f"api_key_cmd took more than {timeout_s:g} s: {words[0]}",
+            "it must print the key without asking anything",
+        ) from None
+    finally:
+        _end(process)
+    if process.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines()
+        last = redact(lines[-1])[:_SHOWN_CHARS] if lines else "it said nothing"
+        raise UsageError(f"api_key_cmd failed with exit code {process.returncode}: {last}")
+    # What is no UTF-8 is no key either: that is for the check of the key to say.
+    return out.decode("utf-8", "replace")
+
+
+def _cause(error: OSError | ValueError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a command that is still there, and its pipes: a child of its own may hold them open."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    pipes: tuple[IO[bytes] | None, ...] = (process.stdout, process.stderr)
+    for pipe in pipes:
+        if pipe is not None:
+            pipe.close()
 
 
 def _from_keyring(entry: str) -> str:
-    service, slash, name = entry.partition("/")
-    if not (service and slash and name):
-        raise UsageError("api_key_keyring is not “service/name”")
+    service, _, name = entry.partition("/")
+    if not (service and name):
+        raise UsageError("api_key_keyring is not “service/name”", "write it with one slash")
     try:
         import keyring
-        import keyring.errors
     except ImportError:
         raise UsageError(
             "api_key_keyring wants the package keyring", "pip install keyring"
         ) from None
     try:
         key = keyring.get_password(service, name)
-    except keyring.errors.KeyringError as error:
-        raise UsageError(f"the keyring cannot be asked: {error}") from None
+    except Exception as error:  # noqa: BLE001 - back ends raise errors of many libraries
+        said = redact(str(error) or type(error).__name__)[:_SHOWN_CHARS]
+        raise UsageError(
+            f"the keyring cannot be asked: {said}", "unlock it, or use api_key_cmd"
+        ) from None
     if key is None:
         raise UsageError(f"the keyring has no entry {entry}", f"keyring set {service} {name}")
     return str(key)
