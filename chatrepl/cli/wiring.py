@@ -6,6 +6,7 @@ from pathlib import Path
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.environment import SystemClock, new_id
+from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports import Person
@@ -14,7 +15,6 @@ from chatrepl.services.catalog import PriceCatalog
 from chatrepl.services.clipboard import SystemClipboard
 from chatrepl.services.configuration import read_configuration
 from chatrepl.services.local_model import BuiltInModel
-from chatrepl.services.openai_api import OpenAIChatModel
 from chatrepl.services.paths import Paths, find_paths
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.tokenizer import TiktokenCounter
@@ -64,7 +64,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     disk_store = SqliteStore(paths.database)
     session = Session(
         Ports(
-            model=OpenAIChatModel(),
+            model=LateChatModel(),
             store=SqliteStore(None) if options.no_save else disk_store,
             counter=TiktokenCounter(),
             catalog=PriceCatalog(),

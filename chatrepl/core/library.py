@@ -1,6 +1,7 @@
 """Sessions as things on a shelf: naming them, and taking them in and out as transcripts."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import UsageError
@@ -9,7 +10,9 @@ from chatrepl.core.messages import SessionRecord
 from chatrepl.core.session import Session
 from chatrepl.core.settings import nearest
 from chatrepl.core.titles import title_of
-from chatrepl.core.transcript import Transcript
+
+if TYPE_CHECKING:
+    from chatrepl.core.transcript import Transcript
 
 __all__ = ["Choice", "adopt", "find", "fork", "rename", "start_saving", "transcript_of"]
 
@@ -90,12 +93,16 @@ def start_saving(session: Session) -> None:
     session.keeper.pending(session.conversation.all())
 
 
-async def adopt(session: Session, transcript: Transcript, name: str) -> None:
+async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
     """Make a session of a transcript that came from outside, and go on with it.
 
     It gets the transcript's own name, else ``name``, where that is free. A server or a key in it
     is not taken over.
     """
+    from chatrepl.core.transcript import with_new_ids
+
+    # Ids are unique on the disk, where this very transcript may have come from.
+    transcript = with_new_ids(transcript, session.ports.new_id)
     wanted = transcript.record.name or name
     is_free = bool(wanted) and await session.ports.store.find(wanted) is None
     session.start_new(wanted if is_free else None)
@@ -106,7 +113,6 @@ async def adopt(session: Session, transcript: Transcript, name: str) -> None:
     session.settings = session.settings.for_other_session(settings)
     session.record = replace(
         transcript.record,
-        id=session.ports.new_id(),
         name=session.name,
         title=transcript.record.title or title_of(session.conversation.path),
     )
@@ -115,8 +121,10 @@ async def adopt(session: Session, transcript: Transcript, name: str) -> None:
     await session.keeper.set_marks(record, transcript.marks)
 
 
-def transcript_of(session: Session) -> Transcript:
+def transcript_of(session: Session) -> "Transcript":
     """Return all of a session as a transcript."""
+    from chatrepl.core.transcript import Transcript
+
     now = session.ports.clock.now()
     conversation = session.conversation
     record = session.record or SessionRecord(

@@ -16,6 +16,7 @@ from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     DraftReturned,
     Event,
+    Level,
     MessageAccepted,
     Notice,
     Progress,
@@ -342,8 +343,8 @@ class Session:
             self._told_estimate.add(target.model)
             notices.append(
                 Notice(
-                    f"tokens of {target.model} are estimates (≈): its vocabulary is not known, "
-                    f"{self.planner.encoding(target.model)} counts instead"
+                    f"token figures are estimates (≈): the vocabulary of {target.model} is not "
+                    f"known, {self.planner.encoding(target.model)} counts"
                 )
             )
         if plan.omitted_turns:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 
-from chatrepl.core import library, transcript
+from chatrepl.core import library
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import (
@@ -141,6 +141,8 @@ async def export(call: Call) -> AsyncIterator[Event]:
 
 def written(session: Session, suffix: str) -> str:
     """Write a session as a transcript: ``.md``, ``.html``, else JSON."""
+    from chatrepl.core import transcript
+
     one = library.transcript_of(session)
     match suffix:
         case ".md":
@@ -152,6 +154,8 @@ def written(session: Session, suffix: str) -> str:
 
 
 async def _import(session: Session, path: str) -> AsyncIterator[Event]:
+    from chatrepl.core import transcript
+
     text = await session.ports.files.read(path)
     found = transcript.from_json(text, new_id=session.ports.new_id, now=session.ports.clock.now())
     for number, one in enumerate(found):

@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chatrepl.core.errors import LocalModelError
 from chatrepl.core.events import Progress
 from chatrepl.core.ports import Server
-from chatrepl.services.local_model.child import Child, check_engine, start_child
-from chatrepl.services.local_model.fetch import fetch, find_fetched
+
+if TYPE_CHECKING:
+    from chatrepl.services.local_model.child import Child
 
 __all__ = ["BuiltInModel"]
 
@@ -34,12 +36,16 @@ class BuiltInModel:
 
     def is_fetched(self) -> bool:
         """Say whether the weights are on this machine."""
+        from chatrepl.services.local_model.fetch import find_fetched
+
         return find_fetched(self._folder) is not None
 
     async def prepare(self) -> AsyncIterator[Progress]:
         """Fetch and start what is missing, yielding progress until the server is ready."""
         if self._child is not None and self._child.is_alive:
             return
+        from chatrepl.services.local_model.child import check_engine
+
         check_engine()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -78,6 +84,9 @@ class BuiltInModel:
             self._child = None
 
     async def _run(self) -> None:
+        from chatrepl.services.local_model.child import start_child
+        from chatrepl.services.local_model.fetch import fetch, find_fetched
+
         try:
             weights = find_fetched(self._folder)
             if weights is None:
