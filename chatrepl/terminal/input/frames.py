@@ -84,11 +84,11 @@ class Frames:
         *,
         is_rewrapping: bool,
         on_resize: Callable[[], None],
-        after_first: Callable[[], None],
+        before_first: Callable[[], None],
     ) -> None:
         self._app, self._writer, self._output, self._renderer = app, writer, output, renderer
         self._is_rewrapping = is_rewrapping
-        self._on_resize, self._after_first = on_resize, after_first
+        self._on_resize, self._before_first = on_resize, before_first
         self.on_error: Callable[[Exception], None] | None = None
         self._lines: deque[str] = deque()
         self._ready: list[asyncio.Future[None]] = []
@@ -194,6 +194,9 @@ class Frames:
             self._renderer.erase()
             self._write_lines(count)
         self._app.paint()
+        if self._is_first:
+            self._is_first = False
+            self._before_first()
         self._output.end_frame()
         self._sent_s = now_s
         if is_resized:
@@ -201,9 +204,6 @@ class Frames:
         else:
             self._painted_s = now_s
         self._has_printed = count > 0
-        if self._is_first:
-            self._is_first = False
-            self._after_first()
         self._measure()
 
     def _notice_size(self) -> bool:

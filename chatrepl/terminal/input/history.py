@@ -29,7 +29,17 @@ class InputHistory(History):
         self.trouble: OSError | None = None
         # Entries beyond are this run's own, or another program's.
         self._size_at_start = _size(path)
+        self._loaded = not self._size_at_start
         self._loading: asyncio.Future[list[str]] | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the entries of earlier runs are there."""
+        return self._loaded
+
+    def newest_first(self) -> list[str]:
+        """Return what is loaded so far."""
+        return self._loaded_strings
 
     async def load(self) -> AsyncGenerator[str, None]:
         """Yield all entries, the newest first; the file is read off the event loop."""

@@ -1,5 +1,6 @@
 """The input line: its text, its history, and what becomes of them."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,24 @@ class _Completer(Completer):
             yield Completion(item.text, start_position=item.start, display_meta=item.description)
 
 
+class _LineBuffer(Buffer):
+    """A buffer whose history is there again at once when it was emptied.
+
+    prompt_toolkit's own loads it in a task: an Up typed right after Enter would find nothing.
+    """
+
+    def reset(self, document: Document | None = None, append_to_history: bool = False) -> None:
+        super().reset(document, append_to_history)
+        history = self.history
+        if not isinstance(history, InputHistory) or not history.is_loaded:
+            return
+        if entries := history.newest_first():
+            self._load_history_task = asyncio.get_running_loop().create_future()
+            self._load_history_task.set_result(None)
+            self._working_lines.extendleft(entries)
+            self.working_index = len(entries)
+
+
 class InputLine:
     """An editable text of one or more lines with a history across runs."""
 
@@ -39,7 +58,7 @@ class InputLine:
         self.history = InputHistory(history_file)
         self.pastes = BigPastes()
         self._completer = _Completer(complete)
-        self.buffer = Buffer(
+        self.buffer = _LineBuffer(
             name="input",
             history=self.history,
             completer=self._completer,

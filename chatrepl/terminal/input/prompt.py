@@ -1,6 +1,7 @@
 """The live prompt: one application that has the terminal for the whole session."""
 
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -84,7 +85,7 @@ class LivePrompt:
         mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
         self._state = RegionState(mark=mark, toolbar=actions.toolbar)
         self.line = InputLine(actions.complete, history_file)
-        self._questions = Questions(self._state)
+        self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
         keys = build_key_bindings(
@@ -100,7 +101,7 @@ class LivePrompt:
             renderer,
             is_rewrapping=rewraps(os.environ),
             on_resize=self._resized,
-            after_first=self._keyboard.collect_early,
+            before_first=self._keyboard.collect_early,
         )
         self._frames.on_error = self._fail
         self._signals = SignalWatch(
@@ -173,6 +174,11 @@ class LivePrompt:
     async def ready(self) -> None:
         """Wait until everything is printed and the terminal can take more."""
         await self._frames.ready()
+
+    def set_clipboard(self, text: str) -> None:
+        """Ask the terminal to take a text into its clipboard (OSC 52); not all of them do."""
+        data = base64.b64encode(text.encode("utf-8", "replace"))
+        self._writer.write(b"\x1b]52;c;" + data + b"\x07")
 
     @property
     def columns(self) -> int:

@@ -1,6 +1,7 @@
 """Questions asked in the live prompt, one after the other, while everything else goes on."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prompt_toolkit.buffer import Buffer
@@ -27,8 +28,9 @@ class _Question:
 class Questions:
     """A line of its own to answer in; the draft waits meanwhile."""
 
-    def __init__(self, state: RegionState) -> None:
+    def __init__(self, state: RegionState, on_change: Callable[[], None]) -> None:
         self._state = state
+        self._on_change = on_change
         self._lock = asyncio.Lock()
         self._question: _Question | None = None
         self._layout: Layout | None = None
@@ -99,6 +101,7 @@ class Questions:
             self._question = _Question(answer, is_yes_no, is_secret, default)
             self._state.question = text
             self._layout.focus(self._buffer)
+            self._on_change()
             try:
                 return await answer
             finally:
@@ -106,3 +109,4 @@ class Questions:
                 self._state.question = ""
                 self._buffer.reset()
                 self._layout.focus(self._line)
+                self._on_change()

@@ -54,8 +54,9 @@ class Program:
 
     def submit(self, text: str) -> None:
         self.log("submit", text)
-        if text.startswith("!"):
-            self.spawn(getattr(self, "do_" + text[1:].split()[0])(*text.split()[1:]))
+        name, *words = text.split()
+        if command := getattr(self, "do_" + name, None):
+            self.spawn(command(*words))
         elif SETTINGS.get("echo", True):
             self.prompt.print([f"<submit {text[:60]!r}>"])
 

@@ -1,0 +1,224 @@
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.terminal.input.conftest import DRIVER, MARK, ROOT, Start
+
+NUMBER = re.compile(r"<(\d{5})>")
+
+
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in NUMBER.findall(text)]
+
+
+def test_lines_printed_during_a_flood_appear_once_and_in_order(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("flood 780\r")
+    terminal.wait_for("<flood over>")
+    assert numbers(terminal.everything()) == list(range(780))
+    assert "tail" not in terminal.everything()
+
+
+def test_lines_handed_over_at_once_appear_once_and_in_order(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("burst 3000\r")
+    terminal.wait_for("<burst over>")
+    assert numbers(terminal.everything()) == list(range(3000))
+
+
+def test_what_is_typed_during_a_flood_on_a_slow_terminal_is_what_it_is(start: Start) -> None:
+    terminal = start(settings={"unstoppable": True, "echo": False}, read_rate=100_000)
+    terminal.wait_prompt()
+    terminal.send("flood 100000\r")
+    terminal.wait_for("<00050>")
+    for number in range(100):
+        terminal.send(f"line {number}\r")
+        if number % 10 == 9:
+            terminal.send("\x03")
+        time.sleep(0.01)
+    terminal.wait_for(lambda _: len(terminal.submitted()) == 101, 30)
+    assert terminal.submitted()[1:] == [f"line {number}" for number in range(100)]
+    terminal.wait_for(lambda _: len(terminal.calls("stop")) == 10)
+    assert "^C" not in terminal.everything()
+    shown = numbers(terminal.everything())
+    assert shown == list(range(len(shown)))
+
+
+def test_a_draft_survives_a_flood(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("flood 300 60 0.002\r")
+    terminal.wait_for("<00010>")
+    for character in "my next message":
+        terminal.send(character)
+        time.sleep(0.01)
+    terminal.wait_for("<flood over>")
+    terminal.wait_for(MARK + " my next message")
+
+
+def test_everything_printed_is_there_when_the_session_ends(start: Start) -> None:
+    terminal = start(read_rate=200_000).wait_prompt()
+    terminal.send("burst 2000\r")
+    terminal.wait_for("<00020>")
+    terminal.send("\x04")
+    assert terminal.wait_exit(30) == 0
+    assert numbers(terminal.everything()) == list(range(2000))
+    assert terminal.dirt() == []
+
+
+def test_the_tail_is_cut_to_the_screen(start: Start) -> None:
+    terminal = start(rows=10).wait_prompt()
+    terminal.send("tail 30\r")
+    terminal.wait_for("tail 29")
+    rows = terminal.text().splitlines()
+    assert len(rows) == 10
+    assert rows[-3].startswith("tail 29")
+    assert rows[-2] == MARK
+    assert "tail" not in "\n".join(terminal.scrollback())
+
+
+def test_status_and_queued_messages_are_rows_above_the_line(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("busy\rqueue one two three four five\r")
+    terminal.wait_for("waiting")
+    terminal.wait_for("2 more")
+    rows = terminal.text().splitlines()
+    assert rows[-7:-1] == [
+        f"  {MARK} one",
+        f"  {MARK} two",
+        f"  {MARK} three",
+        "    … 2 more",
+        "waiting",
+        MARK,
+    ]
+
+
+def test_a_long_toolbar_does_not_wrap(start: Start) -> None:
+    terminal = start(settings={"toolbar": "東京" * 60}, columns=41).wait_prompt()
+    terminal.wait_for("東")
+    assert len(terminal.text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("mode", ["columns", "rows", "both"])
+def test_resizing_during_a_flood_loses_and_repeats_nothing(start: Start, mode: str) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("flood 1500 20 0.002\r")
+    chance = random.Random(5)
+    for _ in range(20):
+        rows = 24 if mode == "columns" else chance.randint(14, 40)
+        columns = 80 if mode == "rows" else chance.randint(30, 120)
+        terminal.resize(rows, columns)
+        time.sleep(0.1)
+    terminal.wait_for("<flood over>", 30)
+    assert numbers(terminal.everything()) == list(range(1500))
+    assert "tail" not in terminal.everything()
+
+
+def test_a_storm_of_sizes_ends_at_the_last_one(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("flood 400 10 0.002\r")
+    for number in range(200):
+        terminal.resize(24, number % 200 + 1)
+        time.sleep(0.003)
+    terminal.resize(24, 60)
+    terminal.wait_for("<flood over>")
+    terminal.send("still here\r")
+    terminal.wait_for("<submit 'still here'>")
+    assert terminal.text().splitlines()[-2:] == [MARK, "toolbar · model · 12 of 8,192 tokens"]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_tiny_windows_work(start: Start, rows: int, columns: int) -> None:
+    terminal = start(rows=rows, columns=columns, settings={"echo": False})
+    terminal.settle(0.5)
+    terminal.send("busy\rtail 5\rabc def\n" + "ghi\r/h\t\x03\x1b\x12x\x03\x03")
+    terminal.wait_call("submit", "abc def\nghi")
+    terminal.send("\x03")
+    terminal.settle()
+    terminal.send("\x03\x03\x04")
+    assert terminal.wait_exit() == 0
+    assert terminal.dirt() == []
+
+
+class Tmux:
+    """A tmux server of its own with one window in which the driver runs."""
+
+    def __init__(self, folder: Path, log_file: Path) -> None:
+        self.socket = folder / "tmux"
+        env = {
+            "PYTHONPATH": str(ROOT),
+            "DRIVER_LOG": str(log_file),
+            "DRIVER": json.dumps({"echo": False}),
+        }
+        words = [f"{name}={value}" for name, value in env.items()]
+        self.call(
+            "-f", "/dev/null", "start-server", ";", "set", "-g", "history-limit", "50000", ";"
+        )
+        self.call(
+            *("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env", *words),
+            *(sys.executable, str(DRIVER)),
+        )
+        self.call("set", "-g", "window-size", "manual")
+
+    def call(self, *words: str) -> str:
+        command = ["tmux", "-u", "-S", str(self.socket), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    def send(self, text: str) -> None:
+        self.call("send-keys", "-l", text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.call("resize-window", "-x", str(columns), "-y", str(rows))
+
+    def everything(self) -> str:
+        return self.call("capture-pane", "-p", "-J", "-S", "-", "-E", "-")
+
+    def wait_for(self, text: str, timeout_s: float = 20) -> None:
+        deadline = time.monotonic() + timeout_s
+        while text not in self.everything():
+            assert time.monotonic() < deadline, self.everything()[-3000:]
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> "object":
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    server = Tmux(tmp_path, tmp_path / "calls.jsonl")
+    yield server
+    server.call("kill-server")
+
+
+def test_resizing_in_tmux_loses_and_repeats_nothing(tmux: Tmux) -> None:
+    tmux.wait_for("toolbar")
+    tmux.send("flood 1500 20 0.004")
+    tmux.call("send-keys", "Enter")
+    chance = random.Random(7)
+    for _ in range(20):
+        tmux.resize(chance.randint(30, 120), chance.randint(14, 40))
+        time.sleep(0.35)
+    tmux.wait_for("<flood over>")
+    shown = numbers(tmux.everything())
+    assert sorted(set(shown)) == list(range(1500))
+    assert len(shown) == 1500
+    assert "tail" not in tmux.everything()
+
+
+def test_an_idle_prompt_leaves_nothing_behind_when_tmux_is_resized(tmux: Tmux) -> None:
+    tmux.wait_for("toolbar")
+    tmux.send("a draft that is long enough to be wrapped when the window becomes narrow")
+    tmux.wait_for("narrow")
+    for columns in (40, 20, 100, 33, 80):
+        tmux.resize(columns, 24)
+        time.sleep(0.35)
+    assert tmux.everything().split() == [
+        *f"{MARK} a draft that is long enough to be wrapped when the window becomes narrow".split(),
+        *"toolbar · model · 12 of 8,192 tokens".split(),
+    ]
