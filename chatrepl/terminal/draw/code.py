@@ -11,6 +11,10 @@ class CodeHighlighter:
     def __init__(self, language: str) -> None:
         self._language = language
 
+    def clone(self) -> "CodeHighlighter":
+        """Return an independent copy."""
+        return CodeHighlighter(self._language)
+
     def line(self, text: str) -> list[Span]:
         """Return a line's spans."""
         return [span(text, "code.block")]

@@ -41,7 +41,7 @@ class PlainStream:
         line = "".join(self._open)
         if not line or rows <= 0:
             return []
-        return screen_rows(line, self._width)[-rows:]
+        return [row.rstrip() for row in screen_rows(line, self._width)[-rows:]]
 
     def finish(self) -> list[str]:
         """Return the open line, if it holds anything, and start anew."""

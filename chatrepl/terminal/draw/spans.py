@@ -6,13 +6,14 @@ A span is ``(text, names, url)``: safe text without line ends, the names of its 
 
 from collections.abc import Iterable, Sequence
 
-from chatrepl.terminal.draw.cells import cell_width
+from chatrepl.terminal.draw.cells import cell_width, graphemes
 from chatrepl.terminal.draw.style import RESET, DrawStyle, sgr
 
-__all__ = ["Span", "fitted", "paint", "plain_text", "span", "spans_width"]
+__all__ = ["Span", "fitted", "paint", "plain_text", "span", "span_rows", "spans_width"]
 
 Span = tuple[str, tuple[str, ...], str]
 
+_TAB_CELLS = 8
 _LINK_END = "\x1b]8;;\x1b\\"
 
 
@@ -38,12 +39,12 @@ def fitted(spans: Iterable[Span], width: int, *, right: bool = False) -> list[Sp
     return [padding, *cells] if right else [*cells, padding]
 
 
-def paint(spans: Sequence[Span], style: DrawStyle) -> str:
+def paint(spans: Sequence[Span], style: DrawStyle, *, with_links: bool = True) -> str:
     """Return a line for the terminal: no trailing blanks, every style and link ended in it."""
     parts: list[str] = []
     linked = ""
     for text, names, url in _merged(_stripped(spans)):
-        target = url if style.hyperlinks else ""
+        target = url if with_links else ""
         if target != linked:
             parts.append(f"\x1b]8;;{target}\x1b\\" if target else _LINK_END)
             linked = target
@@ -52,6 +53,24 @@ def paint(spans: Sequence[Span], style: DrawStyle) -> str:
     if linked:
         parts.append(_LINK_END)
     return "".join(parts)
+
+
+def span_rows(spans: Sequence[Span], width: int) -> list[list[Span]]:
+    """Cut a line into the rows a terminal shows it in, tabs as spaces; at least one row."""
+    if spans_width(spans) <= width and not any("\t" in text for text, _, _ in spans):
+        return [list(spans)]
+    rows: list[list[Span]] = [[]]
+    used = 0
+    for text, names, url in spans:
+        for grapheme in graphemes(text):
+            cells = _TAB_CELLS - used % _TAB_CELLS if grapheme == "\t" else cell_width(grapheme)
+            if used + cells > width and rows[-1]:
+                rows.append([])
+                used = 0
+            shown = " " * min(cells, width) if grapheme == "\t" else grapheme
+            rows[-1].append((shown, names, url))
+            used += cells
+    return rows
 
 
 def _stripped(spans: Sequence[Span]) -> list[Span]:
