@@ -15,12 +15,27 @@ def score(folded: str, words: Sequence[str]) -> float:
     """Rate a text that holds all the words: whole words first, then together, then often."""
     total = 0.0
     for word in words:
-        total += min(folded.count(word), _MOST_COUNTED) / _MOST_COUNTED
-        if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", folded):
-            total += 2
+        count, is_whole = _occurrences(folded, word)
+        total += count / _MOST_COUNTED + 2 * is_whole
     if len(words) > 1 and " ".join(words) in " ".join(folded.split()):
         total += 2
     return total
+
+
+def _occurrences(folded: str, word: str) -> tuple[int, bool]:
+    """Count a word up to ``_MOST_COUNTED``, and say whether it stands by itself somewhere."""
+    count, is_whole = 0, False
+    start = folded.find(word)
+    while start >= 0 and not (is_whole and count == _MOST_COUNTED):
+        end = start + len(word)
+        count = min(count + 1, _MOST_COUNTED)
+        is_whole = is_whole or not (_is_in_word(folded, start - 1) or _is_in_word(folded, end))
+        start = folded.find(word, end)
+    return count, is_whole
+
+
+def _is_in_word(folded: str, at: int) -> bool:
+    return 0 <= at < len(folded) and (folded[at].isalnum() or folded[at] == "_")
 
 
 def in_context(text: str, words: Sequence[str]) -> tuple[str, str, str]:

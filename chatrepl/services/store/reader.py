@@ -112,7 +112,8 @@ class Reader:
         if not name or not isinstance(wanted, str):
             return None
         rows = self._run(
-            f"{_RECORDS} WHERE id >= ? AND id < ? AND {bin_} LIMIT 2",
+            # The plus keeps SQLite from going through the whole bin, or all that is not in it.
+            f"{_RECORDS} WHERE id >= ? AND id < ? AND +{bin_} LIMIT 2",
             (wanted, wanted + "\U0010ffff"),
         ).fetchall()
         return record_from(rows[0][:-1], rows[0][-1]) if len(rows) == 1 else None
@@ -120,7 +121,8 @@ class Reader:
     def newest(self) -> SessionRecord | None:
         """Return the session that was written to last."""
         row = self._run(
-            f"{_RECORDS} WHERE deleted IS NULL ORDER BY written DESC LIMIT 1"
+            f"{_RECORDS} INDEXED BY sessions_by_writing"
+            " WHERE deleted IS NULL ORDER BY written DESC LIMIT 1"
         ).fetchone()
         return None if row is None else record_from(row[:-1], row[-1])
 

@@ -58,7 +58,8 @@ class Recovery:
         told as the cut answer that it is.
         """
         rows = self._run(
-            "SELECT number, writer FROM messages WHERE writer IS NOT NULL AND state = 'streaming'"
+            "SELECT number, writer FROM messages INDEXED BY messages_unfinished"
+            " WHERE writer IS NOT NULL AND state = 'streaming'"
             " AND (session = ?1 OR number IN (SELECT message FROM inherited WHERE session = ?1))",
             (session,),
         ).fetchall()
@@ -71,7 +72,7 @@ class Recovery:
 
     def _orphans(self, session: int | None) -> list[tuple[int, int]]:
         rows = self._run(
-            "SELECT number, session, writer FROM messages"
+            "SELECT number, session, writer FROM messages INDEXED BY messages_unfinished"
             " WHERE writer IS NOT NULL AND state = 'streaming'"
             " AND (?1 IS NULL OR session = ?1 OR number IN"
             " (SELECT message FROM inherited WHERE session = ?1)) ORDER BY number",
