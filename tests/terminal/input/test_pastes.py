@@ -62,7 +62,7 @@ def test_what_follows_an_enter_in_a_paste_is_not_obeyed(start: Start) -> None:
     assert terminal.submitted() == ["harmless"]
     terminal.wait_for(MARK + " !confirm")
     terminal.send("\r")
-    terminal.wait_call("submit", "confirm\nmore\n")
+    terminal.wait_call("submit", "!confirm\nmore\n")
 
 
 def test_an_enter_after_a_pause_is_believed_after_a_paste(start: Start) -> None:
