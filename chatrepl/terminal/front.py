@@ -177,7 +177,7 @@ class Front:
         if not is_message(line):
             self._print(self._drawing.command(line, self._session.settings, self._columns))
         await self._deal(handle_line(self._session, line))
-        self._print([""])
+        self._painter.gap()
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
         try:
@@ -203,7 +203,7 @@ class Front:
                 self._draw(event)
             case MessageAccepted():
                 self._draw(event)
-                self._print([""])
+                self._painter.gap()
             case Notice():
                 self._show_notice(event)
             case Progress():
@@ -234,6 +234,7 @@ class Front:
 
     def _begin_answer(self, model: str) -> None:
         assert self._drawing is not None
+        self._painter.gap()
         self._painter.begin(self._drawing.answer(self._session.settings, self._columns))
         self._start_waiting(model)
 

@@ -26,6 +26,7 @@ class Painter:
         self._view: AnswerView | None = None
         self._pieces: list[TextDelta | ReasoningDelta | RefusalDelta] = []
         self._dirty = asyncio.Event()
+        self._last_line = ""
 
     def begin(self, view: "AnswerView") -> None:
         """Draw what follows as a new answer."""
@@ -40,7 +41,18 @@ class Painter:
     def print(self, lines: Sequence[str]) -> None:
         """Write finished lines, below all that the answer has finished so far."""
         self.paint()
-        self._prompt.print(lines)
+        self._write(lines)
+
+    def gap(self) -> None:
+        """Leave a row empty, unless the last one is."""
+        self.paint()
+        if self._last_line:
+            self._write([""])
+
+    def _write(self, lines: Sequence[str]) -> None:
+        if lines:
+            self._last_line = lines[-1]
+            self._prompt.print(lines)
 
     def end(self) -> None:
         """Draw the rest of the answer: all of it is finished now."""
@@ -48,7 +60,7 @@ class Painter:
         view, self._view = self._view, None
         if view is not None:
             self._prompt.show_tail(())
-            self._prompt.print(view.finish(self._prompt.columns))
+            self._write(view.finish(self._prompt.columns))
 
     def flush(self) -> None:
         """Draw all there is, before leaving."""
@@ -78,6 +90,5 @@ class Painter:
         lines: list[str] = []
         for piece in pieces:
             lines += self._view.feed(piece, self._prompt.columns)
-        if lines:
-            self._prompt.print(lines)
+        self._write(lines)
         return True
