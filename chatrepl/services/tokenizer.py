@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tiktoken
 
-__all__ = ["TiktokenCounter"]
+__all__ = ["TiktokenCounter", "unpack"]
 
 _FALLBACK = "o200k_base"
 _FILES = {"o200k_base": "o200k_base", "o200k_harmony": "o200k_base", "cl100k_base": "cl100k_base"}
-_SLICE_CHARS = 500_000
+# A power of two, as the longest tokens of blanks are: a run that starts a slice loses no token.
+_SLICE_CHARS = 1 << 18
 
 _lock = threading.Lock()
 _loaded: "dict[str, tiktoken.Encoding]" = {}
@@ -26,13 +27,15 @@ class TiktokenCounter:
     def encoding_for(self, model: str) -> tuple[str, bool]:
         """Name the encoding of a model; with False, of an unknown one, for an estimate.
 
-        A vendor's prefix (``openai/gpt-4o``) does not matter. The names are tiktoken's own.
+        The names are tiktoken's own; a vendor before one (``openai/gpt-4o``) or a variant after it
+        (``gpt-oss:20b``) does not matter.
         """
         from tiktoken.model import encoding_name_for_model
 
-        for name in (model, model.rpartition("/")[2]):
+        name = model.rpartition("/")[2]
+        for form in (model, name, name.replace(":", "-")):
             try:
-                encoding = encoding_name_for_model(name)
+                encoding = encoding_name_for_model(form)
             except KeyError:
                 continue
             return (encoding, True) if encoding in _FILES else (_FALLBACK, False)
@@ -49,8 +52,8 @@ class TiktokenCounter:
         try:
             return len(encoder.encode(text, disallowed_special=()))
         except ValueError:
-            # A run of about a million blanks exhausts the pattern's stack; a cut inside such a
-            # run costs one token at the most.
+            # A run of about a million blanks exhausts the pattern's stack; a cut that falls inside
+            # such a run costs one token at the most.
             return sum(
                 len(encoder.encode(text[start : start + _SLICE_CHARS], disallowed_special=()))
                 for start in range(0, len(text), _SLICE_CHARS)
@@ -83,9 +86,15 @@ def _build(name: str) -> "tiktoken.Encoding":
 
 
 def _ranks(name: str) -> dict[bytes, int]:
-    """Unpack a vocabulary: the number of tokens, the length of each, then their bytes in order."""
-    packed = resources.files(__package__).joinpath("vocabularies", f"{name}.gz").read_bytes()
-    data = gzip.decompress(packed)
-    count = int.from_bytes(data[:4], "little")
-    ends = list(itertools.accumulate(data[4 : 4 + count], initial=4 + count))
-    return {data[start:end]: rank for rank, (start, end) in enumerate(itertools.pairwise(ends))}
+    place = resources.files(__package__).joinpath("vocabularies", f"{name}.gz")
+    return unpack(gzip.decompress(place.read_bytes()))
+
+
+def unpack(packed: bytes) -> dict[bytes, int]:
+    """Read a packed vocabulary: the number of tokens, the length of each, their bytes in order.
+
+    The number has four bytes, the lowest first, and each length one. A token's rank is its place.
+    """
+    count = int.from_bytes(packed[:4], "little")
+    ends = list(itertools.accumulate(packed[4 : 4 + count], initial=4 + count))
+    return {packed[start:end]: rank for rank, (start, end) in enumerate(itertools.pairwise(ends))}

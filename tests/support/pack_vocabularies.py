@@ -10,6 +10,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+from chatrepl.services.tokenizer import unpack
+
 PLACE = Path(__file__).parent.parent.parent / "chatrepl" / "services" / "vocabularies"
 SHA256 = {
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
@@ -19,13 +21,22 @@ SHA256 = {
 
 def pack(ranks: bytes) -> bytes:
     """Pack one rank file; gzip with no time in it, so that the same input gives the same bytes."""
-    tokens = []
+    tokens: list[bytes] = []
     for rank, line in enumerate(ranks.splitlines()):
         token, number = line.split()
         assert int(number) == rank
         tokens.append(base64.b64decode(token))
     packed = len(tokens).to_bytes(4, "little") + bytes(map(len, tokens)) + b"".join(tokens)
     return gzip.compress(packed, 9, mtime=0)
+
+
+def rank_file(packed: bytes) -> bytes:
+    """Write out a packed vocabulary as the rank file that it was."""
+    lines = [
+        b"%s %d\n" % (base64.b64encode(token), rank)
+        for token, rank in unpack(gzip.decompress(packed)).items()
+    ]
+    return b"".join(lines)
 
 
 def main(folder: Path) -> None:
