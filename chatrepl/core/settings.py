@@ -5,7 +5,7 @@ help and the reference page of a setting. A parameter that nobody set is not sen
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -177,9 +177,17 @@ _BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 _EXTRA = "extra."
 
 
-def nearest(word: str, names: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+def nearest(word: str, names: Iterable[str]) -> str:
     """Return a hint that names what the word may have meant, or an empty one."""
-    close = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
+
+    def likeness(name: str) -> float:
+        pairs = enumerate(zip(word, name, strict=False))
+        same = next((at for at, (typed, meant) in pairs if typed != meant), len(word))
+        # Whoever mistypes mostly begins well.
+        return difflib.SequenceMatcher(None, word, name).ratio() + 0.08 * same
+
+    alike = sorted(set(names), key=likeness, reverse=True)[:3]
+    close = [name for name in alike if likeness(name) >= 0.7]
     return f"did you mean {' or '.join(close)}?" if close else ""
 
 
@@ -233,9 +241,23 @@ class Settings:
         values = _Values({**old.values, find_setting(key).key: value}, old.origin)
         return replace(self, layers={**self.layers, layer: values})
 
+    def without(self, key: str, *layers: Layer) -> "Settings":
+        """Take a key out of layers, so that it is neither set nor unset there."""
+        kept = {
+            layer: _Values({k: v for k, v in old.values.items() if k != key}, old.origin)
+            if layer in layers
+            else old
+            for layer, old in self.layers.items()
+        }
+        return replace(self, layers=kept)
+
     def values_of(self, layer: Layer) -> Mapping[str, Json]:
         """Return what one layer sets."""
         return self.layers[layer].values if layer in self.layers else {}
+
+    def origin_of(self, layer: Layer) -> str:
+        """Name a layer in words."""
+        return self.layers[layer].origin if layer in self.layers else layer.name.lower()
 
     def resolve(self, key: str) -> Resolved:
         """Return the value in force: that of the first layer that says anything about the key."""

@@ -43,7 +43,8 @@ def _named(call: Call) -> Command:
 
 
 def _help_row(command: Command) -> tuple[str, str]:
-    names = " ".join([f"/{command.name} {command.usage}".rstrip()])
+    usage = "" if command.is_setting else command.usage
+    names = f"/{command.name} {usage}".rstrip()
     aliases = "  (" + ", ".join(f"/{alias}" for alias in command.aliases) + ")"
     return names, command.summary + (aliases if command.aliases else "")
 
@@ -94,7 +95,9 @@ def _context_footer(session: Session, target: Target, plan: Plan) -> Sequence[st
         f"window {known}{limits.window:,}",
     ]
     if plan.omitted_turns:
-        lines.append(f"{plan.omitted_turns} oldest turns no longer fit")
+        count = plan.omitted_turns
+        what = "the oldest turn no longer fits" if count == 1 else f"the oldest {count} turns no longer fit"
+        lines.append(what)
     return lines
 
 
