@@ -1,10 +1,6 @@
 import asyncio
 import hashlib
-import os
 import random
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.services.tokenizer import TiktokenCounter, unpack
+from tests.support.alone import no_network, run_alone
 from tests.support.pack_vocabularies import PLACE, SHA256, pack, rank_file
 
 ROOT = Path(__file__).parents[2]
@@ -240,27 +237,6 @@ for encoding in ("cl100k_base", "o200k_base", "o200k_harmony"):
     asyncio.run(counter.prepare(encoding))
     print(counter.count("tiktoken is great!", encoding))
 """
-
-
-def run_alone(program: str, *before: str, **environment: str) -> list[str]:
-    ended = subprocess.run(
-        [*before, sys.executable, "-c", program],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.split()
-
-
-def no_network() -> list[str]:
-    """Return what runs a command where no network interface is up; skip where that is refused."""
-    command = ["unshare", "--map-root-user", "--net"]
-    if shutil.which("unshare") is None:
-        pytest.skip("there is no unshare to cut the network off with")
-    if subprocess.run([*command, "true"], capture_output=True).returncode:
-        pytest.skip("this machine does not allow unshare to cut the network off")
-    return command
 
 
 def test_counting_needs_no_network_and_leaves_tiktokens_cache_alone(tmp_path: Path) -> None:
