@@ -208,7 +208,10 @@ class Front:
                 self._show_notice(event)
             case Progress():
                 self._show_progress(event)
-            case Table() | PlainText() | ConversationShown() | ToolCallDelta():
+            case Table() | PlainText() | ConversationShown():
+                self._painter.gap()
+                self._draw(event)
+            case ToolCallDelta():
                 self._draw(event)
             case DraftReturned(text=text):
                 self._prompt.set_draft(text)

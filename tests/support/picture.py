@@ -94,3 +94,57 @@ def _used_rows(screen: Any) -> int:
         if any(screen.buffer[row][column].data.strip() for column in range(screen.columns)):
             return row + 1
     return 1
+
+
+QUESTION = "How do I sort a list of words by length?"
+ANSWER = """\
+Use `sorted()` with a **key**; it returns a *new* list and keeps equal words in their order:
+
+```python
+words = ["banana", "fig", "apple"]
+print(sorted(words, key=len))  # ['fig', 'apple', 'banana']
+```
+
+| call | returns | changes the list |
+|---|---|---|
+| `sorted(words, key=len)` | a new list | no |
+| `words.sort(key=len)` | `None` | yes |
+
+For the longest first, add `reverse=True`.
+"""
+
+
+def main() -> None:
+    """Draw the pictures of the documents from the real program in a real terminal."""
+    import sys
+    import tempfile
+
+    from tests.support.sse_server import SseServer
+    from tests.support.terminal import Terminal
+
+    root = Path(__file__).parent.parent.parent
+    with SseServer() as server, tempfile.TemporaryDirectory() as home:
+        server.answer(ANSWER, model="gpt-4.1-mini")
+        environment = {
+            "CHATREPL_HOME": home,
+            "PYTHONPATH": str(root),
+            "COLORTERM": "truecolor",
+            "TERM": "xterm-256color",
+        }
+        argv = [sys.executable, "-m", "chatrepl", "--base-url", server.base_url]
+        argv += ["-m", "gpt-4.1-mini", "-s", "Be brief."]
+        with Terminal(argv, rows=36, columns=88, env=environment) as terminal:
+            terminal.wait_for("Ctrl+D leaves")
+            terminal.send(QUESTION + "\r")
+            terminal.wait_for("reverse=True")
+            terminal.wait_until_quiet()
+            terminal.send("/context\r")
+            terminal.wait_for("would be sent")
+            terminal.wait_until_quiet()
+            terminal.send("And by their last lett")
+            terminal.wait_until_quiet()
+            draw(terminal.screen, root / "docs" / "conversation.png")
+
+
+if __name__ == "__main__":
+    main()
