@@ -30,6 +30,10 @@ class _AtPrompt:
         """Ask yes or no."""
         return self.prompt is not None and await self.prompt.confirm(question, default=default)
 
+    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
+        """Ask for a line of text."""
+        return await self.prompt.ask_text(question, secret=secret) if self.prompt else None
+
 
 def converse(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int:
     """Talk until someone leaves; return the exit code. A signal ends the process as it says."""

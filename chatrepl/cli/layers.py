@@ -12,11 +12,18 @@ from chatrepl.core.settings import SETTINGS, Layer, Settings, find_setting, near
 from chatrepl.services.configuration import Configuration
 from chatrepl.services.keys import key_from
 
-__all__ = ["choose_profile", "choose_server", "combine_settings"]
+__all__ = [
+    "checked_values",
+    "choose_profile",
+    "choose_server",
+    "combine_settings",
+    "find_profile",
+    "names_server",
+]
 
 OPENAI_URL = "https://api.openai.com/v1"
 _KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
-_TEXT_FIELDS = ("base_url", "organization", "project", *_KEY_FIELDS)
+_TEXT_FIELDS = ("base_url", "organization", "project", "azure_api_version", *_KEY_FIELDS)
 _TABLE_FIELDS = ("headers", "query")
 SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
 """What a profile, or the configuration's top level, may say of a server."""
@@ -27,12 +34,24 @@ def choose_profile(
 ) -> str | None:
     """Return the profile's name: by option, else ``CHATREPL_PROFILE``, else none."""
     name = options.profile or environment.get("CHATREPL_PROFILE") or None
-    if name is not None and name not in configuration.profiles:
+    if name is not None:
+        find_profile(name, configuration)
+    return name
+
+
+def find_profile(name: str, configuration: Configuration) -> Mapping[str, Json]:
+    """Return what a profile says. Unknown: ``UsageError``."""
+    if name not in configuration.profiles:
         raise UsageError(
             f"there is no profile “{name}” in {configuration.path}",
             nearest(name, list(configuration.profiles)) or f"add [profiles.{name}] there",
         )
-    return name
+    return configuration.profiles[name]
+
+
+def names_server(fields: Mapping[str, Json]) -> bool:
+    """Say whether a profile names a server, or a key that belongs to OpenAI's."""
+    return any(fields.get(name) for name in ("base_url", *_KEY_FIELDS))
 
 
 def combine_settings(
@@ -42,9 +61,9 @@ def combine_settings(
     profile: str | None,
 ) -> Settings:
     """Check every layer, and put them together. Raises ``UsageError`` naming file and line."""
-    settings = Settings().with_layer(Layer.FILE, _checked(configuration, None), "configuration")
+    settings = Settings().with_layer(Layer.FILE, checked_values(configuration, None), "configuration")
     for name in configuration.profiles:
-        values = _checked(configuration, name)
+        values = checked_values(configuration, name)
         if name == profile:
             settings = settings.with_layer(Layer.PROFILE, values, f"profile {name}")
     model = environment.get("CHATREPL_MODEL", "").strip()
@@ -53,7 +72,7 @@ def combine_settings(
     return settings.with_layer(Layer.OPTION, options.settings, "option")
 
 
-def _checked(configuration: Configuration, profile: str | None) -> dict[str, Json]:
+def checked_values(configuration: Configuration, profile: str | None) -> dict[str, Json]:
     """Return a table's settings; its server fields are checked too, but left to the server."""
     table = configuration.values if profile is None else configuration.profiles[profile]
     values: dict[str, Json] = {}
@@ -181,6 +200,11 @@ def _server(
     environment: Mapping[str, str],
     default_key: tuple[Secret, str] | None,
 ) -> Server:
+    if fields.get("azure_api_version") and not fields.get("base_url"):
+        raise UsageError(
+            f"the {origin} has azure_api_version and no base_url",
+            'add base_url = "https://NAME.openai.azure.com"',
+        )
     base_url = check_base_url(str(fields.get("base_url") or OPENAI_URL))
     key, key_origin = default_key or (None, "")
     if any(fields.get(name) for name in _KEY_FIELDS):
@@ -197,6 +221,7 @@ def _server(
         query=_table(fields, "query"),
         timeout_s=float(timeout_s) if isinstance(timeout_s, int | float) else 120.0,
         is_openai=base_url == OPENAI_URL,
+        azure_api_version=_text(fields, "azure_api_version") or "",
     )
 
 

@@ -8,6 +8,7 @@ from chatrepl.cli.arguments import Options
 from chatrepl.cli.environment import SystemClock, new_id
 from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
+from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports import Person
 from chatrepl.core.session import Ports, Session
@@ -31,6 +32,11 @@ class Nobody:
         """Say no."""
         del default
         return False
+
+    async def ask_text(self, _question: str, /, *, secret: bool = False) -> str | None:
+        """Say nothing."""
+        del secret
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             clock=SystemClock(),
             html=_markdown_to_html,
             new_id=new_id,
+            profiles=ConfiguredProfiles(options, environment, configuration, profile),
         ),
         settings,
         server=server,

@@ -20,6 +20,8 @@ __all__ = [
     "ModelInfo",
     "Person",
     "Price",
+    "Profile",
+    "Profiles",
     "Secret",
     "Server",
     "Store",
@@ -79,6 +81,35 @@ class ModelInfo:
     owned_by: str = ""
     context_window: int | None = None
     """In tokens, where the server tells (vLLM, llama.cpp, OpenRouter do)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server with the settings that go with it."""
+
+    server: Server | None
+    values: Mapping[str, Json]
+    origin: str
+    """In words, e.g. ``profile cluster``."""
+
+
+class Profiles(Protocol):
+    """The server profiles of the configuration."""
+
+    def names(self) -> Sequence[str]:
+        """List the profiles, in the configuration's order."""
+        ...
+
+    def current(self) -> str | None:
+        """Name the profile that was loaded last, at the start at first; None: none."""
+        ...
+
+    async def load(self, name: str | None) -> Profile:
+        """Find a profile's server and key; None: what holds without a profile.
+
+        May run the user's own key command. Raises ``UsageError``.
+        """
+        ...
 
 
 class ChatModel(Protocol):
@@ -308,4 +339,8 @@ class Person(Protocol):
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask yes or no; where there is no person the answer is no."""
+        ...
+
+    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
+        """Ask for a line of text, not shown if ``secret``; None: cancelled, or nobody is there."""
         ...

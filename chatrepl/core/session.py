@@ -5,11 +5,12 @@ Everything that is accepted is on disk before a request leaves.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from chatrepl.core.answer import AnswerRun, Exchange
+from chatrepl.core.answerer import LOCAL_SYSTEM, Answerer
 from chatrepl.core.budget import Plan
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import ChatreplError, UsageError
@@ -23,7 +24,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.mailbox import Mailbox
-from chatrepl.core.messages import Json, Message, SessionRecord, State
+from chatrepl.core.messages import Message, SessionRecord, State
 from chatrepl.core.planner import Planner, Target, check_fits
 from chatrepl.core.ports import (
     Catalog,
@@ -34,23 +35,18 @@ from chatrepl.core.ports import (
     LocalModel,
     ModelInfo,
     Person,
+    Profiles,
     Server,
     Store,
     TokenCounter,
 )
-from chatrepl.core.settings import Layer, Settings
+from chatrepl.core.settings import Settings
 from chatrepl.core.titles import title_of
 from chatrepl.core.validity import valid_text
 
-__all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Ports", "Session"]
+__all__ = ["Ports", "Session"]
 
 T = TypeVar("T")
-
-OPENAI_MODEL = "gpt-4.1-mini"
-LOCAL_SYSTEM = "You are a helpful assistant."
-LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
-_LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
-"""Stands for the built-in model's server until that is up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +65,7 @@ class Ports:
     html: Callable[[str], str]
     """Turns Markdown into safe HTML."""
     new_id: Callable[[], str]
+    profiles: Profiles
 
 
 class Session:
@@ -84,15 +81,14 @@ class Session:
         self.name: str | None = None
         """The name that the session gets when it is first saved."""
         self.planner = Planner(ports.counter, ports.catalog)
+        self.answerer = Answerer(ports.model, ports.local, self.planner, server)
         self.keeper = Keeper(ports.store)
-        self.uses_local = uses_local
         self.undone: list[str] = []
         """Heads that ``/redo`` goes back to."""
         self.disk_store: Store | None = None
         """Where ``/save`` begins to keep a run that stayed off the disk."""
         self.known_sessions: Sequence[tuple[str, str]] = ()
         """Names (or short ids) and titles of the newest sessions, for completion."""
-        self._server = server
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
         self._is_stopped = False
@@ -104,63 +100,35 @@ class Session:
     # Who answers.
 
     @property
+    def uses_local(self) -> bool:
+        """Say whether the built-in model answers."""
+        return self.answerer.uses_local
+
+    @property
     def server(self) -> Server | None:
         """The server in use; None while the built-in one is not up, or none is known."""
-        if not self.uses_local:
-            return self._server
-        try:
-            return self.ports.local.server()
-        except ChatreplError:
-            return None
+        return self.answerer.server
 
     def use_local(self) -> None:
         """Talk to the built-in model from now on."""
-        self.uses_local = True
-        self.settings = self.settings.with_layer(Layer.PROFILE, LOCAL_DEFAULTS, "built-in model")
-        local = self.ports.local
-        self.planner.models = {
-            local.name: ModelInfo(local.name, context_window=local.context_window)
-        }
+        self.settings = self.answerer.use_local(self.settings)
 
     def leave_local(self) -> None:
         """Talk to the server again that was chosen before the built-in model."""
-        self.uses_local = False
-        self.settings = self.settings.with_layer(Layer.PROFILE, {}, "profile")
-        self.planner.models = {}
+        self.settings = self.answerer.leave_local(self.settings)
 
     def model_name(self) -> str | None:
         """Return the model in force without asking anybody; None: the server must be asked."""
-        if self.uses_local:
-            return self.ports.local.name
-        chosen = self.settings.text("model")
-        if chosen:
-            return chosen
-        if self._server is not None and self._server.is_openai:
-            return OPENAI_MODEL
-        return next(iter(self.planner.models), None)
+        return self.answerer.model_name(self.settings)
 
     async def models(self) -> Sequence[ModelInfo]:
         """Ask the server what it offers. Raises ``ModelError``, ``UsageError`` without a server."""
-        server = self.server
-        if server is None:
-            raise UsageError(*self._no_server())
-        models = await self.ports.model.models(server)
-        self.planner.models = {model.id: model for model in models}
-        return models
+        return await self.answerer.models()
 
     async def target(self) -> Target:
         """Find out who is asked. May ask the server for its models, once."""
-        server = self.server or (_LOCAL_SERVER if self.uses_local else None)
-        if server is None:
-            raise UsageError(*self._no_server())
-        model = self.model_name()
-        if model is None:
-            await self.models()
-            model = self.model_name()
-        if model is None:
-            raise UsageError(
-                f"the server at {server.base_url} lists no models", "choose one by /model NAME"
-            )
+        server = self.answerer.need()
+        model = await self.answerer.need_model(self.settings)
         await self.planner.prepare(self.settings, model)
         return Target(server, model, self.system_message())
 
@@ -177,9 +145,8 @@ class Session:
 
     async def prepare_local(self) -> AsyncIterator[Event]:
         """Bring up the built-in model where it is used, yielding progress."""
-        if self.uses_local and self.server is None:
-            async for progress in self.ports.local.prepare():
-                yield progress
+        async for progress in self.answerer.prepare_local():
+            yield progress
 
     # Turns.
 
@@ -427,11 +394,3 @@ class Session:
         async for event in self.prepare_local():
             if isinstance(event, Progress):
                 yield event
-
-    def _no_server(self) -> tuple[str, str]:
-        if self.uses_local:
-            return "the built-in model is not up yet", "it starts with your first message"
-        return (
-            "there is no server to talk to",
-            "set OPENAI_API_KEY or --base-url, or use the built-in model: /local",
-        )

@@ -16,7 +16,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
-from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
+from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Profile, Server
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings import Settings
 from chatrepl.services.store import SqliteStore
@@ -171,11 +171,41 @@ class StepClock:
         return float(self.ticks)
 
 
-class Nobody:
-    """Says no."""
+@dataclass
+class ScriptedPerson:
+    """Says no, and answers questions for text in turn; then with nothing."""
+
+    answers: list[str] = field(default_factory=list)
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    """The questions for text, and whether the answer was to be hidden."""
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         return False
+
+    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
+        self.asked.append((question, secret))
+        return self.answers.pop(0) if self.answers else None
+
+
+@dataclass
+class ListedProfiles:
+    """Profiles in a dictionary; without a name, the world's own server."""
+
+    server: Server | None = SERVER
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    name: str | None = None
+
+    def names(self) -> Sequence[str]:
+        return list(self.profiles)
+
+    def current(self) -> str | None:
+        return self.name
+
+    async def load(self, name: str | None) -> Profile:
+        if name is not None and name not in self.profiles:
+            raise UsageError(f"there is no profile “{name}”")
+        self.name = name
+        return Profile(self.server, {}, "profile") if name is None else self.profiles[name]
 
 
 @dataclass
@@ -189,6 +219,8 @@ class World:
     files: MemoryFiles = field(default_factory=MemoryFiles)
     store: SqliteStore = field(default_factory=lambda: SqliteStore(None))
     server: Server | None = SERVER
+    person: ScriptedPerson = field(default_factory=ScriptedPerson)
+    profiles: ListedProfiles = field(default_factory=ListedProfiles)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
 
     def session(self) -> Session:
@@ -205,9 +237,10 @@ class World:
             local=NoLocalModel(),
             clipboard=self.clipboard,
             files=self.files,
-            person=Nobody(),
+            person=self.person,
             clock=StepClock(),
             html=lambda text: text,
             new_id=lambda: f"id{next(ids):06}",
+            profiles=self.profiles,
         )
         return Session(ports, settings, server=self.server)

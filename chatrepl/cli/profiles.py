@@ -1,0 +1,55 @@
+"""The configuration's profiles, for switching servers in mid-conversation."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from chatrepl.cli.arguments import Options
+from chatrepl.cli.layers import checked_values, choose_server, find_profile, names_server
+from chatrepl.core.ports import Profile, Server
+from chatrepl.services.configuration import Configuration
+
+__all__ = ["ConfiguredProfiles"]
+
+
+class ConfiguredProfiles:
+    """Implements the core's ``Profiles`` over what was read at the start."""
+
+    def __init__(
+        self,
+        options: Options,
+        environment: Mapping[str, str],
+        configuration: Configuration,
+        current: str | None,
+    ) -> None:
+        self._options = options
+        self._environment = environment
+        self._configuration = configuration
+        self._current = current
+
+    def names(self) -> Sequence[str]:
+        """List the profiles, in the configuration's order."""
+        return list(self._configuration.profiles)
+
+    def current(self) -> str | None:
+        """Name the profile that was loaded last, at the start at first; None: none."""
+        return self._current
+
+    async def load(self, name: str | None) -> Profile:
+        """Find a profile's server and key, off the event loop. Raises ``UsageError``."""
+        if name is None:
+            server = await asyncio.to_thread(self._server, None)
+            self._current = None
+            return Profile(server, {}, "profile")
+        find_profile(name, self._configuration)
+        values = checked_values(self._configuration, name)
+        server = await asyncio.to_thread(self._server, name)
+        self._current = name
+        return Profile(server, values, f"profile {name}")
+
+    def _server(self, name: str | None) -> Server | None:
+        options = self._options
+        if name is not None and names_server(self._configuration.profiles[name]):
+            # The command is younger than the option.
+            options = replace(options, base_url=None)
+        return choose_server(options, self._environment, self._configuration, name)

@@ -1,0 +1,141 @@
+"""Who answers: a server with its key, chosen at the start or by a profile, or the built-in model."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.events import Progress
+from chatrepl.core.messages import Json
+from chatrepl.core.planner import Planner
+from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Profile, Secret, Server
+from chatrepl.core.settings import Layer, Settings
+
+__all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Answerer"]
+
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_MODEL = "gpt-4.1-mini"
+LOCAL_SYSTEM = "You are a helpful assistant."
+LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
+_LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
+"""Stands for the built-in model's server until that is up."""
+
+
+class Answerer:
+    """The server in use. What a switch changes in the settings is returned, not applied."""
+
+    def __init__(
+        self, model: ChatModel, local: LocalModel, planner: Planner, server: Server | None
+    ) -> None:
+        self.uses_local = False
+        self._model = model
+        self._local = local
+        self._planner = planner
+        self._chosen = server
+        self._typed_keys: dict[str, Secret] = {}
+        self._aside: tuple[Mapping[str, Json], str] = ({}, "profile")
+        """The profile's values while the built-in model's defaults stand in their place."""
+
+    @property
+    def server(self) -> Server | None:
+        """The server in use; None while the built-in one is not up, or none is known."""
+        if not self.uses_local:
+            return self._chosen
+        try:
+            return self._local.server()
+        except ChatreplError:
+            return None
+
+    def need(self) -> Server:
+        """Return the server, or what stands for one that is still to come up.
+
+        Raises ``UsageError`` where there is none.
+        """
+        server = self.server or (_LOCAL_SERVER if self.uses_local else None)
+        if server is None:
+            raise UsageError(*self._no_server())
+        return server
+
+    def use_local(self, settings: Settings) -> Settings:
+        """Talk to the built-in model from now on."""
+        if not self.uses_local:
+            self._aside = settings.values_of(Layer.PROFILE), settings.origin_of(Layer.PROFILE)
+        self.uses_local = True
+        self._planner.models = {
+            self._local.name: ModelInfo(self._local.name, context_window=self._local.context_window)
+        }
+        return settings.with_layer(Layer.PROFILE, LOCAL_DEFAULTS, "built-in model")
+
+    def leave_local(self, settings: Settings) -> Settings:
+        """Talk to the server again that was chosen before the built-in model."""
+        self.uses_local = False
+        self._planner.models = {}
+        return settings.with_layer(Layer.PROFILE, *self._aside)
+
+    def use_profile(self, settings: Settings, profile: Profile) -> Settings:
+        """Talk to a profile's server; a model that was chosen for the old one no longer holds."""
+        self.uses_local = False
+        self._planner.models = {}
+        self._chosen = self._with_typed_key(profile.server)
+        settings = settings.with_layer(Layer.PROFILE, profile.values, profile.origin)
+        return settings.without("model", Layer.COMMAND, Layer.OPTION, Layer.SESSION, Layer.ROLE)
+
+    def use_key(self, key: Secret) -> Server:
+        """Take a key for the server in use, for this run; without a server, for OpenAI's."""
+        server = self._chosen or Server(OPENAI_URL, origin="/key", is_openai=True)
+        self._typed_keys[server.base_url] = key
+        self._chosen = self._with_typed_key(server)
+        assert self._chosen is not None
+        return self._chosen
+
+    def _with_typed_key(self, server: Server | None) -> Server | None:
+        if server is None or server.base_url not in self._typed_keys:
+            return server
+        return replace(server, api_key=self._typed_keys[server.base_url], key_origin="/key")
+
+    def model_name(self, settings: Settings) -> str | None:
+        """Return the model in force without asking anybody; None: the server must be asked."""
+        if self.uses_local:
+            return self._local.name
+        chosen = settings.text("model")
+        if chosen:
+            return chosen
+        if self._chosen is not None and self._chosen.is_openai:
+            return OPENAI_MODEL
+        return next(iter(self._planner.models), None)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Ask the server what it offers. Raises ``ModelError``, ``UsageError`` without a server."""
+        server = self.server
+        if server is None:
+            raise UsageError(*self._no_server())
+        models = await self._model.models(server)
+        self._planner.models = {model.id: model for model in models}
+        return models
+
+    async def need_model(self, settings: Settings) -> str:
+        """Return the model in force; may ask the server for its models, once."""
+        name = self.model_name(settings)
+        if name is None:
+            await self.models()
+            name = self.model_name(settings)
+        if name is None:
+            raise UsageError(
+                f"the server at {self.need().base_url} lists no models",
+                "choose one by /model NAME",
+            )
+        return name
+
+    async def prepare_local(self) -> AsyncIterator[Progress]:
+        """Bring up the built-in model where it is used, yielding progress."""
+        if self.uses_local and self.server is None:
+            async for progress in self._local.prepare():
+                yield progress
+
+    def _no_server(self) -> tuple[str, str]:
+        if self.uses_local:
+            return "the built-in model is not up yet", "it starts with your first message"
+        return (
+            "there is no server to talk to",
+            "set OPENAI_API_KEY or --base-url, type a key by /key, "
+            "or use the built-in model: /local",
+        )
