@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Protocol
 
 from chatrepl.core.events import ModelEvent, Progress
-from chatrepl.core.messages import Json, Marks, Message, SessionRecord, SessionSummary
+from chatrepl.core.messages import (
+    Json,
+    Marks,
+    Message,
+    SearchHit,
+    SessionRecord,
+    SessionSummary,
+)
 
 __all__ = [
     "Catalog",
@@ -198,8 +205,14 @@ class Store(Protocol):
     A lone surrogate or NUL in a text survives a round trip.
     """
 
-    async def create(self, record: SessionRecord) -> None:
-        """Add a session. A name that another session (not in the bin) has is a ``UsageError``."""
+    warnings: list[str]
+    """What users must be told, one line each; whoever tells it takes it out."""
+
+    async def create(self, record: SessionRecord, messages: Sequence[Message] = ()) -> None:
+        """Add a session with its first messages (parents first), in one transaction.
+
+        A name that another session (not in the bin) has is a ``UsageError``.
+        """
         ...
 
     async def update(self, record: SessionRecord) -> None:
@@ -240,8 +253,11 @@ class Store(Protocol):
         """Read a session by id; unfinished answers that nobody is writing are marked as cut."""
         ...
 
-    async def find(self, name: str) -> SessionRecord | None:
-        """Find a session by its exact name, else by its id or a unique beginning of its id."""
+    async def find(self, name: str, *, deleted: bool = False) -> SessionRecord | None:
+        """Find a session by its exact name, else by its id or a unique beginning of its id.
+
+        ``deleted`` looks in the bin, else it is left out.
+        """
         ...
 
     async def newest(self) -> SessionRecord | None:
@@ -254,8 +270,12 @@ class Store(Protocol):
         """List sessions, newest first; ``words`` filter name, title and first words."""
         ...
 
+    async def search(self, words: str, limit: int = 20) -> Sequence[SearchHit]:
+        """Find messages outside the bin that hold all the words, best first."""
+        ...
+
     async def delete(self, session_id: str) -> None:
-        """Put a session in the bin."""
+        """Put a session in the bin; one that is open elsewhere is a ``UsageError``."""
         ...
 
     async def restore(self, session_id: str) -> None:

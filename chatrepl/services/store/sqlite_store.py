@@ -49,12 +49,13 @@ class SqliteStore:
         self.warnings: list[str] = []
         """What users must be told: one line each. Whoever tells them takes them out."""
 
-    async def create(self, record: SessionRecord) -> None:
-        """Add a session; one with a head is a fork, and has its head's path in its tree.
+    async def create(self, record: SessionRecord, messages: Sequence[Message] = ()) -> None:
+        """Add a session with its first messages, in one transaction.
 
-        A taken name is a ``UsageError``.
+        One whose head is stored already is a fork, and has its head's path in its tree. A taken
+        name is a ``UsageError``.
         """
-        await self._run(lambda store: store.writer.create(record))
+        await self._run(lambda store: store.writer.create(record, messages))
 
     async def update(self, record: SessionRecord) -> None:
         """Replace a session's name, title, head and settings. A taken name: ``UsageError``."""

@@ -50,16 +50,16 @@ class Writer:
         self._run = database.connection.execute
         self._locks = locks
 
-    def create(self, record: SessionRecord) -> None:
-        """Add a session, with its head's path in its tree."""
+    def create(self, record: SessionRecord, messages: Sequence[Message]) -> None:
+        """Add a session with its first messages, and with its head's path in its tree."""
         with self._database.transaction():
             self._refuse_taken_name(record.name, but_of=None)
             if self._database.row("SELECT 1 FROM sessions WHERE id = ?", (encode_text(record.id),)):
                 raise StoreError("a session of that id is stored already")
-            head = self._message(record.head)
-            session = self._run(_INSERT_SESSION, (head, *record_columns(record))).lastrowid
-            if head is not None and session is not None:
-                self._inherit(session, head)
+            self._run(_INSERT_SESSION, (None, *record_columns(record)))
+            if messages:
+                self._write(record.id, messages)
+            self._move_head(record.id, record.head)
 
     def update(self, record: SessionRecord) -> None:
         """Replace what a session's record holds."""
