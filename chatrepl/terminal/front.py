@@ -211,6 +211,7 @@ class Front:
             case Table() | PlainText() | ConversationShown():
                 self._painter.gap()
                 self._draw(event)
+                self._painter.gap()
             case ToolCallDelta():
                 self._draw(event)
             case DraftReturned(text=text):
