@@ -5,14 +5,13 @@ Everything that is accepted is on disk before a request leaves.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from chatrepl.core.answer import AnswerRun, Exchange
 from chatrepl.core.answerer import LOCAL_SYSTEM, Answerer
 from chatrepl.core.budget import Plan
-from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     DraftReturned,
@@ -22,26 +21,15 @@ from chatrepl.core.events import (
     Notice,
     Progress,
 )
-from chatrepl.core.keeper import Keeper
+from chatrepl.core.kept import KeptConversation, Ports
 from chatrepl.core.mailbox import Mailbox
-from chatrepl.core.messages import Message, SessionRecord, State
-from chatrepl.core.planner import Planner, Target, check_fits
+from chatrepl.core.messages import Message, State
+from chatrepl.core.planner import Target, check_fits
 from chatrepl.core.ports import (
-    Catalog,
-    ChatModel,
-    Clipboard,
-    Clock,
-    Files,
-    LocalModel,
     ModelInfo,
-    Person,
-    Profiles,
     Server,
-    Store,
-    TokenCounter,
 )
 from chatrepl.core.settings import Settings
-from chatrepl.core.titles import title_of
 from chatrepl.core.validity import valid_text
 
 __all__ = ["Ports", "Session"]
@@ -49,50 +37,17 @@ __all__ = ["Ports", "Session"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The outside world, passed in."""
-
-    model: ChatModel
-    store: Store
-    counter: TokenCounter
-    catalog: Catalog
-    local: LocalModel
-    clipboard: Clipboard
-    files: Files
-    person: Person
-    clock: Clock
-    html: Callable[[str], str]
-    """Turns Markdown into safe HTML."""
-    new_id: Callable[[], str]
-    profiles: Profiles
-
-
-class Session:
+class Session(KeptConversation):
     """What the user talks through. One turn at a time; commands may run beside it."""
 
     def __init__(
         self, ports: Ports, settings: Settings, *, server: Server | None, uses_local: bool = False
     ) -> None:
-        self.ports = ports
-        self.settings = settings
-        self.conversation = Conversation()
-        self.record: SessionRecord | None = None
-        self.name: str | None = None
-        """The name that the session gets when it is first saved."""
-        self.planner = Planner(ports.counter, ports.catalog)
+        super().__init__(ports, settings)
         self.answerer = Answerer(ports.model, ports.local, self.planner, server)
-        self.keeper = Keeper(ports.store)
-        self.undone: list[str] = []
-        """Heads that ``/redo`` goes back to."""
-        self.disk_store: Store | None = None
-        """Where ``/save`` begins to keep a run that stayed off the disk."""
-        self.known_sessions: Sequence[tuple[str, str]] = ()
-        """Names (or short ids) and titles of the newest sessions, for completion."""
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
         self._is_stopped = False
-        self._failed: Message | None = None
         self._told_estimate: set[str] = set()
         if uses_local:
             self.use_local()
@@ -324,69 +279,6 @@ class Session:
                 )
             )
         return notices
-
-    # Keeping.
-
-    def take_notices(self) -> list[Notice]:
-        """Return what the disk has to tell."""
-        notices = list(self.keeper.notices)
-        self.keeper.notices.clear()
-        return notices
-
-    def move_head(self, head: str | None) -> SessionRecord:
-        """Move the head, and return the session's record as it is now; a new one at first."""
-        if self.conversation.head != head:
-            self.conversation.head = head
-        now = self.ports.clock.now()
-        if self.record is None:
-            title = title_of(self.conversation.path)
-            self.record = SessionRecord(self.ports.new_id(), title, now, now, name=self.name)
-        self.record = replace(
-            self.record,
-            title=self.record.title or title_of(self.conversation.path),
-            head=head,
-            updated=now,
-            name=self.name,
-            settings=self.settings.for_session(),
-        )
-        return self.record
-
-    async def save_head(self, head: str | None) -> None:
-        """Move the head, on disk too where there is a session yet."""
-        self.conversation.head = head
-        await self.save_settings()
-
-    async def save_settings(self) -> None:
-        """Keep the settings with the session, where there is one yet."""
-        if self.record is not None:
-            await self.keeper.save(self.move_head(self.conversation.head))
-
-    def start_new(self, name: str | None = None) -> None:
-        """Begin a new conversation; settings stay. The old one stays on disk."""
-        self.conversation = Conversation()
-        self.record = None
-        self.name = name
-        self.undone.clear()
-        self._failed = None
-        self.keeper.forget(is_created=False)
-
-    async def open(self, session_id: str) -> Sequence[str]:
-        """Go on with a session on disk; returns the ids of answers a crash had cut short."""
-        loaded = await self.ports.store.load(session_id)
-        self.start_new(loaded.record.name)
-        self.record = loaded.record
-        self.conversation = Conversation(loaded.messages, loaded.record.head, loaded.marks)
-        self.planner.remember(loaded.counts)
-        self.keeper.forget(is_created=True)
-        self.settings = self.settings.for_other_session(loaded.record.settings)
-        return loaded.recovered
-
-    async def list_known(self) -> None:
-        """Remember the newest sessions' names for completion."""
-        listed = await self.ports.store.sessions(limit=50)
-        self.known_sessions = [
-            (summary.name or summary.id[:8], summary.title) for summary in listed
-        ]
 
     async def warm_up(self) -> AsyncIterator[Progress]:
         """Pay ahead for what the first message would wait for."""
