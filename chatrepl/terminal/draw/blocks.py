@@ -4,8 +4,8 @@ A line is read against what is open (``Reading``), then applied. Nothing that wa
 list is as tight as each of its items is written, a link definition holds from its line on, and only
 a line that is still held can become a heading or a table's head by what follows it.
 
-Between blocks stands one empty line; in lists, where the source has one; none between a paragraph
-and the list that follows it at once.
+Between blocks stands one empty line; in lists, where the source has one and around code and tables;
+none between a paragraph and the list that follows it at once.
 """
 
 import re
@@ -39,6 +39,8 @@ from chatrepl.terminal.draw.tables import wrapped_spans
 __all__ = ["BlockMachine"]
 
 _WIDEST_RULE = 60
+_APART = frozenset(["fence", "indented", "table"])
+"""Blocks that have an empty line before and behind them also in lists."""
 
 
 class BlockMachine:
@@ -191,10 +193,10 @@ class BlockMachine:
             case "definition":
                 self._define(content, room)
             case "fence":
-                self._fence(reading.fence)
+                self._code(reading.fence)
             case "indented":
-                self._leaf = Code(self._style, None)
-                self._emit(self._leaf.add(content), indents=False)
+                self._code(None)
+                self._go_on(reading)
             case "html start":
                 self._leaf = Html(reading.ending, room)
                 self._go_on(reading)
@@ -210,11 +212,9 @@ class BlockMachine:
         self._references.setdefault(*definition)
         self._emit(wrapped_spans([span(content.strip(), "muted")], room))
 
-    def _fence(self, fence: Fence | None) -> None:
-        assert fence is not None
+    def _code(self, fence: Fence | None) -> None:
         self._leaf = Code(self._style, fence)
-        bar = "── " if self._style.unicode else "-- "
-        self._emit([[span(bar, "bar"), span(fence.info, "code.label")]], indents=False)
+        self._emit([self._leaf.opening()], indents=False)
 
     def _enter(self, reading: Reading, kind: str) -> None:
         """Close what the line is not in, open what it begins, and space the block that starts."""
@@ -261,13 +261,15 @@ class BlockMachine:
             if any(not container.is_drawn for container in self._containers[depth:]):
                 self._emit([[]])
             del self._containers[depth:]
+            if self._last_kind == "paragraph":
+                self._last_kind = "contained paragraph"
 
     def _space(self, kind: str) -> None:
         """Note the empty line before the block that starts now, drawn when its first line is."""
         if self._has_drawn:
             drawn = [container for container in self._containers if container.is_drawn]
             fresh = next((each for each in self._containers if not each.is_drawn), None)
-            is_spaced = self._is_after_blank
+            is_spaced = self._is_after_blank or bool({kind, self._last_kind} & _APART)
             if not any(isinstance(container, Item) for container in drawn):
                 if isinstance(fresh, Item):
                     is_spaced |= not fresh.is_sibling and self._last_kind != "paragraph"

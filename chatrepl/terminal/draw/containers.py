@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 
 from chatrepl.terminal.draw.cells import cell_width
-from chatrepl.terminal.draw.lines import Marker, indent_of
+from chatrepl.terminal.draw.lines import Marker, expanded, indent_of
 from chatrepl.terminal.draw.spans import Span, span
 from chatrepl.terminal.draw.style import DrawStyle
 
@@ -34,6 +34,9 @@ class Quote:
     def content(self, line: str) -> str | None:
         """Return what the line holds inside the quote, or None if it isn't in it."""
         match = _QUOTE.match(line)
+        if match and line[match.end() : match.end() + 1] == "\t":
+            line = expanded(line)
+            match = _QUOTE.match(line)
         return line[match.end() :] if match else None
 
     def clone(self) -> "Quote":
@@ -59,6 +62,8 @@ class Item:
         """Return what the line holds inside the item, or None if it isn't in it."""
         if not line.strip():
             return None if self.is_empty else ""
+        if indent_of(line) < self.columns:
+            line = expanded(line)
         return line[self.columns :] if indent_of(line) >= self.columns else None
 
     def clone(self) -> "Item":

@@ -221,7 +221,7 @@ class InlineScanner:
                 return answer
 
     def _address(self, window: str, *, is_whole: bool) -> Answer:
-        if self._before.isascii() and self._before.isalnum():
+        if self._depth or (self._before.isascii() and self._before.isalnum()):
             return NOTHING
         length = bare_address(window, is_whole=is_whole)
         if isinstance(length, Wait):
@@ -229,7 +229,6 @@ class InlineScanner:
         if length <= len("https://"):
             return NOTHING
         url = window[:length]
-        self.has_link = True
         return Found(length, draw_link([span(url)], Target(url), self._style, is_image=False))
 
     def _link(self, window: str, *, is_whole: bool) -> Answer:
@@ -288,7 +287,7 @@ class InlineScanner:
 
     def _guess(self, window: str) -> Found | None:
         """Say what a construct that the text ends in will be, where that is likely."""
-        if window[0] == "`":
+        if window[0] == "`" and self._style.colors is not ColorDepth.NONE:
             content = window.lstrip("`")
             return Found(len(window), [span(content, "code")] if content else [])
         if window[0] in "*_~" and not window.strip(window[0]):

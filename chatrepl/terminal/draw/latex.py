@@ -115,6 +115,8 @@ class _Formula:
             self._at += 1
 
     def _macro(self, name: str) -> str:
+        if name == "\\":
+            raise _AmbiguousError
         if name in _SPACES:
             return _SPACES[name]
         if name in _SIZES:

@@ -174,9 +174,17 @@ class Code:
         self._blank_lines = []
         return [self._highlighter.line(line) for line in lines]
 
+    def opening(self) -> Line:
+        """Return the line above the code: what it is said to be."""
+        info = f" {self.fence.info}" if self.fence and self.fence.info else ""
+        return [self._edge(), span(info, "code.label")]
+
     def finish(self) -> list[Line]:
-        """Return nothing: all lines are final."""
-        return []
+        """Return the line below the code."""
+        return [[self._edge()]]
+
+    def _edge(self) -> Span:
+        return span("──" if self._style.unicode else "--", "bar")
 
     def preview(self, rows: int) -> list[Line]:  # noqa: ARG002
         """Return nothing: all lines are final."""

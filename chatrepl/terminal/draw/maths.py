@@ -35,8 +35,9 @@ def _bracketed(window: str, *, is_whole: bool) -> Answer:
     end = window.find("\\)" if window[1] == "(" else "\\]", 2)
     if end < 0:
         return NOTHING if is_whole else WAIT
-    content = window[2:end]
-    if not _is_math(content.strip()):
+    content = window[2:end].strip()
+    is_escape = window[1] == "[" and not _SIGN.search(content)
+    if is_escape or not _is_math(content):
         return NOTHING
     return Found(end + 2, math_spans(content, window[: end + 2]))
 

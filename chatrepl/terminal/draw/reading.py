@@ -77,9 +77,7 @@ class Reading:
 
 def read_line(line: str, containers: Sequence[Container], leaf: Leaf | None) -> Reading:
     """Read a line, without its end, that comes after what is open."""
-    is_plain_code = isinstance(leaf, Code) and not containers
-    rest = line if is_plain_code else expanded(line)
-    depth = 0
+    rest, depth = line, 0
     for container in containers:
         inner = container.content(rest)
         if inner is None:
@@ -92,6 +90,7 @@ def read_line(line: str, containers: Sequence[Container], leaf: Leaf | None) -> 
     if not rest.strip():
         reading.kind = "blank"
         return reading
+    rest = expanded(rest)
     return _read_start(reading, rest, leaf, is_inside=is_inside, room=_DEEPEST - depth)
 
 
@@ -109,23 +108,19 @@ def is_settled(reading: Reading) -> bool:
 def _goes_on(reading: Reading, rest: str, leaf: Leaf) -> bool:
     """Read a line as one more of a block whose lines are not Markdown."""
     match leaf:
-        case Code(fence=None):
-            is_more = not rest.strip() or indent_of(rest) >= 4
-            reading.kind, reading.content = "code", rest[4:]
-            return is_more
+        case Code(fence=None) if not rest.strip() or indent_of(expanded(rest)) >= 4:
+            reading.kind, reading.content = "code", expanded(rest)[4:]
         case Code(fence=Fence() as fence):
             is_end = is_fence_end(rest, fence)
             reading.kind = "fence end" if is_end else "code"
             reading.content = unindented(rest, fence.indent)
-            return True
-        case Html(ending=ending):
+        case Html(ending=ending) if ending or rest.strip():
             reading.kind, reading.content = "html", rest
-            return bool(ending or rest.strip())
-        case Formula():
+        case Formula() if rest.strip():
             reading.kind, reading.content = "formula", rest
-            return bool(rest.strip())
         case _:
             return False
+    return True
 
 
 def _read_start(

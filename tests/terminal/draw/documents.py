@@ -94,5 +94,5 @@ def visible(line: str) -> str:
 
 
 def joined(lines: list[str]) -> str:
-    """Return what is visible in drawn lines, without blanks."""
-    return "".join("".join(visible(line) for line in lines).split())
+    """Return what is visible in drawn lines, without blanks and the bars of quotes."""
+    return "".join("".join(visible(line) for line in lines).replace("│", "").split())
