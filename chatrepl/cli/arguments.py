@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from chatrepl import __version__
 from chatrepl.core.errors import UsageError
-from chatrepl.core.kinds import AnyJson, Kind, Words
+from chatrepl.core.formats import names_schema_file
+from chatrepl.core.kinds import AnyJson, Format, Kind, Switch, Words
 from chatrepl.core.library import Choice
 from chatrepl.core.messages import Json
 from chatrepl.core.settings import SETTINGS, Setting
@@ -20,7 +21,6 @@ NOT_YET = {
     "pick": "--pick",
     "file": "-f/--file",
     "n": "--n",
-    "logprobs": "--logprobs",
     "each_line": "--each-line",
     "parallel": "--parallel",
     "script": "--script",
@@ -39,6 +39,8 @@ class Options:
     settings: dict[str, Json] = field(default_factory=dict)
     """Values for the option layer, by setting key."""
     system_file: str | None = None
+    schema_file: str | None = None
+    """A JSON schema for response_format."""
     profile: str | None = None
     base_url: str | None = None
     local: bool = False
@@ -122,15 +124,26 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     for setting in SETTINGS:
         if not setting.options:
             continue
+        help_text = f"{setting.help} ({setting.kind.range})".replace("%", "%%")
+        destination = f"setting_{setting.key}"
+        if isinstance(setting.kind, Switch):
+            # An option without a value cannot swallow the prompt.
+            group.add_argument(
+                *setting.options,
+                dest=destination,
+                action="store_const",
+                const=setting.kind.words[0],
+                help=setting.help,
+            )
+            continue
         group.add_argument(
             *setting.options,
-            dest=f"setting_{setting.key}",
+            dest=destination,
             metavar=setting.kind.placeholder or setting.key.upper(),
             action="append" if isinstance(setting.kind, Words) else "store",
-            help=f"{setting.help} ({setting.kind.range})".replace("%", "%%"),
+            help=help_text,
         )
     group.add_argument("--n", metavar="N", help=argparse.SUPPRESS)
-    group.add_argument("--logprobs", action="store_true", help=argparse.SUPPRESS)
     group.add_argument(
         "-o",
         "--option",
@@ -176,9 +189,12 @@ def parse_options(arguments: Sequence[str]) -> Options:
             raise UsageError(f"{option} is not there yet", "chatrepl --help lists what is")
     if sum(map(bool, (found.continue_newest, found.resume, found.session))) > 1:
         raise UsageError("-c, -r and -S each choose a session", "give one of them")
-    names = Options.__dataclass_fields__.keys() - {"settings"}
+    names = Options.__dataclass_fields__.keys() - {"settings", "schema_file"}
+    form = found.setting_response_format or ""
     return Options(
-        **{name: getattr(found, name) for name in names}, settings=_setting_values(found)
+        **{name: getattr(found, name) for name in names},
+        settings=_setting_values(found),
+        schema_file=form if names_schema_file(form) else None,
     )
 
 
@@ -186,7 +202,8 @@ def _setting_values(found: argparse.Namespace) -> dict[str, Json]:
     values: dict[str, Json] = {}
     for setting in SETTINGS:
         given = getattr(found, f"setting_{setting.key}", None)
-        if given is not None:
+        is_file = isinstance(setting.kind, Format) and names_schema_file(given or "")
+        if given is not None and not is_file:
             values[setting.key] = _parse(setting, setting.options[-1], given)
     for key, text in found.option or ():
         values[f"extra.{key}"] = AnyJson().parse(text)

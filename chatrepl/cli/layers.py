@@ -61,7 +61,8 @@ def combine_settings(
     profile: str | None,
 ) -> Settings:
     """Check every layer, and put them together. Raises ``UsageError`` naming file and line."""
-    settings = Settings().with_layer(Layer.FILE, checked_values(configuration, None), "configuration")
+    values = checked_values(configuration, None)
+    settings = Settings().with_layer(Layer.FILE, values, "configuration")
     for name in configuration.profiles:
         values = checked_values(configuration, name)
         if name == profile:

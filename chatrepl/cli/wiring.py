@@ -10,6 +10,7 @@ from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
 from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.core.errors import UsageError
+from chatrepl.core.formats import format_of_schema
 from chatrepl.core.ports import Person
 from chatrepl.core.session import Ports, Session
 from chatrepl.services.catalog import PriceCatalog
@@ -63,7 +64,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
         Path(options.config).expanduser() if options.config else paths.config_file,
         must_exist=options.config is not None,
     )
-    options = _with_system_file(options)
+    options = _with_schema_file(_with_system_file(options))
     profile = choose_profile(options, environment, configuration)
     settings = combine_settings(options, environment, configuration, profile)
     server = None if options.local else choose_server(options, environment, configuration, profile)
@@ -99,6 +100,13 @@ def _with_system_file(options: Options) -> Options:
         raise UsageError("--system and --system-file both set the system role", "give one of them")
     text = UserFiles.read_now(options.system_file).strip()
     return replace(options, settings={**options.settings, "system": text})
+
+
+def _with_schema_file(options: Options) -> Options:
+    if options.schema_file is None:
+        return options
+    form = format_of_schema(UserFiles.read_now(options.schema_file), options.schema_file)
+    return replace(options, settings={**options.settings, "response_format": form})
 
 
 def _markdown_to_html(text: str) -> str:

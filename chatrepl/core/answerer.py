@@ -1,4 +1,4 @@
-"""Who answers: a server with its key, chosen at the start or by a profile, or the built-in model."""
+"""Who answers: a server with its key, chosen at the start or by a profile; or the demo model."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace

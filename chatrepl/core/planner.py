@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chatrepl.core.biases import token_biases
 from chatrepl.core.budget import Anchor, Limits, Plan, fit, format_of
 from chatrepl.core.conversation import Conversation, Turn
 from chatrepl.core.errors import MessageTooLarge, ModelError
@@ -129,7 +130,7 @@ class Planner:
             "model": target.model,
             "messages": [_as_sent(message) for message in plan.sent],
         }
-        for key, value in settings.parameters().items():
+        for key, value in self._parameters(settings, target.model).items():
             body[lessons.renamed.get(key, key)] = value
         if settings.is_on("stream"):
             body["stream"] = True
@@ -137,6 +138,13 @@ class Planner:
         for key in lessons.left_out:
             body.pop(key, None)
         return ChatRequest(target.server, body)
+
+    def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
+        parameters = settings.parameters()
+        biases = parameters.get("logit_bias")
+        if isinstance(biases, dict):
+            parameters["logit_bias"] = token_biases(biases, self._counter, model)
+        return parameters
 
     def learn_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
         """Remember a refused parameter; return what was done in words, or "" if nothing can be."""

@@ -159,6 +159,10 @@ class TokenCounter(Protocol):
         """Count one text's tokens. ``prepare`` must have ended; special tokens count as text."""
         ...
 
+    def ids(self, text: str, encoding: str) -> Sequence[int]:
+        """Return a text's token ids, in order; as ``count`` sees them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Price:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import threading
+from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,10 @@ class TiktokenCounter:
                 len(encoder.encode(text[start : start + _SLICE_CHARS], disallowed_special=()))
                 for start in range(0, len(text), _SLICE_CHARS)
             )
+
+    def ids(self, text: str, encoding: str) -> Sequence[int]:
+        """Return a short text's token ids, in order."""
+        return _load(encoding).encode(text, disallowed_special=())
 
 
 def _load(name: str) -> "tiktoken.Encoding":

@@ -1,29 +1,36 @@
-"""Commands about who answers: /models and /local."""
+"""Commands about who answers: /models, /profile, /key and /local."""
 
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
+from chatrepl.core.ports import ModelInfo, Server
+from chatrepl.core.servers import check_key, host_of
 from chatrepl.core.session import Session
 
-__all__ = ["LOCAL_INTRODUCTION", "local", "models"]
+__all__ = ["LOCAL_INTRODUCTION", "key", "local", "models", "profile"]
 
 LOCAL_INTRODUCTION = Notice(
     "this is the built-in demo model, SmolLM2-135M: small enough to run anywhere, "
     "often wrong, good for a first try",
     hint="a real one: set OPENAI_API_KEY, or --base-url URL",
 )
+_FRESH = "--fresh"
+_NO_PROFILE = "default"
 
 
 async def models(call: Call) -> AsyncIterator[Event]:
-    """/models: list what the server offers, filtered by words."""
-    async for event in call.session.prepare_local():
+    """/models: list what the server offers, filtered by words; asked once, or anew by --fresh."""
+    session = call.session
+    async for event in session.prepare_local():
         yield event
-    listed = await call.session.models()
-    wanted = [word.lower() for word in call.words]
+    known = () if _FRESH in call.words else tuple(session.planner.models.values())
+    listed = known or await session.models()
+    await session.ports.catalog.prepare()
+    wanted = [word.lower() for word in call.words if word != _FRESH]
     rows = [
-        (info.id, f"{info.context_window:,}" if info.context_window else "", info.owned_by)
+        _model_row(session, info)
         for info in listed
         if all(word in info.id.lower() for word in wanted)
     ]
@@ -36,11 +43,97 @@ async def models(call: Call) -> AsyncIterator[Event]:
         )
         return
     yield Table(
-        ("model", "window", "by"),
+        ("model", "window", "in $/M", "out $/M", "by"),
         rows,
-        numeric=frozenset({1}),
-        footer=(f"now: {call.session.model_name()}; /model NAME switches",),
+        numeric=frozenset({1, 2, 3}),
+        footer=(f"now: {session.model_name()}; /model NAME switches, /models --fresh asks again",),
     )
+
+
+def _model_row(session: Session, info: ModelInfo) -> tuple[str, ...]:
+    catalog = session.ports.catalog
+    window = info.context_window or catalog.context_window(info.id)
+    # A server of one's own may call a free model by the name of one that costs.
+    is_free = session.uses_local or session.server is None
+    price = None if is_free else catalog.price(info.id)
+    prices = ("", "") if price is None else (f"{price.prompt:g}", f"{price.completion:g}")
+    return (info.id, f"{window:,}" if window else "", *prices, info.owned_by)
+
+
+def complete_models(_session: Session, text: str) -> Sequence[Value]:
+    """Offer to ask anew."""
+    return [Value(_FRESH, "ask the server again")] if " " not in text.lstrip() else ()
+
+
+async def profile(call: Call) -> AsyncIterator[Event]:
+    """/profile: show the profiles, or talk to another one's server from now on."""
+    session, name = call.session, call.rest
+    profiles = session.ports.profiles
+    if not name:
+        for event in _profiles_shown(session):
+            yield event
+        return
+    loaded = await profiles.load(None if name == _NO_PROFILE else name)
+    before = session.settings.text("model")
+    session.settings = session.answerer.use_profile(session.settings, loaded)
+    await session.save_settings()
+    for notice in session.take_notices():
+        yield notice
+    where = host_of(session.server.base_url) if session.server else "no server"
+    model = session.model_name() or "the first model that it lists"
+    yield Notice(f"{name}: {model} at {where}", Level.SUCCESS, hint=_about_model(before, model))
+
+
+def _about_model(before: str | None, now: str) -> str:
+    return f"{before} was the old server's; /model switches" if before and before != now else ""
+
+
+def _profiles_shown(session: Session) -> list[Event]:
+    profiles = session.ports.profiles
+    names = profiles.names()
+    current = profiles.current()
+    server = session.server
+    shown = "the built-in model" if session.uses_local else server.base_url if server else "none"
+    told = Notice(f"profile: {current or 'none'}; server: {shown}")
+    if not names:
+        return [told, Notice("the configuration has no [profiles.NAME] yet")]
+    rows = [("→" if name == current else "", name) for name in names]
+    footer = ("/profile NAME switches; /profile default goes back to none",)
+    return [told, Table(("", "profile"), rows, footer=footer)]
+
+
+def complete_profile(session: Session, text: str) -> Sequence[Value]:
+    """Offer the profiles."""
+    if " " in text.lstrip():
+        return ()
+    offered = [Value(name) for name in session.ports.profiles.names()]
+    return [*offered, Value(_NO_PROFILE, "without a profile")]
+
+
+async def key(call: Call) -> AsyncIterator[Event]:
+    """/key: ask for a key without echo; it holds for this run and is written nowhere."""
+    if call.rest:
+        raise UsageError(
+            "a key is never typed in clear", "/key alone asks for it without showing it"
+        )
+    session = call.session
+    if session.uses_local:
+        raise UsageError("the built-in model needs no key", "/local off goes back to the server")
+    host = _key_host(session.server)
+    typed = await session.ports.person.ask_text(f"Key for {host}:", secret=True)
+    if not typed:
+        yield Notice("no key was typed; nothing changes")
+        return
+    session.answerer.use_key(check_key(typed))
+    yield Notice(
+        f"the key goes to {host} until you leave; it is written nowhere",
+        Level.SUCCESS,
+        hint="api_key_cmd or api_key_keyring in a profile finds one at each start",
+    )
+
+
+def _key_host(server: Server | None) -> str:
+    return host_of(server.base_url) if server is not None else "api.openai.com"
 
 
 async def local(call: Call) -> AsyncIterator[Event]:

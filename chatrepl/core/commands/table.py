@@ -41,7 +41,14 @@ COMMANDS: tuple[Command, ...] = (
         usage="[name]",
         complete=values.complete_model,
     ),
-    Command("models", "list what the server offers", server.models, usage="[filter]", at_once=True),
+    Command(
+        "models",
+        "list what the server offers, with window and price",
+        server.models,
+        usage="[filter] [--fresh]",
+        complete=server.complete_models,
+        at_once=True,
+    ),
     Command(
         "system",
         "show or set the system role",
@@ -65,7 +72,6 @@ COMMANDS: tuple[Command, ...] = (
         if setting.has_command and setting.key not in _OWN_ROWS
     ),
     Command("n", "how many answers to ask for"),
-    Command("logprobs", "shade the words the model was unsure of"),
     Command(
         "context",
         "every message, its tokens, and whether it is sent",
@@ -146,7 +152,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("write", "write an answer or its code to a file"),
     Command("file", "attach files"),
     Command("editor", "compose in $VISUAL or $EDITOR", conversation.editor, at_once=True),
-    Command("profile", "switch the server profile"),
+    Command(
+        "profile",
+        "switch the server profile",
+        server.profile,
+        usage="[name | default]",
+        complete=server.complete_profile,
+    ),
     Command(
         "local",
         "talk to the built-in model",
@@ -154,6 +166,6 @@ COMMANDS: tuple[Command, ...] = (
         usage="[off]",
         complete=server.complete_local,
     ),
-    Command("key", "set a key without echo"),
+    Command("key", "type a key, unseen, for this run", server.key),
     Command("debug", "write a log"),
 )

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from chatrepl.core.commands.arguments import Call, Complete, Handler, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
+from chatrepl.core.formats import format_of_schema, names_schema_file
+from chatrepl.core.kinds import Format
 from chatrepl.core.messages import Json
 from chatrepl.core.session import Session
 from chatrepl.core.settings import SETTINGS, Layer, Setting, Settings, find_setting
@@ -55,13 +57,19 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
             hint=f"{setting.help}; {setting.kind.range}",
         )
         return
-    value = None if text == "default" else _parse(setting, text)
+    value = None if text == "default" else await _read(session, setting, text)
     session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
     if setting.in_session:
         await session.save_settings()
     for notice in session.take_notices():
         yield notice
     yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS)
+
+
+async def _read(session: Session, setting: Setting, text: str) -> Json:
+    if isinstance(setting.kind, Format) and names_schema_file(text):
+        return format_of_schema(await session.ports.files.read(text), text)
+    return _parse(setting, text)
 
 
 def _parse(setting: Setting, text: str) -> Json:

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import pytest
+
+from chatrepl.core.events import Table
+from tests.cli.talking import Home, errors, notices, said
+from tests.support.sse_server import SseServer
+
+KEY = "sk-canary-0123456789abcdef"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+def two_profiles(first: SseServer, second: SseServer) -> str:
+    return (
+        f'[profiles.first]\nbase_url = "{first.base_url}"\nmodel = "one"\ntemperature = 0.1\n'
+        f'api_key_env = "FIRST_KEY"\n'
+        f'[profiles.second]\nbase_url = "{second.base_url}"\nmodel = "two"\n'
+    )
+
+
+def test_a_profile_switches_server_key_model_and_parameters_in_mid_conversation(
+    home: Home,
+) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second))
+        home.environment = {"FIRST_KEY": KEY}
+        events = home.talk(["-P", "first"], "hello", "/profile second", "again", "/profile first")
+    assert not errors(events)
+    assert first.requests[0].body["temperature"] == 0.1
+    assert first.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    again = second.requests[0]
+    assert again.body["model"] == "two"
+    assert "temperature" not in again.body
+    assert KEY not in str(again.headers)
+    assert again.messages[0]["content"] == "hello"
+    assert any("second: two at 127.0.0.1" in notice for notice in notices(events))
+
+
+def test_a_model_that_was_chosen_for_one_server_does_not_follow_to_another(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second))
+        home.environment = {"FIRST_KEY": KEY}
+        home.talk(["-P", "first", "-m", "special"], "/model other", "/profile second", "hi")
+    assert second.requests[-1].body["model"] == "two"
+
+
+def test_default_goes_back_to_what_holds_without_a_profile(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second))
+        options = ["--base-url", first.base_url, "-t", "0.7", "-m", "mine"]
+        home.talk(options, "one", "/profile second", "two", "/profile default", "/model mine", "3")
+    assert [request.body["temperature"] for request in first.requests] == [0.7, 0.7]
+    assert second.requests[0].body["temperature"] == 0.7
+
+
+def test_an_unknown_profile_changes_nothing_and_names_the_nearest(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second))
+        events = home.talk(["-P", "second"], "/profile secnd", "still here")
+    assert "there is no profile “secnd”" in errors(events)[0]
+    assert len(second.requests) == 1
+
+
+def test_an_azure_profile_asks_the_deployment_with_version_and_key_of_its_own(home: Home) -> None:
+    with SseServer() as server:
+        server.answer("from a deployment")
+        root = server.base_url.removesuffix("/v1")
+        path = "/openai/deployments/my-gpt/chat/completions"
+        home.configure(
+            f'[profiles.azure]\nbase_url = "{root}"\nazure_api_version = "2024-10-21"\n'
+            'api_key_env = "AZURE_KEY"\nmodel = "my-gpt"\n'
+        )
+        home.environment = {"AZURE_KEY": KEY}
+        events = home.talk(["-P", "azure"], "hello")
+        request = server.requests[0]
+    assert said(events) == "from a deployment"
+    assert request.path == path
+    assert request.query == "api-version=2024-10-21"
+    assert request.headers["api-key"] == KEY
+    assert "authorization" not in request.headers
+
+
+def test_an_azure_version_without_an_address_is_told(home: Home) -> None:
+    home.configure('[profiles.azure]\nazure_api_version = "2024-10-21"\n')
+    events = home.talk(["--base-url", "http://127.0.0.1:1/v1"], "/profile azure")
+    assert not errors(events)
+    home.configure(
+        '[profiles.azure]\nazure_api_version = "2024-10-21"\napi_key_env = "AZURE_KEY"\n'
+    )
+    home.environment = {"AZURE_KEY": KEY}
+    events = home.talk(["--base-url", "http://127.0.0.1:1/v1"], "/profile azure")
+    assert "has azure_api_version and no base_url" in errors(events)[0]
+
+
+def test_a_typed_key_is_hidden_goes_to_its_server_only_and_is_written_nowhere(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second).replace('api_key_env = "FIRST_KEY"\n', ""))
+        home.person.answers = [f" {KEY}\n"]
+        lines = ("/key", "hi", "/profile second", "hi", "/profile first", "hi", "/info")
+        events = home.talk(["-P", "first"], *lines)
+    assert home.person.asked[0][1] is True
+    authorizations = [request.headers["authorization"] for request in first.requests]
+    assert authorizations == [f"Bearer {KEY}"] * 2
+    assert KEY not in str(second.requests[0].headers)
+    assert KEY not in str(events)
+    written = [path for path in home.folder.rglob("*") if path.is_file()]
+    assert written
+    assert all(KEY.encode() not in path.read_bytes() for path in written)
+
+
+def test_a_key_in_clear_after_the_command_is_not_taken(home: Home) -> None:
+    with SseServer() as server:
+        events = home.talk(["--base-url", server.base_url], f"/key {KEY}", "hi")
+    assert "never typed in clear" in errors(events)[0]
+    assert KEY not in str(server.requests[-1].headers)
+
+
+def test_models_are_asked_for_once_and_filtered_with_window_and_price(home: Home) -> None:
+    with SseServer() as server:
+        server.models = ["gpt-4.1-mini", "llama-3", {"id": "own", "max_model_len": 4096}]
+        events = home.talk(
+            ["--base-url", server.base_url], "/models", "/models GPT", "/models --fresh own"
+        )
+    tables = [event for event in events if isinstance(event, Table)]
+    assert [row[0] for row in tables[0].rows] == ["gpt-4.1-mini", "llama-3", "own"]
+    assert [row[0] for row in tables[1].rows] == ["gpt-4.1-mini"]
+    assert tables[1].rows[0][2:4] == ("0.4", "1.6")
+    assert tables[2].rows[0][1] == "4,096"
+    assert len(server.requests) == 2
