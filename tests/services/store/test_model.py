@@ -22,7 +22,6 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     multiple,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -37,6 +36,8 @@ from tests.services.store.values import at, crash_image, message, session, strea
 T = TypeVar("T")
 RUNS = int(os.environ.get("CHATREPL_MODEL_RUNS", "40"))
 TEXTS = st.text("ab東京\ud800\0 \n", max_size=6)
+ENDS = st.tuples(TEXTS, st.sampled_from([State.COMPLETE, State.STOPPED, State.CUT]), st.booleans())
+WORDS = ("a", "ab", "aba", "東", "東京", "a 京", "b\ud800", "京東京")
 NAMES = st.sampled_from([None, "work", "home", "\ud800"])
 
 
@@ -91,7 +92,7 @@ class StoreMachine(RuleBasedStateMachine):
             self.compare_list(deleted)
         for name in (None, "work", "home", "\ud800"):
             self.compare_found(name)
-        for words in ("a", "aba", "東京"):
+        for words in WORDS:
             self.compare_hits(words)
         for id_ in self.known:
             self.compare_session(id_)
@@ -104,8 +105,6 @@ class StoreMachine(RuleBasedStateMachine):
             if added.id not in self.stored:
                 self.order.append(added.id)
                 self.owner[added.id] = id_
-            elif self.stored[added.id].state is State.STREAMING:
-                self.counts = {k: v for k, v in self.counts.items() if k[0] != added.id}
             self.stored[added.id] = added
             self.inherit(known, added.id)
         updated = max([known.record.updated, *(m.created for m in new)])
@@ -141,69 +140,67 @@ class StoreMachine(RuleBasedStateMachine):
         self.touch(id_, head)
         return id_
 
-    @rule(target=sessions, name=NAMES)
-    def create(self, name: str | None) -> str:
-        return self.create_session(f"s{len(self.known)}", name, None)
-
-    @rule(target=sessions, head=messages, name=NAMES)
-    def fork(self, head: str, name: str | None) -> str:
+    @rule(target=sessions, name=NAMES, head=st.none() | messages)
+    def create(self, name: str | None, head: str | None) -> str:
         return self.create_session(f"s{len(self.known)}", name, head)
 
     def new_message(self, parent: str | None, role: str, text: str) -> Message:
         id_ = f"{'u' if role == 'user' else 'a'}{len(self.stored)}"
         return message(id_, parent, content=text, created=self.moment, extra={"n": text})
 
-    @rule(target=messages, to=sessions, text=TEXTS)
-    def send(self, to: str, text: str) -> str:
-        sent = self.new_message(self.known[to].record.head, "user", text)
-        self.do(self.store.add(to, [sent], sent.id))
-        self.touch(to, sent.id, new=[sent])
-        return sent.id
-
-    @rule(target=messages, to=sessions, parent=messages, texts=st.lists(TEXTS, max_size=3))
-    def add_several(self, to: str, parent: str, texts: list[str]) -> Any:
+    @rule(
+        target=messages,
+        to=sessions,
+        parent=st.none() | messages,
+        texts=st.lists(TEXTS, min_size=1, max_size=3),
+    )
+    def send(self, to: str, parent: str | None, texts: list[str]) -> Any:
         added: list[Message] = []
         for text in texts:
-            new = self.new_message(added[-1].id if added else parent, "user", text)
+            before = added[-1].id if added else parent or self.known[to].record.head
+            new = self.new_message(before, "user", text)
             added.append(replace(new, id=f"{new.id}.{len(added)}"))
-        head = added[-1].id if added else parent
-        self.do(self.store.add(to, added, head))
-        self.touch(to, head, new=added)
+        self.do(self.store.add(to, added, added[-1].id))
+        self.touch(to, added[-1].id, new=added)
         return multiple(*(m.id for m in added))
 
-    @rule(target=answers, to=sessions)
-    def begin(self, to: str) -> tuple[str, str]:
+    @rule(
+        target=answers,
+        to=sessions,
+        pieces=st.lists(st.tuples(TEXTS, TEXTS), max_size=3),
+        end=st.none() | ENDS,
+    )
+    def answer(
+        self, to: str, pieces: list[tuple[str, str]], end: tuple[str, State, bool] | None
+    ) -> Any:
         begun = streaming(f"a{len(self.stored)}", self.known[to].record.head, created=self.moment)
         self.do(self.store.begin_answer(to, begun))
         self.touch(to, new=[begun])
-        return to, begun.id
-
-    @rule(answer=answers, text=TEXTS, reasoning=TEXTS)
-    def append(self, answer: tuple[str, str], text: str, reasoning: str) -> None:
-        begun = self.stored[answer[1]]
-        if begun.state is State.STREAMING:
+        for text, reasoning in pieces:
             self.do(self.store.append(begun.id, text, reasoning))
-            self.stored[begun.id] = replace(
+            begun = replace(
                 begun, content=begun.content + text, reasoning=begun.reasoning + reasoning
             )
+        self.stored[begun.id] = begun
+        if end is not None:
+            self.end_answer(to, begun.id, end)
+        return (to, begun.id) if end is None else multiple()
 
-    @rule(
-        target=messages,
-        answer=consumes(answers),
-        text=TEXTS,
-        state=st.sampled_from([State.COMPLETE, State.STOPPED, State.CUT]),
-        moves=st.booleans(),
-    )
-    def finish(self, answer: tuple[str, str], text: str, state: State, moves: bool) -> Any:
-        to, id_ = answer
-        begun = self.stored[id_]
-        if begun.state is not State.STREAMING:
-            return multiple()
-        ended = replace(begun, content=text, reasoning="r", state=state, model="m")
+    @rule(target=messages, answer=consumes(answers), end=ENDS)
+    def finish(self, answer: tuple[str, str], end: tuple[str, State, bool]) -> str:
+        self.end_answer(*answer, end)
+        return answer[1]
+
+    def end_answer(self, to: str, id_: str, end: tuple[str, State, bool]) -> None:
+        text, state, moves = end
+        # Also one that was recovered meanwhile: its writer may only have seemed dead.
+        ended = replace(self.stored[id_], content=text, reasoning="r", state=state, model="m")
         head = id_ if moves else self.known[to].record.head
         self.do(self.store.finish_answer(to, ended, head))
         self.touch(to, head, new=[ended])
-        return id_
+        self.counts = {key: n for key, n in self.counts.items() if key[0] != id_}
+        if id_ in self.known[to].told:
+            self.known[to].told.remove(id_)
 
     @rule(to=sessions, id_=messages, steps=st.booleans())
     def fail(self, to: str, id_: str, steps: bool) -> None:
@@ -228,30 +225,30 @@ class StoreMachine(RuleBasedStateMachine):
         self.touch(to, head)
 
     @rule(
-        to=sessions, pinned=st.lists(messages, max_size=3), dropped=st.lists(messages, max_size=3)
+        to=sessions,
+        pinned=st.lists(messages, max_size=3),
+        dropped=st.lists(messages, max_size=3),
+        tokens=st.integers(0, 9),
     )
-    def mark(self, to: str, pinned: list[str], dropped: list[str]) -> None:
+    def mark_and_count(self, to: str, pinned: list[str], dropped: list[str], tokens: int) -> None:
         tree = self.known[to].tree
         marks = Marks(frozenset(pinned) & tree, frozenset(dropped) & tree)
         self.do(self.store.set_marks(to, marks))
         self.known[to].marks = marks
         self.touch(to)
+        streams = [id_ for id_ in tree if self.stored[id_].state is State.STREAMING]
+        counts = {(id_, "o200k"): tokens for id_ in (*pinned, *dropped, *streams)}
+        self.do(self.store.set_counts({**counts, ("never", "o200k"): 1}))
+        self.counts |= counts
 
-    @rule(id_=messages, tokens=st.integers(0, 9), encoding=st.sampled_from(["o200k", "cl100k"]))
-    def count(self, id_: str, tokens: int, encoding: str) -> None:
-        self.do(self.store.set_counts({(id_, encoding): tokens, ("never", encoding): 1}))
-        self.counts[id_, encoding] = tokens
-
-    @rule(id_=sessions)
-    def delete(self, id_: str) -> None:
-        self.do(self.store.delete(id_))
+    @rule(id_=sessions, deletes=st.booleans())
+    def use_bin(self, id_: str, deletes: bool) -> None:
         known = self.known[id_]
-        known.deleted = known.deleted or self.moment
-
-    @rule(id_=sessions)
-    def restore(self, id_: str) -> None:
+        if deletes:
+            self.do(self.store.delete(id_))
+            known.deleted = known.deleted or self.moment
+            return
         self.do(self.store.restore(id_))
-        known = self.known[id_]
         if known.deleted is not None and self.is_taken(known.record.name, id_):
             known.record = replace(known.record, name=None)
         known.deleted = None
@@ -260,18 +257,12 @@ class StoreMachine(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.moment = self.moment + (at(minutes) - at(0))
 
-    @rule()
-    def reopen(self) -> None:
+    @rule(crashes=st.booleans())
+    def restart(self, crashes: bool) -> None:
+        old, self.images = self.path, self.images + 1
+        if crashes:
+            self.path = crash_image(old, Path(self.folder.name) / f"image {self.images}")
         self.do(self.store.close())
-        self.open()
-        self.recover()
-
-    @rule()
-    def crash(self) -> None:
-        self.images += 1
-        image = crash_image(self.path, Path(self.folder.name) / f"image {self.images}")
-        self.do(self.store.close())
-        self.path = image
         self.open()
         self.recover()
 
@@ -289,7 +280,7 @@ class StoreMachine(RuleBasedStateMachine):
             if known.record.head == left.parent:
                 known.record = replace(known.record, head=id_)
 
-    @rule(words=st.sampled_from(["a", "ab", "aba", "東", "東京", "a 京", "b\ud800", "京東京"]))
+    @rule(words=st.sampled_from(WORDS))
     def search(self, words: str) -> None:
         self.compare_hits(words)
 
@@ -308,10 +299,6 @@ class StoreMachine(RuleBasedStateMachine):
             assert hit.message_id in self.known[hit.session_id].tree
             assert self.known[hit.session_id].deleted is None
 
-    @rule(deleted=st.booleans())
-    def list_sessions(self, deleted: bool) -> None:
-        self.compare_list(deleted)
-
     def compare_list(self, deleted: bool) -> None:
         expected = [s for s in self.known.values() if (s.deleted is not None) is deleted]
         expected.sort(key=lambda s: (s.record.updated, s.written), reverse=True)
@@ -325,10 +312,6 @@ class StoreMachine(RuleBasedStateMachine):
             )
             assert summary.message_count == len(known.tree)
 
-    @rule(name=NAMES)
-    def find(self, name: str | None) -> None:
-        self.compare_found(name)
-
     def compare_found(self, name: str | None) -> None:
         alive = [s for s in self.known.values() if s.deleted is None]
         newest = self.do(self.store.newest())
@@ -338,7 +321,6 @@ class StoreMachine(RuleBasedStateMachine):
             named = next((s.record for s in alive if s.record.name == name), None)
             assert self.do(self.store.find(name)) == named
 
-    @precondition(lambda self: self.known)
     @rule(id_=sessions)
     def load(self, id_: str) -> None:
         self.compare_session(id_)

@@ -12,7 +12,7 @@ from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import State
 from chatrepl.core.ports import LoadedSession
 from chatrepl.services.store import SqliteStore
-from tests.services.store.values import at, crash_image, message, run, session, streaming
+from tests.services.store.values import at, crash_image, message, rows_in, run, session, streaming
 
 
 async def _stream(store: SqliteStore, *ids: str) -> None:
@@ -259,5 +259,8 @@ def test_the_bin_is_emptied_after_thirty_days_and_forks_keep_their_messages(tmp_
     assert run(path, days_later, clock=lambda: at(30 * day)) == ["s1"]
     run(path, brought_back, clock=lambda: at(30 * day))
     assert run(path, days_later, clock=lambda: at(60 * day)) == ["s1"]
+    assert rows_in(path, "counts") == 1
     assert run(path, days_later, clock=lambda: at(60 * day + 1)) == []
+    assert rows_in(path, "counts") == 0
+    assert rows_in(path, "messages") == 2
     run(path, afterwards)

@@ -9,7 +9,7 @@ from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import Marks, Message, SessionRecord, State, Usage
 from chatrepl.core.ports import LoadedSession, Store
 from chatrepl.services.store import SqliteStore
-from tests.services.store.values import at, message, run, session, streaming
+from tests.services.store.values import at, message, rows_in, run, session, streaming
 
 TEXT = st.text(st.characters(codec=None, categories=None), max_size=30)
 JSON = st.recursive(
@@ -126,6 +126,7 @@ def test_a_finished_answer_replaces_its_pieces_and_their_counts(tmp_path: Path) 
     loaded = run(tmp_path / "s.db", work)
     assert loaded.messages == [message("u1"), answer]
     assert (loaded.record.head, loaded.counts, loaded.recovered) == ("a1", {}, ())
+    assert rows_in(tmp_path / "s.db", "chunks") == 0
 
 
 def test_an_answer_that_could_not_be_begun_is_kept_when_it_ends(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Callable, Coroutine
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,6 +46,14 @@ def run(path: Path | None, work: Callable[[SqliteStore], Coroutine[Any, Any, T]]
             await store.close()
 
     return asyncio.run(whole())
+
+
+def rows_in(path: Path, table: str) -> int:
+    """Count a table's rows in a database that is closed, and check that no row points nowhere."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        count: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        return count
 
 
 def crash_image(path: Path, target: Path) -> Path:
