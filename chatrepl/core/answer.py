@@ -85,13 +85,14 @@ class AnswerRun:
         self._draft = _Draft()
         self._mailbox = Mailbox()
         self._task: asyncio.Task[None] | None = None
+        self._is_ending = False
         self._started_s = exchange.clock.monotonic()
         self._journal: Journal | None = None
         self._request: ChatRequest | None = None
 
     def stop(self) -> bool:
-        """Stop the answer; what came is kept. False: it is over already."""
-        return self._task is not None and not self._task.done() and self._task.cancel()
+        """Stop the answer; what came is kept. False: it is over already, or being saved."""
+        return self._task is not None and not self._is_ending and self._task.cancel()
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield the answer as it comes; closing this early stops and keeps it."""
@@ -115,6 +116,7 @@ class AnswerRun:
         except ChatreplError as failure:
             error = failure
             state = State.CUT if self._draft.has_content else State.FAILED
+        self._is_ending = True
         saving = asyncio.create_task(self._finish(state, error))
         try:
             # A second stop must not cut a save short.
@@ -149,8 +151,8 @@ class AnswerRun:
                 check_fits(plan)
             else:
                 usage = self._draft.usage
-                if usage is not None and usage.prompt_tokens:
-                    exchange.planner.learn_usage(exchange.target, plan, usage.prompt_tokens)
+                if usage is not None:
+                    exchange.planner.learn_usage(exchange.target, plan, usage, exchange.answer_id)
                 return
         raise ModelError(
             "the server refuses every form of this request", "see /request", fault=Fault.BAD_REQUEST

@@ -96,8 +96,8 @@ def _context_footer(session: Session, target: Target, plan: Plan) -> Sequence[st
     ]
     if plan.omitted_turns:
         count = plan.omitted_turns
-        what = "the oldest turn no longer fits" if count == 1 else f"the oldest {count} turns no longer fit"
-        lines.append(what)
+        many = f"the oldest {count} turns no longer fit"
+        lines.append("the oldest turn no longer fits" if count == 1 else many)
     return lines
 
 

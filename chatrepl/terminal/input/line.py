@@ -90,8 +90,15 @@ class InputLine:
         return list(self._completer.get_completions(self.buffer.document, asked))
 
     def paste(self, text: str) -> None:
-        """Insert pasted text; line ends become newlines, nothing else changes."""
+        """Insert pasted text; line ends become newlines.
+
+        Several lines that would begin a command get a blank before them: what is pasted is said,
+        never run.
+        """
         plain = text.replace("\r\n", "\n").replace("\r", "\n")
+        is_first = not self.buffer.document.text_before_cursor
+        if is_first and plain.startswith(("/", "!", "@")) and "\n" in plain.rstrip("\n"):
+            self.buffer.insert_text(" ")
         self.buffer.insert_text(self.pastes.shorten(plain))
 
     def set_draft(self, text: str) -> bool:
