@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import gettempdir
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.environment import SystemClock, new_id
+from chatrepl.cli.environment import SystemClock, new_id, print_line
 from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
 from chatrepl.cli.profiles import ConfiguredProfiles
-from chatrepl.core.errors import UsageError
+from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.library import transcript_of
 from chatrepl.core.formats import format_of_schema
 from chatrepl.core.ports import Person
 from chatrepl.core.session import Ports, Session
@@ -17,8 +19,10 @@ from chatrepl.services.catalog import PriceCatalog
 from chatrepl.services.clipboard import SystemClipboard
 from chatrepl.services.configuration import read_configuration
 from chatrepl.services.local_model import BuiltInModel
+from chatrepl.services.memory import FileMemory, NoMemory
 from chatrepl.services.paths import Paths, find_paths
 from chatrepl.services.store import SqliteStore
+from chatrepl.services.store.llm_import import LlmLogs
 from chatrepl.services.tokenizer import TiktokenCounter
 from chatrepl.services.user_files import UserFiles
 
@@ -52,9 +56,25 @@ class Program:
     async def close(self) -> None:
         """Release everything; the order lets the last words reach the disk."""
         ports = self.session.ports
+        await self._rescue()
         await ports.model.close()
         await ports.local.close()
         await ports.store.close()
+
+    async def _rescue(self) -> None:
+        """Try a last time to save; else write a copy elsewhere, and say where it is."""
+        session = self.session
+        if session.keeper.is_saved or await session.keeper.flush():
+            return
+        from chatrepl.core.transcript import to_json
+
+        record = session.record
+        path = Path(gettempdir()) / f"chatrepl-{record.id if record else 'unsaved'}.json"
+        try:
+            where = await UserFiles().write(str(path), to_json(transcript_of(session)))
+            print_line(f"chatrepl: NOT SAVED; a copy is {where} (/import reads it)", to_stderr=True)
+        except ChatreplError as error:
+            print_line(f"chatrepl: NOT SAVED, nor copied: {error}", to_stderr=True)
 
 
 def wire(options: Options, environment: Mapping[str, str], person: Person | None = None) -> Program:
@@ -82,6 +102,8 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             clock=SystemClock(),
             html=_markdown_to_html,
             new_id=new_id,
+            logs=LlmLogs(),
+            memory=NoMemory() if options.no_save else FileMemory(paths.cache_folder / "learnt.json"),
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
         ),
         settings,

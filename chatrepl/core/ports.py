@@ -24,6 +24,7 @@ __all__ = [
     "Files",
     "LoadedSession",
     "LocalModel",
+    "Memory",
     "ModelInfo",
     "Person",
     "Price",
@@ -201,6 +202,18 @@ class LoadedSession:
     """Ids of answers that a crash had left unfinished and that are now marked as cut."""
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Tokens of a message's content by (message id, encoding), where counted before."""
+
+
+class Memory(Protocol):
+    """Small facts remembered across runs; losing them costs a request or two. Never raises."""
+
+    async def recall(self, topic: str, /) -> Mapping[str, Json]:
+        """Return what is remembered under a topic."""
+        ...
+
+    async def remember(self, topic: str, key: str, value: Json, /) -> None:
+        """Remember a fact; ``None`` forgets it."""
+        ...
 
 
 class Store(Protocol):

@@ -85,7 +85,9 @@ class Session(KeptConversation):
         server = self.answerer.need()
         model = await self.answerer.need_model(self.settings)
         await self.planner.prepare(self.settings, model)
-        return Target(server, model, self.system_message())
+        return Target(
+            server, model, self.system_message(), self.settings.text("reminder") or ""
+        )
 
     def system_text(self) -> str | None:
         """Return the system text in force. The built-in model always gets one."""
@@ -96,7 +98,8 @@ class Session(KeptConversation):
         text = self.system_text()
         if text is None:
             return None
-        return Message("", None, "system", text, self.ports.clock.now())
+        role = self.settings.text("system_form") or "system"
+        return Message("", None, role, text, self.ports.clock.now())
 
     async def prepare_local(self) -> AsyncIterator[Event]:
         """Bring up the built-in model where it is used, yielding progress."""
@@ -192,6 +195,7 @@ class Session(KeptConversation):
         finally:
             self._run = None
             await self.keeper.set_counts(self.planner.take_fresh())
+            await self.planner.refusals.keep()
 
     async def _prepare(self, mailbox: Mailbox, model: str | None) -> tuple[Target, Plan]:
         """Find out who is asked and what is sent; the mailbox gets what there is to see."""
@@ -269,6 +273,15 @@ class Session(KeptConversation):
                     f"known, {self.planner.encoding(target.model)} counts"
                 )
             )
+        key = (target.server.base_url, target.model)
+        notices += [
+            Notice(
+                f"{name} is not sent: {target.model} refused it before",
+                Level.WARNING,
+                hint=f"/set {name} VALUE tries it again",
+            )
+            for name in self.planner.refusals.take_untold(key, self.settings.parameters())
+        ]
         if plan.omitted_turns:
             turns = "turn" if plan.omitted_turns == 1 else "turns"
             notices.append(

@@ -19,6 +19,7 @@ from chatrepl.core.messages import Usage
 from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Profile, Server
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings import Settings
+from chatrepl.services.memory import NoMemory
 from chatrepl.services.store import SqliteStore
 
 Step = ModelEvent | ModelError | asyncio.Event
@@ -224,6 +225,7 @@ class World:
     server: Server | None = SERVER
     person: ScriptedPerson = field(default_factory=ScriptedPerson)
     profiles: ListedProfiles = field(default_factory=ListedProfiles)
+    memory: NoMemory = field(default_factory=NoMemory)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
 
     def session(self) -> Session:
@@ -244,6 +246,7 @@ class World:
             clock=StepClock(),
             html=lambda text: text,
             new_id=lambda: f"id{next(ids):06}",
+            memory=self.memory,
             profiles=self.profiles,
         )
         return Session(ports, settings, server=self.server)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from chatrepl.core.biases import biases_in_words
 from chatrepl.core.commands.arguments import Call, Complete, Handler, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
@@ -58,12 +59,31 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
         )
         return
     value = None if text == "default" else await _read(session, setting, text)
+    said = await _biased(session, value) if setting.key == "logit_bias" else ""
     session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
+    _try_anew(session, setting)
     if setting.in_session:
         await session.save_settings()
     for notice in session.take_notices():
         yield notice
-    yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS)
+    yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS, hint=said)
+
+
+def _try_anew(session: Session, setting: Setting) -> None:
+    """Forget that a model refused a parameter: the new value may do."""
+    server, model = session.server, session.model_name()
+    if setting.is_parameter and server is not None and model is not None:
+        session.planner.refusals.forget((server.base_url, model), setting.key)
+
+
+async def _biased(session: Session, value: Json) -> str:
+    """Say which tokens a text is, where the model is known already."""
+    model = session.model_name()
+    if not isinstance(value, dict) or model is None:
+        return ""
+    counter = session.ports.counter
+    await counter.prepare(counter.encoding_for(model)[0])
+    return biases_in_words(value, counter, model)
 
 
 async def _read(session: Session, setting: Setting, text: str) -> Json:
