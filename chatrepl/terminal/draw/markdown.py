@@ -74,7 +74,7 @@ class MarkdownStream:
         if rows <= 0:
             return []
         preview = self._machine.clone()
-        partial = "".join(self._partial)
+        partial = _end_of("".join(self._partial), self._width, rows)
         if partial and not _may_become_structure(partial):
             preview.line(partial)
         preview.preview(rows)
@@ -126,6 +126,16 @@ class MarkdownStream:
     def _finished(self) -> list[str]:
         lines, self._machine.lines = self._machine.lines, []
         return [paint(line, self._style) for line in lines]
+
+
+def _end_of(partial: str, width: int, rows: int) -> str:
+    """Leave out what a long line has above the rows that are shown, but for its indentation."""
+    room = 2 * width * rows + HEAD
+    surplus = (len(partial) - room) // width * width
+    if surplus <= 0:
+        return partial
+    indent = len(partial) - len(partial.lstrip(" "))
+    return partial[: min(indent, HEAD)] + partial[surplus:]
 
 
 def _may_become_structure(partial: str) -> bool:

@@ -97,7 +97,8 @@ def test_the_tail_fits_its_rows_and_has_no_links(
 def test_resizing_loses_and_repeats_nothing(
     kind: type[Stream], cut: tuple[str, list[str]], data: st.DataObject
 ) -> None:
-    text, pieces = cut
+    # Not tables: how often a head is told depends on the width.
+    text, *pieces = [piece.replace("|", "/") for piece in (cut[0], *cut[1])]
     stream = kind(width=80, style=COLOR)
     lines: list[str] = []
     for piece in pieces:
