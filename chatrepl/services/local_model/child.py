@@ -12,13 +12,16 @@ from pathlib import Path
 
 from chatrepl.core.errors import LocalModelError
 from chatrepl.core.ports import Secret
+from chatrepl.services.files import explain_os_error
 
 __all__ = ["Child", "check_engine", "start_child"]
 
-_START_TIMEOUT_S = 60
-_END_TIMEOUT_S = 5
+_START_TIMEOUT_S = 60.0
+_END_TIMEOUT_S = 2.0
 _INSTALL = "pip install 'chatrepl-terminal[local]'"
 _SIGILL, _SIGKILL = -4, -9
+_KEPT_BYTES = 4096
+_SHOWN_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Child:
     process: Process
     base_url: str
     key: Secret
-    draining: "asyncio.Task[None]"
+    context_window: int
+    said: "asyncio.Task[str]"
 
     @property
     def is_alive(self) -> bool:
@@ -37,73 +41,99 @@ class Child:
 
     async def end(self) -> None:
         """End the process now; a running answer is cut."""
-        await _end(self.process)
-        await self.draining
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), _END_TIMEOUT_S)
+        except TimeoutError:
+            await _kill(self.process)
+        await self.said
 
 
 def check_engine() -> None:
     """Raise ``LocalModelError`` where the engine's package is not installed."""
     if importlib.util.find_spec("xllamacpp") is None:
-        raise LocalModelError("the built-in model wants the package xllamacpp", _INSTALL)
+        raise _no_engine()
 
 
-async def start_child(model: Path, context_window: int, name: str) -> Child:
+def _no_engine() -> LocalModelError:
+    return LocalModelError("the built-in model wants the package xllamacpp", _INSTALL)
+
+
+async def start_child(
+    model: Path, context_window: int, name: str, *, timeout_s: float = _START_TIMEOUT_S
+) -> Child:
     """Start the server and wait until it is ready. Raises ``LocalModelError``."""
     key = secrets.token_hex(16)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "chatrepl.services.local_model.server",
-        str(model), str(context_window), name,
-        stdin=PIPE, stdout=PIPE, stderr=PIPE,
-        # Its own session: Ctrl-C in the terminal is not for it.
-        start_new_session=True,
-        env={**os.environ, "CHATREPL_LOCAL_KEY": key},
-    )  # fmt: skip
     try:
-        assert process.stdout is not None
-        line = await asyncio.wait_for(process.stdout.readline(), _START_TIMEOUT_S)
-        if not line:
-            raise await _why(process)
-    except TimeoutError:
-        await _end(process)
-        raise LocalModelError(f"the built-in model did not start in {_START_TIMEOUT_S} s") from None
-    except BaseException:
-        await _end(process)
+        process = await asyncio.create_subprocess_exec(
+            # Modules of the folder that the user happens to be in are not to be imported.
+            sys.executable, "-P", str(Path(__file__).with_name("server.py")),
+            str(model), str(context_window), name,
+            stdin=PIPE, stdout=PIPE, stderr=PIPE,
+            # Its own session: Ctrl-C in the terminal is not for it.
+            start_new_session=True,
+            env={**os.environ, "CHATREPL_LOCAL_KEY": key},
+        )  # fmt: skip
+    except OSError as error:
+        cause, hint = explain_os_error(error)
+        raise LocalModelError(f"the built-in model cannot be started: {cause}", hint) from None
+    said = asyncio.create_task(_listen(process))
+    try:
+        async with asyncio.timeout(timeout_s):
+            address, window = await _greeting(process, said)
+    except BaseException as error:
+        await _kill(process)
+        await said
+        if isinstance(error, TimeoutError):
+            raise LocalModelError(
+                f"the built-in model did not start in {timeout_s:g} s", "/local tries again"
+            ) from None
         raise
-    draining = asyncio.create_task(_drain(process))
-    return Child(process, line.decode().strip() + "/v1", Secret(key), draining)
+    return Child(process, f"{address}/v1", Secret(key), window, said)
 
 
-async def _drain(process: Process) -> None:
-    """Read on, for a pipe that is full would stop the server."""
-    assert process.stderr is not None
-    while await process.stderr.read(4096):
-        continue
-
-
-async def _why(process: Process) -> LocalModelError:
-    """Say why the server did not come up."""
-    assert process.stderr is not None
-    said = (await process.stderr.read()).decode("utf-8", "replace")
+async def _greeting(process: Process, said: "asyncio.Task[str]") -> tuple[str, int]:
+    """Read address and context window. Raises ``LocalModelError`` where they don't come."""
+    assert process.stdout is not None
+    words = (await process.stdout.readline()).decode("utf-8", "replace").split()
+    if len(words) == 2:
+        return words[0], int(words[1])
     code = await process.wait()
+    raise _why(code, await asyncio.shield(said))
+
+
+async def _listen(process: Process) -> str:
+    """Read what it says as it comes, for a full pipe would stop it, and keep the end of that."""
+    assert process.stderr is not None
+    kept = b""
+    while piece := await process.stderr.read(_KEPT_BYTES):
+        kept = (kept + piece)[-_KEPT_BYTES:]
+    return kept.decode("utf-8", "replace")
+
+
+def _why(code: int, said: str) -> LocalModelError:
+    """Say why the server did not come up."""
     if "libgomp" in said:
         return LocalModelError(
             "the built-in model wants the system library libgomp",
             "on Debian and Ubuntu: apt install libgomp1",
         )
+    if "No module named 'xllamacpp'" in said:
+        return _no_engine()
     if code == _SIGILL:
-        return LocalModelError("the built-in model wants a processor with AVX2, which this is not")
+        return LocalModelError(
+            "the built-in model wants a processor with AVX2, and this processor lacks it",
+            "talk to a server instead: --base-url",
+        )
     if code == _SIGKILL:
         return LocalModelError("the system ended the built-in model", "it wants 400 MB of memory")
-    last = (said.strip().split("\n") or [""])[-1]
-    return LocalModelError(f"the built-in model did not start: {last or f'exit code {code}'}")
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    last = lines[-1][:_SHOWN_CHARS] if lines else f"exit code {code}"
+    return LocalModelError(f"the built-in model did not start: {last}", "/local tries again")
 
 
-async def _end(process: Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        await asyncio.wait_for(process.wait(), _END_TIMEOUT_S)
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+async def _kill(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()

@@ -1,9 +1,12 @@
-"""Serve a model on loopback, as a process of its own: ``python -m …server MODEL CONTEXT NAME``.
+"""Serve a model on loopback, as a process of its own: ``python -P server.py MODEL CONTEXT NAME``.
 
-Prints the address when it is ready, and ends when its input closes: when its parent says so, or is
-gone, whichever way. The key comes in the environment variable ``CHATREPL_LOCAL_KEY``.
+Prints its address and its context window when it is ready, and ends when its input closes: when
+its parent says so, or is gone, whichever way. The key comes in the environment variable
+``CHATREPL_LOCAL_KEY``. Run by its path, it imports nothing of the program.
 """
 
+import http.client
+import json
 import os
 import sys
 
@@ -33,10 +36,21 @@ def main(model: str, context_tokens: str, name: str) -> None:
     parameters.ui = False
     parameters.sse_ping_interval = 1
     server = xllamacpp.Server(parameters)
-    os.write(1, f"{server.listening_address}\n".encode())
+    address = server.listening_address
+    os.write(1, f"{address} {_window(address)}\n".encode())
     sys.stdin.buffer.read()
     # Leaving the usual way would wait for an answer that is still on its way.
     os._exit(0)
+
+
+def _window(address: str) -> int:
+    """Return the tokens of context that there are: no more than the model was trained for."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"))
+    key = os.environ["CHATREPL_LOCAL_KEY"]
+    connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})
+    about = json.loads(connection.getresponse().read())["data"][0]["meta"]
+    connection.close()
+    return min(int(about["n_ctx"]), int(about["n_ctx_train"]))
 
 
 if __name__ == "__main__":
