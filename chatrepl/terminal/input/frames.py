@@ -19,7 +19,7 @@ _LEAST_SLICE, _FIRST_SLICE, _MOST_SLICE = 2048, 16384, 262144
 _QUICK_S, _SLOW_S = 0.02, 0.05
 _FRAME_S = 0.01
 _STORM_S = 0.3
-_FRESH_S = 0.02
+_FRESH_S = 0.0015
 
 
 class LiveApplication(Application[None]):
@@ -152,7 +152,8 @@ class Frames:
         self._output.begin_frame()
         if not self._is_paused:
             self._renderer.erase()
-        self._write_lines(len(self._lines))
+        self._output.write_raw("\r\n".join([*self._lines, ""]))
+        self._lines.clear()
         self._output.end_frame()
         self._is_paused = True
         self._settle()
@@ -184,26 +185,33 @@ class Frames:
                 self.on_error(error)
 
     def _paint(self) -> None:
-        now_s = asyncio.get_running_loop().time()
         is_resized = self._notice_size()
+        drawn = self._renderer.snapshot()
         self._output.begin_frame()
         if is_resized:
-            self._erase_resized(now_s)
-        count = self._slice_length()
-        if count:
+            self._erase_resized()
+        lines = self._take_slice()
+        if lines:
             self._renderer.erase()
-            self._write_lines(count)
+            self._output.write_raw("\r\n".join([*lines, ""]))
         self._app.paint()
+        if self._output.get_size() != self._size:
+            # Drawn for a window that is no more: as if nothing had been drawn.
+            self._output.drop_frame()
+            self._renderer.restore(drawn)
+            self._lines.extendleft(reversed(lines))
+            self.request(is_urgent=True)
+            return
         if self._is_first:
             self._is_first = False
             self._before_first()
         self._output.end_frame()
-        self._sent_s = now_s
+        self._sent_s = asyncio.get_running_loop().time()
         if is_resized:
-            self._resized_s = now_s
+            self._resized_s = self._sent_s
         else:
-            self._painted_s = now_s
-        self._has_printed = count > 0
+            self._painted_s = self._sent_s
+        self._has_printed = bool(lines)
         self._measure()
 
     def _notice_size(self) -> bool:
@@ -216,8 +224,9 @@ class Frames:
         self._on_resize()
         return True
 
-    def _erase_resized(self, now_s: float) -> None:
+    def _erase_resized(self) -> None:
         assert self._size is not None
+        now_s = asyncio.get_running_loop().time()
         drawn = self._renderer.drawn_columns
         is_storm = now_s - self._resized_s < _STORM_S
         # A frame that was on its way while the terminal changed was not wrapped but cut. When in
@@ -229,18 +238,13 @@ class Frames:
         else:
             self._renderer.erase()
 
-    def _slice_length(self) -> int:
-        size = count = 0
-        for line in self._lines:
-            size += len(line) + 2
-            count += 1
-            if size >= self._slice:
-                break
-        return count
-
-    def _write_lines(self, count: int) -> None:
-        for _ in range(count):
-            self._output.write_raw(self._lines.popleft() + "\r\n")
+    def _take_slice(self) -> list[str]:
+        size = 0
+        taken: list[str] = []
+        while self._lines and size < self._slice:
+            taken.append(self._lines.popleft())
+            size += len(taken[-1]) + 2
+        return taken
 
     def _measure(self) -> None:
         if self._writer.pending:

@@ -29,8 +29,9 @@ __all__ = ["Keyboard"]
 _READ_BYTES = 65536
 _PAUSE_S = 0.025
 _OPEN_PASTE_S = 2.0
-# Longer runs of plain text are handed over whole: one key press each costs too much.
-_RUN = re.compile(r"[^\x00-\x1f\x7f]{48,}")
+# Runs of plain text, newlines (Ctrl+J) within, are handed over whole: a key press for each
+# character costs too much when much arrives at once.
+_RUN = re.compile(r"[^\x00-\x1f\x7f]{4,}(?:\n+[^\x00-\x1f\x7f]+)*")
 
 
 class Keyboard(Input):

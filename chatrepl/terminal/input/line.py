@@ -89,6 +89,10 @@ class InputLine:
         asked = CompleteEvent(completion_requested=True)
         return list(self._completer.get_completions(self.buffer.document, asked))
 
+    def open_menu(self) -> None:
+        """Show the completions at the cursor, with none chosen yet."""
+        self.buffer.start_completion()
+
     def paste(self, text: str) -> None:
         """Insert pasted text; line ends become newlines.
 

@@ -18,6 +18,7 @@ __all__ = ["LiveRenderer", "WriterOutput", "choose_colour_depth", "rewraps", "te
 
 _SYNCHRONIZED_START = "\x1b[?2026h"
 _SYNCHRONIZED_END = "\x1b[?2026l"
+_WITHOUT_EFFECT = {_SYNCHRONIZED_START, "\x1b[?25l", "\x1b[?7l", "\x1b[?7h", "\x1b[0m", "\x1b[?25h"}
 
 
 class _NoFile:
@@ -45,6 +46,7 @@ class WriterOutput(Vt100_Output):
         self._writer = writer
         self._encoding = encoding
         self._is_in_frame = False
+        self._was_visible: bool | None = None
         super().__init__(
             _NoFile(),  # type: ignore[arg-type]
             lambda: terminal_size(writer.fd),
@@ -56,16 +58,23 @@ class WriterOutput(Vt100_Output):
     def begin_frame(self) -> None:
         """Hold everything back until ``end_frame``."""
         self._is_in_frame = True
+        self._was_visible = self._cursor_visible
         self._buffer.append(_SYNCHRONIZED_START)
 
     def end_frame(self) -> None:
-        """Send the frame; an empty one is not sent."""
+        """Send the frame, unless it changes nothing."""
         self._is_in_frame = False
-        if self._buffer == [_SYNCHRONIZED_START]:
+        if self._was_visible and self._cursor_visible and _WITHOUT_EFFECT.issuperset(self._buffer):
             self._buffer.clear()
             return
         self._buffer.append(_SYNCHRONIZED_END)
         self.flush()
+
+    def drop_frame(self) -> None:
+        """Forget the frame."""
+        self._is_in_frame = False
+        self._cursor_visible = self._was_visible
+        self._buffer.clear()
 
     def flush(self) -> None:
         """Send what was collected."""
@@ -96,6 +105,9 @@ class WriterOutput(Vt100_Output):
         """Do nothing: it stays on."""
 
 
+_DRAWN = ("_cursor_pos", "_last_screen", "_last_size", "_last_style")
+
+
 class LiveRenderer(Renderer):
     """Erases what it drew also after the terminal has changed its width."""
 
@@ -113,6 +125,14 @@ class LiveRenderer(Renderer):
         self._last_screen = None
         self._last_size = None
         self._cursor_pos = self._cursor_pos._replace(x=0, y=0)
+
+    def snapshot(self) -> dict[str, object]:
+        """Remember what is on the screen."""
+        return {name: self.__dict__[name] for name in _DRAWN}
+
+    def restore(self, snapshot: dict[str, object]) -> None:
+        """Go back to what was remembered: the drawing since then was not sent."""
+        self.__dict__.update(snapshot)
 
     @property
     def drawn_columns(self) -> int | None:

@@ -64,7 +64,7 @@ class Region(Container):
         self._main, self._buffer = main, buffer
         self._answer, self._search = answer, search
         self._is_searching = is_searching
-        self._screen_rows = 0
+        self._shares = _Shares([], [], 1, [], [])
 
     def tail_room(self, columns: int, rows: int) -> int:
         """Return how many rows of tail fit above the rest."""
@@ -84,8 +84,8 @@ class Region(Container):
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
         """Take as many rows as there is something to show, at most the screen's."""
-        self._screen_rows = max_available_height
-        return Dimension.exact(self._share(width, max_available_height).rows)
+        self._shares = self._share(width, max_available_height)
+        return Dimension.exact(self._shares.rows)
 
     def get_children(self) -> list[Container]:
         """Return the windows that can be typed in."""
@@ -100,9 +100,8 @@ class Region(Container):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
-        """Draw everything."""
-        columns = write_position.width
-        shares = self._share(columns, self._screen_rows)
+        """Draw what ``preferred_height``, which comes first, has shared out."""
+        columns, shares = write_position.width, self._shares
         y = _draw(screen, [*shares.tail, *shares.others], 0, columns)
         place = WritePosition(xpos=0, ypos=y, width=columns, height=shares.input_rows)
         self._active().write_to_screen(

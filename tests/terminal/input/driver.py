@@ -109,6 +109,19 @@ class Program:
         self.is_busy_flag = False
         self.prompt.print(["<flood over>"])
 
+    async def do_stream(self, count: str) -> None:
+        """Print what was the tail a moment before, 30 times a second, in rows of full width."""
+        rows = [f"<{n:05d}>" for n in range(int(count))]
+        done = 0
+        while done < len(rows):
+            width = self.prompt.columns
+            ready = [row.ljust(width - 1, "s") for row in rows[done : done + 2]]
+            self.prompt.print(ready)
+            done += 2
+            self.prompt.show_tail([row.ljust(width - 1, "t") for row in rows[done : done + 3]])
+            await asyncio.sleep(0.033)
+        self.prompt.print(["<stream over>"])
+
     async def do_burst(self, count: str, width: str = "60") -> None:
         """Hand over all lines at once."""
         self.prompt.print([f"<{n:05d}>" + "x" * (int(width) - 7) for n in range(int(count))])

@@ -1,14 +1,14 @@
 import json
 import random
 import re
-import shutil
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.tmux import Tmux, is_there
 from tests.terminal.input.conftest import DRIVER, MARK, ROOT, Start
 
 NUMBER = re.compile(r"<(\d{5})>")
@@ -147,69 +147,28 @@ def test_tiny_windows_work(start: Start, rows: int, columns: int) -> None:
     assert terminal.dirt() == []
 
 
-class Tmux:
-    """A tmux server of its own with one window in which the driver runs."""
-
-    def __init__(self, folder: Path, log_file: Path) -> None:
-        self.socket = folder / "tmux"
-        env = {
-            "PYTHONPATH": str(ROOT),
-            "DRIVER_LOG": str(log_file),
-            "DRIVER": json.dumps({"echo": False}),
-        }
-        words = [f"{name}={value}" for name, value in env.items()]
-        self.call(
-            "-f", "/dev/null", "start-server", ";", "set", "-g", "history-limit", "50000", ";"
-        )
-        self.call(
-            *("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "env", *words),
-            *(sys.executable, str(DRIVER)),
-        )
-        self.call("set", "-g", "window-size", "manual")
-
-    def call(self, *words: str) -> str:
-        command = ["tmux", "-u", "-S", str(self.socket), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-    def send(self, text: str) -> None:
-        self.call("send-keys", "-l", text)
-
-    def resize(self, columns: int, rows: int) -> None:
-        self.call("resize-window", "-x", str(columns), "-y", str(rows))
-
-    def everything(self) -> str:
-        return self.call("capture-pane", "-p", "-J", "-S", "-", "-E", "-")
-
-    def fill(self) -> None:
-        """Fill the screen: where it is empty below, tmux scrolls rows off when it wraps them."""
-        self.wait_for("toolbar")
-        self.send("burst 60 30")
-        self.call("send-keys", "Enter")
-        self.wait_for("<burst over>")
-
-    def wait_for(self, text: str, timeout_s: float = 20) -> None:
-        deadline = time.monotonic() + timeout_s
-        while text not in self.everything():
-            assert time.monotonic() < deadline, self.everything()[-3000:]
-            time.sleep(0.05)
-
-
 @pytest.fixture
-def tmux(tmp_path: Path) -> "object":
-    if shutil.which("tmux") is None:
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    if not is_there():
         pytest.skip("tmux is not installed")
-    server = Tmux(tmp_path, tmp_path / "calls.jsonl")
-    yield server
-    server.call("kill-server")
+    env = {
+        "PYTHONPATH": str(ROOT),
+        "DRIVER_LOG": str(tmp_path / "calls.jsonl"),
+        "DRIVER": json.dumps({"echo": False}),
+    }
+    with Tmux(tmp_path, [sys.executable, DRIVER], env=env) as window:
+        window.wait_for("toolbar")
+        # Where the screen is empty below, tmux scrolls rows off when it wraps them.
+        window.send("burst 60 30")
+        window.wait_for("<burst over>")
+        yield window
 
 
 def test_resizing_in_tmux_loses_and_repeats_nothing(tmux: Tmux) -> None:
-    tmux.fill()
     tmux.send("flood 1500 20 0.004")
-    tmux.call("send-keys", "Enter")
     chance = random.Random(7)
     for _ in range(20):
-        tmux.resize(chance.randint(30, 120), chance.randint(14, 40))
+        tmux.resize(chance.randint(14, 40), chance.randint(30, 120))
         time.sleep(0.35)
     tmux.wait_for("<flood over>")
     shown = numbers(tmux.everything().partition("<burst over>")[2])
@@ -218,11 +177,10 @@ def test_resizing_in_tmux_loses_and_repeats_nothing(tmux: Tmux) -> None:
 
 
 def test_an_idle_prompt_leaves_nothing_behind_when_tmux_is_resized(tmux: Tmux) -> None:
-    tmux.fill()
-    tmux.send("a draft that is long enough to be wrapped when the window becomes narrow")
+    tmux.type("a draft that is long enough to be wrapped when the window becomes narrow")
     tmux.wait_for("narrow")
     for columns in (40, 33, 100, 50, 80):
-        tmux.resize(columns, 24)
+        tmux.resize(24, columns)
         time.sleep(0.35)
     below = tmux.everything().partition("<burst over>")[2]
     assert below.strip().splitlines() == [
