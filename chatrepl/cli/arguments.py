@@ -18,7 +18,6 @@ __all__ = ["NOT_YET", "Options", "make_parser", "parse_options"]
 NOT_YET = {
     "role": "-R/--role",
     "gguf": "--gguf",
-    "pick": "--pick",
     "file": "-f/--file",
     "n": "--n",
     "each_line": "--each-line",
@@ -47,6 +46,7 @@ class Options:
     continue_newest: bool = False
     resume: str | None = None
     session: str | None = None
+    pick: bool = False
     no_save: bool = False
     no_color: bool = False
     quiet: bool = False
@@ -60,7 +60,12 @@ class Options:
     @property
     def choice(self) -> Choice:
         """Say which session the command line asks for."""
-        return Choice(newest=self.continue_newest, existing=self.resume, named=self.session)
+        return Choice(
+            newest=self.continue_newest,
+            existing=self.resume,
+            named=self.session,
+            pick=self.pick,
+        )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -108,7 +113,7 @@ def _add_sessions(group: argparse._ArgumentGroup) -> None:
         help="go on with the newest session",
     )
     group.add_argument("-r", "--resume", metavar="NAME", help="go on with a named session")
-    group.add_argument("--pick", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--pick", action="store_true", help="choose a session from a list")
     group.add_argument(
         "-S", "--session", metavar="NAME", help="open or create the session of that name"
     )
@@ -187,8 +192,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
     for attribute, option in NOT_YET.items():
         if getattr(found, attribute) not in (None, False):
             raise UsageError(f"{option} is not there yet", "chatrepl --help lists what is")
-    if sum(map(bool, (found.continue_newest, found.resume, found.session))) > 1:
-        raise UsageError("-c, -r and -S each choose a session", "give one of them")
+    if sum(map(bool, (found.continue_newest, found.resume, found.session, found.pick))) > 1:
+        raise UsageError("-c, -r, -S and --pick each choose a session", "give one of them")
     names = Options.__dataclass_fields__.keys() - {"settings", "schema_file"}
     form = found.setting_response_format or ""
     return Options(

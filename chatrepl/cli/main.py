@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl.cli.arguments import Options, parse_options
 from chatrepl.cli.environment import is_interactive, print_line, variables
-from chatrepl.core.errors import ChatreplError
+from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.terminal.input.early import HeldTerminal, hold_terminal
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
     from chatrepl.cli import oneshot
     from chatrepl.cli.wiring import wire
 
+    if options.pick:
+        raise UsageError("--pick needs a terminal to choose in", "-r NAME, --list-sessions")
     text = "" if _only_prints(options) else oneshot.read_message(list(options.prompt))
     program = wire(options, environment)
 
@@ -76,6 +78,8 @@ def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
         try:
             return await _deal(program, text)
         finally:
+            for notice in program.session.take_notices():
+                oneshot.tell(notice, options.quiet)
             await program.close()
 
     return oneshot.run_until_signal(work(), program.session.stop)

@@ -26,7 +26,7 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.safe_text import safe_line, safe_text
 
-__all__ = ["dry_run", "one_shot", "read_message", "run_until_signal"]
+__all__ = ["dry_run", "one_shot", "read_message", "run_until_signal", "tell"]
 
 _INTERRUPTED = 130
 
@@ -147,7 +147,7 @@ async def one_shot(program: Program, text: str) -> int:
                 _tell_end(message, options.quiet)
             case Notice():
                 code = event.exit_code or code
-                _tell(event, options.quiet)
+                tell(event, options.quiet)
             case _:
                 pass
     return code
@@ -159,7 +159,8 @@ def _exit_code(message: Message) -> int:
     return 0 if message.state is State.COMPLETE else 1
 
 
-def _tell(notice: Notice, quiet: bool) -> None:
+def tell(notice: Notice, quiet: bool) -> None:
+    """Write a warning or an error on stderr; only errors where it shall be quiet."""
     wanted = (Level.ERROR,) if quiet else (Level.WARNING, Level.ERROR)
     if notice.text and notice.level in wanted:
         hint = f" — {notice.hint}" if notice.hint else ""
@@ -168,9 +169,9 @@ def _tell(notice: Notice, quiet: bool) -> None:
 
 def _tell_end(message: Message, quiet: bool) -> None:
     if message.finish_reason in ("length", "content_filter"):
-        _tell(Notice(f"the answer ends early: {message.finish_reason}", Level.WARNING), quiet)
+        tell(Notice(f"the answer ends early: {message.finish_reason}", Level.WARNING), quiet)
     if message.state is State.COMPLETE and not message.content.strip():
-        _tell(Notice("the answer is empty", Level.WARNING), quiet)
+        tell(Notice("the answer is empty", Level.WARNING), quiet)
 
 
 def _result(message: Message) -> str:
@@ -252,6 +253,6 @@ async def quietly(events: AsyncIterator[Event], quiet: bool) -> None:
     """Run a command's events where nobody watches: only its notices are told."""
     async for event in events:
         if isinstance(event, Notice):
-            _tell(event, quiet)
+            tell(event, quiet)
             if event.level is Level.ERROR:
                 raise ChatreplError(event.text, event.hint)

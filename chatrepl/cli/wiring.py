@@ -11,8 +11,8 @@ from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
 from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.core.errors import ChatreplError, UsageError
-from chatrepl.core.library import transcript_of
 from chatrepl.core.formats import format_of_schema
+from chatrepl.core.library import transcript_of
 from chatrepl.core.ports import Person
 from chatrepl.core.session import Ports, Session
 from chatrepl.services.catalog import PriceCatalog

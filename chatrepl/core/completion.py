@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chatrepl.core.commands.arguments import Value
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import UsageError
@@ -39,8 +40,16 @@ def complete(session: Session, before: str) -> Sequence[Suggestion]:
     return [
         Suggestion(value.text, -len(word), value.description)
         for value in command.complete(session, rest)
-        if value.text.lower().startswith(word.lower())
+        if _matches(value, word, anywhere=command.takes_phrase)
     ]
+
+
+def _matches(value: Value, typed: str, *, anywhere: bool) -> bool:
+    """Compare a value with what was typed: its beginning, or all words anywhere in it."""
+    if not anywhere:
+        return value.text.lower().startswith(typed.lower())
+    text = f"{value.text} {value.description}".lower()
+    return all(word in text for word in typed.lower().split())
 
 
 def _names(begun: str) -> list[Suggestion]:

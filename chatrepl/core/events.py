@@ -22,6 +22,7 @@ __all__ = [
     "ExitRequested",
     "Level",
     "MessageAccepted",
+    "Meter",
     "ModelEvent",
     "Notice",
     "PlainText",
@@ -179,6 +180,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Meter:
+    """How something is filled: named shares of a whole, in order, and lines about it."""
+
+    shares: Sequence[tuple[str, int]]
+    total: int
+    lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlainText:
     """Text shown as it is, line by line; ``language`` (e.g. ``json``) may colour it."""
 
@@ -208,6 +218,8 @@ class DraftReturned:
     """Text that goes back to the input line (to the input history, if the line is in use)."""
 
     text: str
+    offers: bool = False
+    """The completion menu opens at its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +258,7 @@ Event = (
     | AnswerEnded
     | Notice
     | Table
+    | Meter
     | PlainText
     | ConversationShown
     | Progress

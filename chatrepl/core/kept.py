@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.events import Level, Notice
+from chatrepl.core.imports import ForeignLogs
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Message, SearchHit, SessionRecord
 from chatrepl.core.planner import Planner
@@ -15,6 +16,7 @@ from chatrepl.core.ports import (
     Clock,
     Files,
     LocalModel,
+    Memory,
     Person,
     Profiles,
     Store,
@@ -45,6 +47,9 @@ class Ports:
     """Turns Markdown into safe HTML."""
     new_id: Callable[[], str]
     profiles: Profiles
+    memory: Memory
+    logs: ForeignLogs | None = None
+    """Another program's conversations, for ``/import``."""
 
 
 class KeptConversation:
@@ -57,7 +62,7 @@ class KeptConversation:
         self.record: SessionRecord | None = None
         self.name: str | None = None
         """The name that the session gets when it is first saved."""
-        self.planner = Planner(ports.counter, ports.catalog)
+        self.planner = Planner(ports.counter, ports.catalog, ports.memory)
         self.keeper = Keeper(ports.store)
         self.undone: list[str] = []
         """Heads that ``/redo`` goes back to."""

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Level, Notice
 from chatrepl.core.keeper import Keeper
-from chatrepl.core.messages import SessionRecord
+from chatrepl.core.messages import Marks, SessionRecord
 from chatrepl.core.session import Session
 from chatrepl.core.settings import nearest
 from chatrepl.core.titles import title_of
@@ -14,20 +15,33 @@ from chatrepl.core.titles import title_of
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["Choice", "adopt", "find", "fork", "rename", "start_saving", "transcript_of"]
+__all__ = [
+    "Choice",
+    "adopt",
+    "bring_back",
+    "bring_in",
+    "check_free",
+    "find",
+    "fork",
+    "rename",
+    "start_saving",
+    "transcript_of",
+]
 
 _NAME_CHARS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which session to begin with; at most one of the three."""
+    """Which session to begin with; at most one of the four."""
 
     newest: bool = False
     existing: str | None = None
     """A name (or the beginning of an id) that must be there."""
     named: str | None = None
     """A name that is made where it is not there."""
+    pick: bool = False
+    """The person chooses from a menu."""
 
 
 async def find(session: Session, choice: Choice) -> SessionRecord | None:
@@ -39,7 +53,7 @@ async def find(session: Session, choice: Choice) -> SessionRecord | None:
     if choice.newest:
         return await store.newest()
     if choice.existing is not None:
-        record = await store.find(choice.existing)
+        record = await store.find(choice.existing) or await bring_back(session, choice.existing)
         if record is None:
             listed = await store.sessions()
             names = [summary.name or summary.title for summary in listed]
@@ -57,6 +71,17 @@ async def find(session: Session, choice: Choice) -> SessionRecord | None:
     return None
 
 
+async def bring_back(session: Session, name: str) -> SessionRecord | None:
+    """Take a session of that name or id out of the bin; None: there is none."""
+    store = session.ports.store
+    record = await store.find(name, deleted=True)
+    if record is None:
+        return None
+    await store.restore(record.id)
+    session.keeper.notices.append(Notice("brought back from the bin", Level.SUCCESS))
+    return record
+
+
 def check_name(name: str) -> None:
     """Refuse what cannot be a session's name."""
     if not name.strip() or len(name) > _NAME_CHARS or "\n" in name:
@@ -64,23 +89,50 @@ def check_name(name: str) -> None:
 
 
 def fork(session: Session) -> None:
-    """Go on in a session of its own from here; the old one stays as it is."""
+    """Go on in a session of its own from here; the old one stays as it is.
+
+    It comes to the disk with the next write.
+    """
     assert session.record is not None
-    session.record = replace(session.record, id=session.ports.new_id(), name=None)
+    now = session.ports.clock.now()
+    session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.name = None
-    session.keeper.forget(is_created=False)
+    session.keeper.fork(session.conversation.marks)
 
 
 async def rename(session: Session, name: str) -> None:
-    """Give a session a name, which no other may have (``UsageError``); keeps it from now on."""
+    """Give a session a name, which no other may have: that is a ``UsageError``."""
+    await check_free(session, name)
+    session.keeper.claim(name)
+    session.name = name
+    await session.save_settings()
+
+
+async def check_free(session: Session, name: str) -> None:
+    """Refuse what cannot be a session's name, or is another's already."""
     check_name(name)
-    start_saving(session)
     taken = await session.ports.store.find(name)
     own_id = session.record.id if session.record else None
     if taken is not None and taken.name == name and taken.id != own_id:
         raise UsageError(f"another session is named “{name}”", "choose another name")
-    session.name = name
-    await session.save_settings()
+
+
+async def bring_in(session: Session, transcript: "Transcript") -> None:
+    """Put a transcript on the disk as a session of its own; the current one stays current.
+
+    A name that is taken is left out. Raises ``StoreError``.
+    """
+    from chatrepl.core.transcript import with_new_ids
+
+    store = session.ports.store
+    transcript = with_new_ids(transcript, session.ports.new_id)
+    record = transcript.record
+    if record.name and await store.find(record.name) is not None:
+        record = replace(record, name=None)
+    title = record.title or title_of(transcript.path)
+    await store.create(replace(record, title=title), transcript.messages)
+    if transcript.marks != Marks():
+        await store.set_marks(record.id, transcript.marks)
 
 
 def start_saving(session: Session) -> None:

@@ -23,6 +23,7 @@ from chatrepl.core.events import (
     ExitRequested,
     Level,
     MessageAccepted,
+    Meter,
     Notice,
     PlainText,
     Progress,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Front"]
 
 _WAITING_TICK_S = 1.0
+_SAVE_AGAIN_S = 2.0
 
 
 class Front:
@@ -106,7 +108,7 @@ class Front:
     def edit_last(self) -> None:
         """Take the last message back into the input line."""
         if not self._is_working and self._session.conversation.last_question() is not None:
-            self.submit("/undo")
+            self.submit("/edit")
 
     def leave(self) -> None:
         """End the conversation; a running answer is stopped and kept."""
@@ -124,6 +126,7 @@ class Front:
         painting = asyncio.create_task(self._painter.run())
         try:
             self._run_beside(self._warm_up())
+            self._run_beside(self._look_after_disk())
             await self._deal(begin)
             while not self._is_leaving:
                 await self._next_line()
@@ -161,11 +164,24 @@ class Front:
         try:
             async for event in self._session.warm_up():
                 self._show(event)
-            await self._session.list_known()
             await self._refresh()
         except ChatreplError:
             # Whatever is wrong is told when it is needed.
             return
+
+    async def _look_after_disk(self) -> None:
+        """Tell what ails the disk, and write what it didn't take as soon as it does."""
+        session = self._session
+        try:
+            await session.list_known()
+        except ChatreplError as error:
+            self._show(Notice.of(error))
+        while True:
+            for notice in session.take_notices():
+                self._show(notice)
+            await asyncio.sleep(_SAVE_AGAIN_S)
+            if not session.keeper.is_saved:
+                await session.keeper.flush()
 
     async def _refresh(self) -> None:
         await self._toolbar.refresh()
@@ -208,14 +224,15 @@ class Front:
                 self._show_notice(event)
             case Progress():
                 self._show_progress(event)
-            case Table() | PlainText() | ConversationShown():
+            case Table() | Meter() | PlainText() | ConversationShown():
                 self._painter.gap()
                 self._draw(event)
                 self._painter.gap()
             case ToolCallDelta():
                 self._draw(event)
-            case DraftReturned(text=text):
-                self._prompt.set_draft(text)
+            case DraftReturned(text=text, offers=offers):
+                if self._prompt.set_draft(text) and offers:
+                    self._prompt.line.open_menu()
             case EditorRequested(text=text):
                 self._run_beside(self._edit(text))
             case TextCopied(text=text):

@@ -1,4 +1,4 @@
-"""Commands about the conversation: new, history, undo, redo, retry, pins, copying, the editor."""
+"""Commands about the conversation: new, history, undo, retry, pins, copying, the editor."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -71,20 +71,6 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     undone = "one turn" if wanted == 1 else f"{wanted} turns"
     yield Notice(f"undid {undone}", Level.SUCCESS, hint="/redo brings it back")
     yield DraftReturned(question.content)
-
-
-async def redo(call: Call) -> AsyncIterator[Event]:
-    """/redo: step forward to where the last undo came from."""
-    call.takes_nothing()
-    session = call.session
-    if not session.undone:
-        raise UsageError("there is nothing to redo")
-    before = {message.id for message in session.conversation.path}
-    await session.save_head(session.undone.pop())
-    for notice in session.take_notices():
-        yield notice
-    back = [message for message in session.conversation.path if message.id not in before]
-    yield ConversationShown(back)
 
 
 async def retry(call: Call) -> AsyncIterator[Event]:

@@ -4,22 +4,26 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 
 from chatrepl.core import library
+from chatrepl.core.branches import newest_end
+from chatrepl.core.commands import shelf
 from chatrepl.core.commands.arguments import Call, Value
-from chatrepl.core.errors import UsageError
+from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import (
     ConversationShown,
+    DraftReturned,
     Event,
     Level,
     Notice,
     SessionChanged,
     Table,
 )
-from chatrepl.core.messages import SessionSummary
+from chatrepl.core.messages import SearchHit, SessionSummary
 from chatrepl.core.session import Session
 
 __all__ = ["choose_at_start", "export", "load", "resume", "save", "sessions", "written"]
 
 _SHOWN_TURNS = 3
+_LISTED = 20
 _SUFFIXES = (".md", ".json", ".html")
 
 
@@ -35,6 +39,8 @@ async def save(call: Call) -> AsyncIterator[Event]:
         state = "saved" if session.keeper.is_saved else "NOT SAVED"
         yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
         return
+    await library.check_free(session, name)
+    library.start_saving(session)
     await library.rename(session, name)
     yield SessionChanged(session.record)
     for notice in session.take_notices():
@@ -46,27 +52,53 @@ async def save(call: Call) -> AsyncIterator[Event]:
 
 
 async def load(call: Call) -> AsyncIterator[Event]:
-    """/load: go on with a saved session, or with a transcript from a file."""
+    """/load: go on with a session by name, id or number in the last list; or with a transcript."""
     session, name = call.session, call.rest
     if not name:
-        async for event in sessions(call):
-            yield event
-        yield Notice("/load NAME goes on with one of them")
-        return
-    if await session.ports.store.find(name) is None and (
-        _is_file(name) or session.ports.files.names_file(name)
-    ):
-        async for event in _import(session, name):
+        async for event in pick_from_menu(session):
             yield event
         return
-    async for event in choose_at_start(session, library.Choice(existing=name)):
-        yield event
+    record = await session.ports.store.find(name)
+    listed = None if record is not None and record.name == name else _listed(session, name)
+    if isinstance(listed, SearchHit):
+        async for event in resume(session, listed.session_id, at=listed.message_id):
+            yield event
+    elif listed is not None:
+        record = await library.bring_back(session, listed)
+        async for event in resume(session, record.id if record else listed):
+            yield event
+    elif record is None and (_is_file(name) or session.ports.files.names_file(name)):
+        async for event in shelf.read_file(session, name, goes_on=True):
+            yield event
+    else:
+        async for event in choose_at_start(session, library.Choice(existing=name)):
+            yield event
+
+
+def _listed(session: Session, number: str) -> str | SearchHit | None:
+    if number.isdecimal() and 1 <= int(number[:9]) <= len(session.listed):
+        return session.listed[int(number) - 1]
+    return None
+
+
+async def pick_from_menu(session: Session) -> AsyncIterator[Event]:
+    """Open the menu of sessions in the input line, which filters them as one types."""
+    await session.list_known()
+    if not session.known_sessions:
+        yield Notice("no session is saved yet")
+        return
+    yield Notice("choose a session: type some of its name, then Tab or the arrows, Enter")
+    yield DraftReturned("/load ", offers=True)
 
 
 async def choose_at_start(
     session: Session, choice: library.Choice, *, must_exist: bool = False
 ) -> AsyncIterator[Event]:
     """Go on with the session that is asked for, or begin a new one."""
+    if choice.pick:
+        async for event in pick_from_menu(session):
+            yield event
+        return
     record = await library.find(session, choice)
     if record is not None:
         async for event in resume(session, record.id):
@@ -77,19 +109,26 @@ async def choose_at_start(
         yield Notice("no session is saved yet: this is a new one")
 
 
-async def resume(session: Session, session_id: str) -> AsyncIterator[Event]:
-    """Go on with a session on disk, and show its last turns."""
-    recovered = await session.open(session_id)
-    if not await session.ports.store.lock(session_id):
+async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterator[Event]:
+    """Go on with a session on disk, and show its last turns, or those around a message."""
+    store, current = session.ports.store, session.record
+    if current is not None and current.id == session_id and not session.keeper.is_saved:
+        raise UsageError("this session is open here, and not saved yet", "/history shows it")
+    is_free = await store.lock(session_id)
+    try:
+        recovered = await session.open(session_id)
+    except StoreError:
+        if current is not None:
+            await store.lock(current.id)
+        raise
+    if not is_free:
         library.fork(session)
         yield Notice("this session is open in another terminal: going on in a copy", Level.WARNING)
     yield SessionChanged(session.record)
-    turns = session.conversation.turns()
-    hidden = len(turns) - _SHOWN_TURNS
-    if hidden > 0:
-        earlier = "one earlier turn" if hidden == 1 else f"{hidden} earlier turns"
-        yield Notice(f"… {earlier}", hint="/history shows all")
-    yield ConversationShown([m for turn in turns[-_SHOWN_TURNS:] for m in turn.messages])
+    for event in _shown_turns(session, at):
+        yield event
+    for notice in session.take_notices():
+        yield notice
     assert session.record is not None
     count = len(session.conversation.path)
     messages = "1 message" if count == 1 else f"{count} messages"
@@ -98,33 +137,77 @@ async def resume(session: Session, session_id: str) -> AsyncIterator[Event]:
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
 
 
+def _shown_turns(session: Session, at: str) -> list[Event]:
+    """Show the last turns; or lead the path to a message, and show the turns around it."""
+    conversation = session.conversation
+    if at and at in conversation and at not in {message.id for message in conversation.path}:
+        conversation.head = newest_end(conversation, at)
+    turns = conversation.turns()
+    found = (n for n, turn in enumerate(turns) if any(m.id == at for m in turn.messages))
+    place = next(found, None)
+    first = max(0, len(turns) - _SHOWN_TURNS if place is None else place - 1)
+    shown = turns[first : first + _SHOWN_TURNS]
+    later = len(turns) - first - len(shown)
+    events: list[Event] = []
+    if first:
+        events.append(Notice(f"… {_turns(first)} before", hint="/history shows all"))
+    events.append(ConversationShown([m for turn in shown for m in turn.messages]))
+    if later:
+        events.append(Notice(f"… {_turns(later)} after, where you go on", hint="/history, /edit N"))
+    return events
+
+
+def _turns(count: int) -> str:
+    return "one turn" if count == 1 else f"{count} turns"
+
+
 async def sessions(call: Call) -> AsyncIterator[Event]:
-    """/sessions: list the saved sessions, newest first."""
-    words = call.rest.replace("--deleted", "").strip()
-    deleted = "--deleted" in call.words
-    listed = await call.session.ports.store.sessions(words, deleted=deleted, limit=200)
+    """/sessions: list the saved sessions, newest first: twenty, or all of them."""
+    session = call.session
+    words = call.rest.split()
+    deleted, everything = "--deleted" in words, "--all" in words
+    wanted = " ".join(word for word in words if word not in ("--deleted", "--all"))
+    limit = 0 if everything else _LISTED + 1
+    listed = await session.ports.store.sessions(wanted, deleted=deleted, limit=limit)
     if not listed:
-        yield Notice("no session matches" if words else "no session is saved yet")
+        where = "in the bin" if deleted else "saved yet"
+        yield Notice("no session matches" if wanted else f"no session is {where}")
         return
-    yield session_table(listed)
+    shown = listed if everything else listed[:_LISTED]
+    session.listed = [summary.id for summary in shown]
+    back = "brings one back" if deleted else "goes on with one"
+    footer = [f"/load NUMBER or NAME {back}"]
+    if len(shown) < len(listed):
+        footer.append("there are more: /sessions --all, or /sessions WORDS")
+    yield session_table(shown, footer)
 
 
-def session_table(listed: Sequence[SessionSummary]) -> Table:
+def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) -> Table:
     """Lay out a list of sessions."""
     return Table(
-        ("session", "last used", "messages", "model", "first words"),
+        ("#", "session", "last used", "messages", "size", "model", "first words"),
         [
             (
+                str(number),
                 summary.name or summary.id[:8],
                 summary.updated.strftime("%Y-%m-%d %H:%M"),
                 str(summary.message_count),
+                _size(summary.size_bytes),
                 summary.model or "",
                 summary.first_words,
             )
-            for summary in listed
+            for number, summary in enumerate(listed, 1)
         ],
-        numeric=frozenset({2}),
+        numeric=frozenset({0, 3, 4}),
+        footer=footer,
     )
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    kilobytes = size_bytes / 1000
+    return f"{kilobytes:.0f} kB" if kilobytes < 1000 else f"{kilobytes / 1000:.1f} MB"
 
 
 async def export(call: Call) -> AsyncIterator[Event]:
@@ -153,23 +236,16 @@ def written(session: Session, suffix: str) -> str:
             return transcript.to_json(one)
 
 
-async def _import(session: Session, path: str) -> AsyncIterator[Event]:
-    from chatrepl.core import transcript
-
-    text = await session.ports.files.read(path)
-    found = transcript.from_json(text, new_id=session.ports.new_id, now=session.ports.clock.now())
-    for number, one in enumerate(found):
-        await library.adopt(session, one, PurePath(path).stem if number == 0 else "")
-    if len(found) > 1:
-        yield Notice(f"{len(found)} conversations came in; this is the last", Level.SUCCESS)
-    assert session.record is not None
-    async for event in resume(session, session.record.id):
-        yield event
-
-
 def complete_sessions(session: Session, _text: str) -> Sequence[Value]:
     """Offer the sessions seen last."""
     return [Value(name, title) for name, title in session.known_sessions]
+
+
+def complete_list(_session: Session, text: str) -> Sequence[Value]:
+    """Offer the list's options."""
+    if text and not text.rpartition(" ")[2].startswith("-"):
+        return ()
+    return [Value("--all", "not only the newest 20"), Value("--deleted", "those in the bin")]
 
 
 def _is_file(name: str) -> bool:

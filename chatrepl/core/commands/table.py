@@ -1,6 +1,15 @@
 """The one table of slash-commands: it drives dispatch, help, completion, and the documents."""
 
-from chatrepl.core.commands import about, conversation, server, sessions, values
+from chatrepl.core.commands import (
+    about,
+    branches,
+    context,
+    conversation,
+    server,
+    sessions,
+    shelf,
+    values,
+)
 from chatrepl.core.commands.arguments import Command
 from chatrepl.core.settings import SETTINGS, Setting
 
@@ -75,10 +84,10 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "context",
         "every message, its tokens, and whether it is sent",
-        about.context,
+        context.context,
         ("tokens",),
         "[--json]",
-        complete=about.complete_context,
+        complete=context.complete_context,
         at_once=True,
     ),
     Command("compact", "summarise what no longer fits"),
@@ -100,7 +109,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "undo", "step back; the text returns to the input line", conversation.undo, usage="[n]"
     ),
-    Command("redo", "step forward again", conversation.redo),
+    Command("redo", "step forward again", branches.redo),
     Command(
         "retry",
         "a further answer to the same message",
@@ -109,13 +118,25 @@ COMMANDS: tuple[Command, ...] = (
         "[model]",
         complete=values.complete_model,
     ),
-    Command("edit", "edit an earlier message and go on from there"),
+    Command(
+        "edit",
+        "edit an earlier message and go on from there",
+        branches.edit,
+        usage="[N]",
+        complete=branches.complete_edit,
+    ),
     Command("continue", "finish an answer that was cut"),
-    Command("alternatives", "sibling answers", aliases=("alt",)),
-    Command("pick", "choose among sibling answers"),
+    Command("alternatives", "sibling answers", branches.siblings, ("alt",)),
+    Command(
+        "pick",
+        "choose among sibling answers, or branches",
+        branches.pick,
+        usage="N | LETTER",
+        complete=branches.complete_pick,
+    ),
     Command("compare", "ask several models the same"),
-    Command("tree", "the conversation's branches"),
-    Command("fork", "go on in a copy of this session"),
+    Command("tree", "the conversation's branches", branches.tree),
+    Command("fork", "go on in a copy of this session", shelf.fork, usage="[name]"),
     Command(
         "save", "name this session, or write a transcript", sessions.save, usage="[name or file]"
     ),
@@ -124,23 +145,40 @@ COMMANDS: tuple[Command, ...] = (
         "go on with a saved session or a transcript",
         sessions.load,
         ("resume",),
-        "[name or file]",
+        "[name, number or file]",
         complete=sessions.complete_sessions,
         takes_phrase=True,
     ),
     Command(
-        "sessions", "list the saved sessions", sessions.sessions, usage="[filter]", at_once=True
+        "sessions",
+        "list the saved sessions, the newest 20 or all, or those in the bin",
+        sessions.sessions,
+        usage="[filter] [--all] [--deleted]",
+        complete=sessions.complete_list,
+        at_once=True,
     ),
-    Command("search", "search all sessions"),
-    Command("rename", "rename this session"),
-    Command("delete", "put a session in the bin"),
+    Command("search", "search all sessions", shelf.search, usage="words", at_once=True),
+    Command("rename", "name this session", shelf.rename, usage="name"),
+    Command(
+        "delete",
+        "put a session in the bin, for 30 days",
+        shelf.delete,
+        usage="name",
+        complete=sessions.complete_sessions,
+        takes_phrase=True,
+    ),
     Command(
         "export",
         "write the conversation to a file",
         sessions.export,
         usage="FILE.md | FILE.json | FILE.html",
     ),
-    Command("import", "read conversations from a file"),
+    Command(
+        "import",
+        "read conversations from a file: JSON, a ChatGPT export, llm's logs.db",
+        shelf.import_,
+        usage="FILE",
+    ),
     Command(
         "copy",
         "copy the last answer, a message, code, or all",

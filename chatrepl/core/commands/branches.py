@@ -1,0 +1,163 @@
+"""Commands that move about in the tree: /tree, /alternatives, /pick, /edit, /redo."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from chatrepl.core.branches import alternatives, branch_ends, draw_tree, newest_end
+from chatrepl.core.commands.arguments import Call, Value
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
+from chatrepl.core.events import Table as TableShown
+from chatrepl.core.messages import Message, State
+from chatrepl.core.session import Session
+
+__all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
+
+_WORDS_CHARS = 60
+
+
+async def tree(call: Call) -> AsyncIterator[Event]:
+    """/tree: draw the conversation's branches."""
+    call.takes_nothing()
+    conversation = call.session.conversation
+    if not len(conversation):
+        yield Notice("nothing has been said yet")
+        return
+    yield PlainText("\n".join(draw_tree(conversation)))
+    letters = ", /pick LETTER goes to a branch's end" if branch_ends(conversation) else ""
+    yield Notice("● is the current path", hint=f"/edit N goes on from a message of it{letters}")
+
+
+async def siblings(call: Call) -> AsyncIterator[Event]:
+    """/alternatives: list the answers to the last message, and mark the current one."""
+    call.takes_nothing()
+    answers, current = alternatives(call.session.conversation)
+    if not answers:
+        yield Notice("there is no answer yet")
+        return
+    yield TableShown(
+        ("#", "", "model", "first words"),
+        [
+            (
+                str(number),
+                "●" if answer.id == current else "",
+                (answer.model or "")
+                + ("" if answer.state is State.COMPLETE else f" ({answer.state.value})"),
+                _first_words(answer),
+            )
+            for number, answer in enumerate(answers, 1)
+        ],
+        numeric=frozenset({0}),
+        footer=("/pick N goes on with one of them; /retry asks for a further one",),
+    )
+
+
+async def pick(call: Call) -> AsyncIterator[Event]:
+    """/pick: go on with the answer of that number, or at the end of the branch of that letter."""
+    session = call.session
+    conversation = session.conversation
+    wanted = call.rest.lower()
+    answers, current = alternatives(conversation)
+    if wanted.isdecimal():
+        at = int(wanted[:9])
+        if not 1 <= at <= len(answers):
+            raise UsageError(f"there is no answer {wanted}", "/alternatives numbers them")
+        chosen = answers[at - 1].id
+        if chosen == current:
+            yield Notice("that one is current already")
+            return
+    else:
+        ends = branch_ends(conversation)
+        if wanted not in ends:
+            raise UsageError(
+                f"there is no branch “{call.rest}”" if wanted else "/pick wants a number or letter",
+                "/alternatives numbers the answers, /tree shows the branches' letters",
+            )
+        chosen = ends[wanted]
+    before = {message.id for message in conversation.path}
+    session.undone.clear()
+    await session.save_head(newest_end(conversation, chosen))
+    for notice in session.take_notices():
+        yield notice
+    yield ConversationShown([m for m in session.conversation.path if m.id not in before])
+    yield Notice("going on from here", Level.SUCCESS)
+
+
+async def edit(call: Call) -> AsyncIterator[Event]:
+    """/edit: put an earlier message into the input line; Enter goes on from there."""
+    session = call.session
+    path = session.conversation.path
+    if call.rest:
+        number = call.count(0)
+        if number > len(path):
+            raise UsageError(f"there is no message {number}", "/context shows the numbers")
+        question = path[number - 1]
+        if question.role != "user":
+            raise UsageError(
+                f"message {number} is not yours: it is the {question.role}'s",
+                "/context shows the numbers",
+            )
+    else:
+        last = session.conversation.last_question()
+        if last is None:
+            raise UsageError("there is no message to edit", "type one")
+        question = last
+    if session.conversation.head is not None:
+        session.undone.append(session.conversation.head)
+    await session.save_head(question.parent)
+    for notice in session.take_notices():
+        yield notice
+    yield Notice(
+        "editing an earlier message: Enter sends it beside the old one",
+        hint="/redo goes back, Ctrl+G opens the editor",
+    )
+    yield DraftReturned(question.content)
+
+
+async def redo(call: Call) -> AsyncIterator[Event]:
+    """/redo: step forward to where the last undo or edit came from, or to the newest branch's end.
+
+    The latter serves after a restart, when the single steps are forgotten.
+    """
+    call.takes_nothing()
+    session = call.session
+    conversation = session.conversation
+    head = session.undone.pop() if session.undone else newest_end(conversation, conversation.head)
+    if head == conversation.head:
+        raise UsageError("there is nothing to redo")
+    before = {message.id for message in conversation.path}
+    await session.save_head(head)
+    for notice in session.take_notices():
+        yield notice
+    yield ConversationShown([m for m in session.conversation.path if m.id not in before])
+
+
+def complete_pick(session: Session, text: str) -> Sequence[Value]:
+    """Offer the sibling answers, and the ends of branches."""
+    if " " in text.lstrip():
+        return ()
+    conversation = session.conversation
+    answers, _ = alternatives(conversation)
+    return [
+        *(Value(str(number), _first_words(answer)) for number, answer in enumerate(answers, 1)),
+        *(
+            Value(letter, _first_words(conversation.get(end)))
+            for letter, end in branch_ends(conversation).items()
+        ),
+    ]
+
+
+def complete_edit(session: Session, text: str) -> Sequence[Value]:
+    """Offer the user's messages on the path, newest first."""
+    if " " in text.lstrip():
+        return ()
+    numbered = list(enumerate(session.conversation.path, 1))
+    return [
+        Value(str(number), _first_words(message))
+        for number, message in reversed(numbered)
+        if message.role == "user"
+    ]
+
+
+def _first_words(message: Message) -> str:
+    words = " ".join(message.content[:400].split())
+    return words if len(words) <= _WORDS_CHARS else words[: _WORDS_CHARS - 1] + "…"
