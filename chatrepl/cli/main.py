@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl.cli.arguments import Options, parse_options
 from chatrepl.cli.environment import is_interactive, print_line, variables
-from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.terminal.input.early import HeldTerminal, hold_terminal
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         _restore(early)
         print_line(f"chatrepl: {error}", to_stderr=True)
         return error.exit_code
+    except Exception as error:  # noqa: BLE001 - nobody foresaw it; a line all the same
+        _restore(early)
+        print_line(f"chatrepl: {unexpected(error)}", to_stderr=True)
+        return 1
     except KeyboardInterrupt:
         return 130
     finally:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 from chatrepl.core.budget import Plan
-from chatrepl.core.errors import ChatreplError, Fault, ModelError
+from chatrepl.core.errors import ChatreplError, Fault, ModelError, unexpected
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -115,6 +115,9 @@ class AnswerRun:
             state = State.STOPPED
         except ChatreplError as failure:
             error = failure
+            state = State.CUT if self._draft.has_content else State.FAILED
+        except Exception as failure:  # noqa: BLE001 - an error of ours must not cost the answer
+            error = unexpected(failure)
             state = State.CUT if self._draft.has_content else State.FAILED
         self._is_ending = True
         saving = asyncio.create_task(self._finish(state, error))

@@ -21,6 +21,7 @@ __all__ = [
     "ModelError",
     "StoreError",
     "UsageError",
+    "unexpected",
 ]
 
 
@@ -36,6 +37,24 @@ class ChatreplError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} — {self.hint}" if self.hint else self.message
+
+
+def unexpected(error: Exception) -> ChatreplError:
+    """Make a failure that nobody foresaw one that can be told: its kind and place, not its text.
+
+    Its text could hold anything, a key too.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = ""
+    if trace is not None:
+        path = trace.tb_frame.f_code.co_filename.replace("\\", "/")
+        place = f" in {'/'.join(path.split('/')[-2:])}, line {trace.tb_lineno}"
+    return ChatreplError(
+        f"something broke inside chatrepl: {type(error).__name__}{place}",
+        "please report this line; what was said is kept",
+    )
 
 
 class UsageError(ChatreplError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.commands.line import handle_line, is_message, runs_at_once
 from chatrepl.core.completion import Suggestion, complete
-from chatrepl.core.errors import ChatreplError
+from chatrepl.core.errors import ChatreplError, unexpected
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -201,6 +201,8 @@ class Front:
                 self._show(event)
         except ChatreplError as error:
             self._show(Notice.of(error))
+        except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
+            self._show(Notice.of(unexpected(error)))
         finally:
             self._stop_waiting()
 

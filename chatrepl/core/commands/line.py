@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.commands.table import COMMANDS
-from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.core.events import DraftReturned, Event, Level, Notice
 from chatrepl.core.session import Session
 
@@ -91,6 +91,9 @@ async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
         yield Notice.of(error)
         if "\n" in line.strip():
             yield DraftReturned(line)
+    except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
+        yield Notice.of(unexpected(error))
+        yield DraftReturned(line)
 
 
 async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
