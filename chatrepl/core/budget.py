@@ -4,13 +4,23 @@ Counting is the chat format's (openai-cookbook, "How to count tokens with tiktok
 message, per name, and the reply's priming. Pure arithmetic; whoever counts a text is passed in.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from chatrepl.core.conversation import Turn
-from chatrepl.core.messages import Marks, Message
+from chatrepl.core.conversation import Turns
+from chatrepl.core.messages import Message
 
-__all__ = ["UNKNOWN_WINDOW_TOKENS", "Anchor", "Format", "Limits", "Plan", "Row", "fit", "format_of"]
+__all__ = [
+    "UNKNOWN_WINDOW_TOKENS",
+    "Anchor",
+    "Contents",
+    "Format",
+    "Limits",
+    "Measure",
+    "Plan",
+    "fit",
+    "format_of",
+]
 
 UNKNOWN_WINDOW_TOKENS = 8192
 _MOST_RESERVE_TOKENS = 4096
@@ -68,44 +78,96 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A count that a server reported for the exact beginning of a conversation."""
+    """A count that a server gave for the exact beginning of a conversation."""
 
     message_ids: tuple[str, ...]
-    """The messages that were sent, system text aside, oldest first."""
+    """The messages that were sent, system text aside, in order."""
     prompt_tokens: int
-    """As reported for them with the system text, the reply's priming included."""
+    """As counted for them with the system text, the reply's priming included."""
+    answer_id: str = ""
+    answer_tokens: int = 0
+    """What that answer counts when it is sent back, as far as the server told; 0: it did not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One message of the path, as ``/context`` shows it."""
+class Measure:
+    """How much things count, in tokens."""
 
-    number: int
-    """Its position on the path, from 1; 0 is the system text."""
-    message: Message
-    tokens: int
-    is_in: bool
-    is_pinned: bool = False
-    is_dropped: bool = False
+    message: Callable[[Message], int]
+    """One message with all that the chat format adds to it."""
+    turn: Callable[[Turns, int], int]
+    """The same for all messages of a turn, which is named by its index."""
+    system: int = 0
+    """The system text; 0: there is none."""
+    priming: int = 0
+    ratio: float = 1.0
+    """What the server counts over what is counted here."""
+
+    def scaled(self, tokens: int) -> int:
+        """Correct a count by what is known of the server's own."""
+        return tokens if self.ratio == 1.0 else round(tokens * self.ratio)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What there is to choose from. Turns are named by their index."""
+
+    system: Message | None
+    turns: Turns
+    pinned: frozenset[int] = frozenset()
+    dropped: frozenset[int] = frozenset()
+    summarised: frozenset[int] = frozenset()
+    """Turns that a summary stands for."""
+    summaries: Mapping[int, Message] = field(default_factory=dict)
+    """Each always goes, just before the turn of its index."""
+
+    @property
+    def fixed(self) -> frozenset[int]:
+        """Turns that always go: the pinned ones and the newest."""
+        newest = {len(self.turns) - 1} if len(self.turns) else set()
+        return (self.pinned | newest) - self.left_out
+
+    @property
+    def left_out(self) -> frozenset[int]:
+        """Turns that never go."""
+        return self.dropped | self.summarised
+
+    def chosen(self, indexes: Sequence[int]) -> list[Message]:
+        """Return the messages of turns (in order) with the summaries, without the system text."""
+        messages: list[Message] = []
+        waiting = sorted(self.summaries)
+        at = 0
+        while at < len(indexes):
+            first = after = indexes[at]
+            while waiting and waiting[0] <= first:
+                messages.append(self.summaries[waiting.pop(0)])
+            stop = waiting[0] if waiting else len(self.turns)
+            while at < len(indexes) and indexes[at] == after and after < max(stop, first + 1):
+                at, after = at + 1, after + 1
+            messages += self.turns.messages(first, after)
+        return [*messages, *(self.summaries[index] for index in waiting)]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be sent now, and what it counts."""
 
-    rows: Sequence[Row]
+    contents: Contents
+    indexes: Sequence[int]
+    """The turns that go, in order."""
+    sent: Sequence[Message]
+    """The messages that go, in order, the system text first."""
     tokens: int
     """The whole request, the reply's priming included."""
     limits: Limits
-    omitted_turns: int
+    omitted_turns: int = 0
     """Turns that went out because they no longer fit."""
+    plain_tokens: int = 0
+    """The whole request as it is counted here, without any correction."""
     is_reported: bool = False
     """A server's own count stands for the beginning."""
-
-    @property
-    def sent(self) -> list[Message]:
-        """The messages that go, in order, the system text first."""
-        return [row.message for row in self.rows if row.is_in]
+    new_messages: int = 0
+    """If so: messages that came after what the server counted."""
 
     @property
     def fits(self) -> bool:
@@ -113,121 +175,121 @@ class Plan:
         return self.tokens <= self.limits.room
 
 
-def fit(
-    system: Message | None,
-    turns: Sequence[Turn],
-    *,
-    marks: Marks,
-    limits: Limits,
-    count: Callable[[Message], int],
-    priming: int,
-    anchor: Anchor | None = None,
-) -> Plan:
+def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | None = None) -> Plan:
     """Choose the turns that go: pinned ones and the newest always, beyond that the newest that fit.
 
-    ``count`` gives a message's tokens with all that the format adds to it. Whole turns go out,
-    oldest first; a plan whose fixed part alone is too large is returned and does not ``fit``.
+    Whole turns go out, oldest first, and none that could stay; only turns that may fit are looked
+    at. A plan whose fixed part alone is too large is returned and does not ``fit``.
     """
-    chooser = _Chooser(system, turns, marks, count, priming, anchor)
-    return chooser.plan(limits)
+    chooser = _Chooser(contents, measure)
+    optional = chooser.newest_that_fit(limits.room)
+    if anchor is not None and (reported := chooser.reported(anchor)) is not None:
+        if len(reported.optional) > len(optional) and reported.tokens <= limits.room:
+            # The server's own count leaves more room than the estimate does.
+            optional = reported.optional
+        elif len(reported.optional) == len(optional) and reported.tokens > limits.room:
+            optional = optional[:-1]
+        if len(reported.optional) == len(optional):
+            return chooser.made(optional, limits, reported)
+    return chooser.made(optional, limits, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    optional: Sequence[int]
+    tokens: int
+    new_messages: int
 
 
 class _Chooser:
-    """Finds the smallest number of oldest turns that must go out."""
+    """Tries choices. A choice is a number of the newest turns that may go out, newest first."""
 
-    def __init__(
-        self,
-        system: Message | None,
-        turns: Sequence[Turn],
-        marks: Marks,
-        count: Callable[[Message], int],
-        priming: int,
-        anchor: Anchor | None,
-    ) -> None:
-        self._system = system
-        self._turns = turns
-        self._count = count
-        self._anchor = anchor
-        self._pinned = [_is_marked(turn, marks.pinned) for turn in turns]
-        self._dropped = [_is_marked(turn, marks.dropped) for turn in turns]
-        if turns:
-            self._dropped[-1] = False
-        self._base = priming + (count(system) if system else 0)
-        self._cost = [
-            0 if dropped else sum(count(message) for message in turn.messages)
-            for turn, dropped in zip(turns, self._dropped, strict=True)
-        ]
+    def __init__(self, contents: Contents, measure: Measure) -> None:
+        self._contents = contents
+        self._measure = measure
+        self._turns = contents.turns
+        self._fixed = contents.fixed
+        self._never = contents.left_out
+        self._base = self._fixed_tokens()
 
-    def plan(self, limits: Limits) -> Plan:
-        """Leave out the fewest oldest turns such that the rest fits."""
-        last = len(self._turns) - 1
-        may_go = [
-            index for index in range(last) if not self._pinned[index] and not self._dropped[index]
-        ]
-        at, reported = self._reported(may_go)
-        estimate = self._base + sum(self._cost)
-        omitted = 0
-        tokens = reported if at == 0 else estimate
-        while tokens > limits.room and omitted < len(may_go):
-            estimate -= self._cost[may_go[omitted]]
-            omitted += 1
-            tokens = reported if at == omitted else estimate
+    def newest_that_fit(self, room: int) -> Sequence[int]:
+        """Return the longest choice that fits by the estimate; maybe none."""
+        tokens = self._base
+        optional: list[int] = []
+        for index in range(len(self._turns) - 1, -1, -1):
+            if index in self._fixed or index in self._never:
+                continue
+            tokens += self._turn(index)
+            if tokens > room:
+                break
+            optional.append(index)
+        return optional
+
+    def reported(self, anchor: Anchor) -> _Reported | None:
+        """Return the one choice that begins with exactly what the server counted, if any does."""
+        summaries = {summary.id for summary in self._contents.summaries.values()}
+        oldest = len(self._turns)
+        for message_id in anchor.message_ids:
+            index = self._turns.index_of(message_id)
+            if index is None and message_id not in summaries:
+                return None
+            if index is not None and index not in self._fixed:
+                oldest = index
+                break
+        optional = self._all_from(oldest)
+        messages = self._contents.chosen(self._indexes(optional))
+        begins = len(anchor.message_ids)
+        if tuple(message.id for message in messages[:begins]) != anchor.message_ids:
+            return None
+        new = messages[begins:]
+        tokens = anchor.prompt_tokens
+        if new and new[0].id == anchor.answer_id and anchor.answer_tokens:
+            tokens += anchor.answer_tokens
+            new = new[1:]
+        tokens += self._measure.scaled(sum(self._measure.message(message) for message in new))
+        return _Reported(optional, tokens, len(messages) - begins)
+
+    def made(self, optional: Sequence[int], limits: Limits, reported: _Reported | None) -> Plan:
+        """Make the plan of a choice."""
+        contents, measure = self._contents, self._measure
+        indexes = self._indexes(optional)
+        plain = sum(measure.turn(self._turns, index) for index in indexes)
+        plain += measure.system + measure.priming
+        plain += sum(measure.message(summary) for summary in contents.summaries.values())
+        messages = contents.chosen(indexes)
         return Plan(
-            rows=self._rows(set(may_go[:omitted])),
-            tokens=tokens,
+            contents=contents,
+            indexes=indexes,
+            sent=messages if contents.system is None else [contents.system, *messages],
+            tokens=reported.tokens
+            if reported
+            else self._base + sum(self._turn(index) for index in optional),
             limits=limits,
-            omitted_turns=omitted,
-            is_reported=at == omitted,
+            omitted_turns=len(self._turns) - len(self._fixed | self._never) - len(optional),
+            plain_tokens=plain,
+            is_reported=reported is not None,
+            new_messages=reported.new_messages if reported else 0,
         )
 
-    def _reported(self, may_go: Sequence[int]) -> tuple[int, int]:
-        """Return for how many omitted turns the server's own count holds, and the total then.
+    def _fixed_tokens(self) -> int:
+        measure = self._measure
+        summaries = self._contents.summaries.values()
+        return (
+            measure.priming
+            + measure.scaled(measure.system)
+            + sum(measure.scaled(measure.message(summary)) for summary in summaries)
+            + sum(self._turn(index) for index in self._fixed)
+        )
 
-        It holds where the choice begins with exactly the messages that were sent then: for one
-        number of omitted turns at the most. (-1, 0): for none.
-        """
-        anchor = self._anchor
-        if anchor is None or not anchor.message_ids:
-            return -1, 0
-        known = frozenset(anchor.message_ids)
-        omitted = 0
-        for index in may_go:
-            if self._turns[index].messages[0].id in known:
-                break
-            omitted += 1
-        out = set(may_go[:omitted])
-        kept = [
-            message
-            for index, turn in enumerate(self._turns)
-            if index not in out and not self._dropped[index]
-            for message in turn.messages
+    def _turn(self, index: int) -> int:
+        return self._measure.scaled(self._measure.turn(self._turns, index))
+
+    def _indexes(self, optional: Sequence[int]) -> list[int]:
+        return sorted([*optional, *self._fixed])
+
+    def _all_from(self, oldest: int) -> list[int]:
+        return [
+            index
+            for index in range(len(self._turns) - 1, oldest - 1, -1)
+            if index not in self._fixed and index not in self._never
         ]
-        begins = len(anchor.message_ids)
-        if tuple(message.id for message in kept[:begins]) != anchor.message_ids:
-            return -1, 0
-        rest = sum(self._count(message) for message in kept[begins:])
-        return omitted, anchor.prompt_tokens + rest
-
-    def _rows(self, out: set[int]) -> list[Row]:
-        rows: list[Row] = []
-        if self._system is not None:
-            rows.append(Row(0, self._system, self._count(self._system), is_in=True))
-        number = 0
-        for index, turn in enumerate(self._turns):
-            for message in turn.messages:
-                number += 1
-                rows.append(
-                    Row(
-                        number,
-                        message,
-                        self._count(message),
-                        is_in=index not in out and not self._dropped[index],
-                        is_pinned=self._pinned[index],
-                        is_dropped=self._dropped[index],
-                    )
-                )
-        return rows
-
-
-def _is_marked(turn: Turn, marked: frozenset[str]) -> bool:
-    return bool(marked) and any(message.id in marked for message in turn.messages)

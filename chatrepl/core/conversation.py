@@ -4,12 +4,13 @@ The path from the root to the head is what is talked about. Undo moves the head;
 siblings; nothing is ever removed.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chatrepl.core.messages import Marks, Message, State
 
-__all__ = ["Conversation", "Turn"]
+__all__ = ["Conversation", "Turn", "Turns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,54 @@ class Turn:
         return first if first.role == "user" else None
 
 
+class Turns:
+    """The turns of a path, each made when it is looked at: a path may have 100,000 messages."""
+
+    def __init__(
+        self,
+        path: list[Message],
+        starts: list[int],
+        positions: Mapping[str, int],
+        question: Message | None = None,
+    ) -> None:
+        self._path = path[:]
+        self._starts = starts[:]
+        self._positions = positions
+        self._question = question
+        self._length = len(starts) + (question is not None)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Turn:
+        if not 0 <= index < self._length:
+            raise IndexError(index)
+        return Turn(tuple(self.messages(index, index + 1)))
+
+    def start_of(self, index: int) -> int:
+        """Return where on the path, from 0, a turn begins; of the turn after the last: its end."""
+        return self._starts[index] if index < len(self._starts) else len(self._path)
+
+    def ends_of(self, index: int) -> tuple[str, str]:
+        """Return the ids of a turn's first and last message."""
+        if index == len(self._starts) and self._question is not None:
+            return self._question.id, self._question.id
+        start, end = self.start_of(index), self.start_of(index + 1)
+        return self._path[start].id, self._path[end - 1].id
+
+    def messages(self, first: int, after: int) -> list[Message]:
+        """Return the messages of the turns from ``first`` until before ``after``."""
+        messages = self._path[self.start_of(first) : self.start_of(after)]
+        if after > len(self._starts) and self._question is not None:
+            messages.append(self._question)
+        return messages
+
+    def index_of(self, message_id: str) -> int | None:
+        """Return the turn that holds a message; None: it is not on the path."""
+        position = self._positions.get(message_id)
+        return None if position is None else bisect_right(self._starts, position) - 1
+
+
 class Conversation:
     """The tree, the head, and the marks on top."""
 
@@ -36,10 +85,13 @@ class Conversation:
     ) -> None:
         self._messages: dict[str, Message] = {}
         self._children: dict[str | None, list[str]] = {}
+        self._summaries: list[str] = []
+        self._path: list[Message] = []
+        self._positions: dict[str, int] = {}
+        self._starts: list[int] = []
         for message in messages:
             self._insert(message)
         self.marks = marks or Marks()
-        self._path: list[Message] = []
         self._head: str | None = None
         self.head = head
 
@@ -51,7 +103,7 @@ class Conversation:
     @head.setter
     def head(self, message_id: str | None) -> None:
         self._head = message_id if message_id in self._messages else None
-        self._path = self._walk(self._head)
+        self._follow(self._head)
 
     @property
     def path(self) -> Sequence[Message]:
@@ -84,25 +136,33 @@ class Conversation:
             return
         if not known and message.parent == self._head:
             self._head = message.id
-            self._path.append(message)
+            self._extend(message)
         else:
             self.head = message.id
 
     def set_state(self, message_id: str, state: State) -> Message:
         """Change how far a message came; everything else about it is immutable."""
         message = replace(self._messages[message_id], state=state)
-        self._messages[message_id] = message
-        self._path = self._walk(self._head)
+        self._insert(message)
         return message
 
     def turns(self) -> list[Turn]:
         """Cut the path into turns: each begins at a user message."""
-        turns: list[list[Message]] = []
-        for message in self._path:
-            if message.role == "user" or not turns:
-                turns.append([])
-            turns[-1].append(message)
-        return [Turn(tuple(messages)) for messages in turns]
+        view = self.view()
+        return [view[index] for index in range(len(view))]
+
+    def view(self, question: Message | None = None) -> Turns:
+        """Look at the path's turns, and a further question, without going through them."""
+        return Turns(self._path, self._starts, self._positions, question)
+
+    @property
+    def summaries(self) -> Sequence[Message]:
+        """Return the summaries of this tree that stand for messages on the path, oldest first."""
+        return [
+            self._messages[id_]
+            for id_ in self._summaries
+            if self._messages[id_].parent in self._positions
+        ]
 
     def last_question(self) -> Message | None:
         """Return the newest user message on the path."""
@@ -116,25 +176,45 @@ class Conversation:
 
     def turn_of(self, number: int) -> Turn | None:
         """Return the turn that holds the message at a position on the path, from 1."""
-        count = 0
-        for turn in self.turns():
-            count += len(turn.messages)
-            if 1 <= number <= count:
-                return turn
-        return None
+        if not 1 <= number <= len(self._path):
+            return None
+        return self.view()[bisect_right(self._starts, number - 1) - 1]
 
     def _insert(self, message: Message) -> None:
         if message.id not in self._messages:
             self._children.setdefault(message.parent, []).append(message.id)
+            if message.summary_of:
+                self._summaries.append(message.id)
         self._messages[message.id] = message
+        position = self._positions.get(message.id)
+        if position is not None:
+            self._path[position] = message
 
-    def _walk(self, message_id: str | None) -> list[Message]:
-        path: list[Message] = []
+    def _follow(self, message_id: str | None) -> None:
+        """Lead the path to a message, by no more steps than it is from where the path is now."""
+        ahead: list[Message] = []
         seen: set[str] = set()
-        while message_id is not None and message_id in self._messages and message_id not in seen:
+        while message_id in self._messages and message_id not in self._positions:
+            if message_id in seen:
+                break
             seen.add(message_id)
             message = self._messages[message_id]
-            path.append(message)
+            ahead.append(message)
             message_id = message.parent
-        path.reverse()
-        return path
+        self._cut(self._positions.get(message_id, -1) + 1 if message_id else 0)
+        for message in reversed(ahead):
+            self._extend(message)
+
+    def _extend(self, message: Message) -> None:
+        position = len(self._path)
+        if message.role == "user" or not position:
+            self._starts.append(position)
+        self._positions[message.id] = position
+        self._path.append(message)
+
+    def _cut(self, length: int) -> None:
+        for message in self._path[length:]:
+            del self._positions[message.id]
+        del self._path[length:]
+        while self._starts and self._starts[-1] >= length:
+            self._starts.pop()

@@ -1,19 +1,21 @@
 """What would be sent now: counts each message once, fits the budget, writes the request body."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from chatrepl.core.biases import token_biases
-from chatrepl.core.budget import Anchor, Limits, Plan, fit, format_of
-from chatrepl.core.conversation import Conversation, Turn
+from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit, format_of
+from chatrepl.core.conversation import Conversation, Turns
+from chatrepl.core.counting import Counts
 from chatrepl.core.errors import MessageTooLarge, ModelError
-from chatrepl.core.messages import Json, Message
-from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
+from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.ports import Catalog, ChatRequest, Memory, ModelInfo, Server, TokenCounter
+from chatrepl.core.refusals import Refusals
+from chatrepl.core.request_body import SEAM, is_folded, messages_of
 from chatrepl.core.settings import Settings
+from chatrepl.core.token_ratio import TokenLessons
 
 __all__ = ["Planner", "Target"]
-
-_ALWAYS_SENT = frozenset({"model", "messages", "stream"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +25,22 @@ class Target:
     server: Server
     model: str
     system: Message | None
-
-
-@dataclass(slots=True)
-class _Lessons:
-    """What a server taught about one of its models."""
-
-    window: int | None = None
-    left_out: set[str] = field(default_factory=set)
-    renamed: dict[str, str] = field(default_factory=dict)
-    token_ratio: float = 1.0
-    """The server's own count of a refused request over ours: never below 1."""
+    """Its role is the form in which it goes; ``user``: inside the first user message."""
+    reminder: str = ""
+    """Added to each user message when it is sent."""
 
 
 class Planner:
     """Knows what everything counts. Holds caches; the truth is in the conversation and settings."""
 
-    def __init__(self, counter: TokenCounter, catalog: Catalog) -> None:
+    def __init__(self, counter: TokenCounter, catalog: Catalog, memory: Memory) -> None:
         self._counter = counter
         self._catalog = catalog
-        self._counts: dict[tuple[str, str], int] = {}
-        self._fresh: dict[tuple[str, str], int] = {}
-        self._lessons: dict[tuple[str, str], _Lessons] = {}
-        self._anchor: tuple[tuple[str, str, str], Anchor] | None = None
+        self._counts = Counts(counter)
+        self.refusals = Refusals(memory)
+        self._lessons: dict[tuple[str, str], TokenLessons] = {}
+        self._anchor: tuple[tuple[str, ...], Anchor] | None = None
+        self._covered: dict[str, frozenset[int]] = {}
         self.models: dict[str, ModelInfo] = {}
         """What the current server listed, by id."""
 
@@ -53,12 +48,18 @@ class Planner:
         """Say whether counts for a model are estimates: its encoding is not known."""
         return not self._counter.encoding_for(model)[1]
 
+    def mark(self, target: Target, plan: Plan) -> str:
+        """Return ``≈`` where some of a plan's figure is an estimate, else nothing."""
+        is_whole = plan.is_reported and not plan.new_messages
+        return "≈" if self.is_estimate(target.model) and not is_whole else ""
+
     def encoding(self, model: str) -> str:
         """Name the encoding that counts for a model."""
         return self._counter.encoding_for(model)[0]
 
     async def prepare(self, settings: Settings, model: str) -> None:
         """Load the vocabulary, and where it is needed the catalog, off the event loop."""
+        await self.refusals.recall()
         await self._counter.prepare(self.encoding(model))
         listed = self.models.get(model)
         if settings.integer("context_window") is None and not (listed and listed.context_window):
@@ -66,12 +67,11 @@ class Planner:
 
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Take counts that were made before."""
-        self._counts.update(counts)
+        self._counts.remember(counts)
 
     def take_fresh(self) -> dict[tuple[str, str], int]:
         """Return the counts made since the last call, to be kept with the messages."""
-        fresh, self._fresh = self._fresh, {}
-        return fresh
+        return self._counts.take_fresh()
 
     def limits(self, settings: Settings, target: Target) -> Limits:
         """Work out what one request may use."""
@@ -87,7 +87,7 @@ class Planner:
         listed = self.models.get(target.model)
         return (
             settings.integer("context_window")
-            or self._lessons_for(target).window
+            or self.lessons(target).window
             or (listed.context_window if listed else None)
             or self._catalog.context_window(target.model)
         )
@@ -100,44 +100,42 @@ class Planner:
         question: Message | None = None,
     ) -> Plan:
         """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
-        turns = conversation.turns()
-        if question is not None:
-            turns.append(Turn((question,)))
-        ratio = self._lessons_for(target).token_ratio
-        return fit(
-            target.system,
-            turns,
-            marks=conversation.marks,
-            limits=self.limits(settings, target),
-            count=lambda message: round(self.count(message, target.model) * ratio),
-            priming=format_of(target.model).priming,
-            anchor=self._anchor_for(target),
+        contents = self._contents(target, conversation, question)
+        measure = self.measure(target)
+        limits = self.limits(settings, target)
+        plan = fit(contents, measure, limits, self._anchor_for(target))
+        if measure.system and _is_folding(target) and not is_folded(plan.sent):
+            alone = measure.scaled(self._framed(target, "") - self._counts.text(SEAM, target.model))
+            plan = replace(plan, tokens=plan.tokens + alone)
+        return plan
+
+    def measure(self, target: Target) -> Measure:
+        """Tell how much things count for a target."""
+        model, reminder = target.model, target.reminder
+        return Measure(
+            message=lambda message: self._counts.message(message, model, reminder),
+            turn=lambda turns, index: self._counts.turn(turns, index, model, reminder),
+            system=self._system_tokens(target),
+            priming=format_of(model).priming,
+            ratio=self.lessons(target).ratio,
         )
 
     def count(self, message: Message, model: str) -> int:
         """Count one message with all that the chat format adds to it."""
-        encoding = self.encoding(model)
-        form = format_of(model)
-        tokens = form.per_message + self._counter.count(message.role, encoding)
-        if message.name:
-            tokens += form.per_name + self._counter.count(message.name, encoding)
-        return tokens + self._content_tokens(message, encoding)
+        return self._counts.message(message, model)
 
     def request(self, settings: Settings, target: Target, plan: Plan) -> ChatRequest:
         """Write the request, less what this server refused before."""
-        lessons = self._lessons_for(target)
         body: dict[str, Json] = {
             "model": target.model,
-            "messages": [_as_sent(message) for message in plan.sent],
+            "messages": messages_of(plan.sent, target.reminder),
+            **self._parameters(settings, target.model),
         }
-        for key, value in self._parameters(settings, target.model).items():
-            body[lessons.renamed.get(key, key)] = value
         if settings.is_on("stream"):
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
-        for key in lessons.left_out:
-            body.pop(key, None)
-        return ChatRequest(target.server, body)
+        refused = self.refusals.about(target.server.base_url, target.model)
+        return ChatRequest(target.server, refused.apply(body))
 
     def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
         parameters = settings.parameters()
@@ -148,52 +146,91 @@ class Planner:
 
     def learn_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
         """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
-        name = str(error.details.get("parameter", "")).split(".")[0]
-        if name not in body or name in _ALWAYS_SENT:
-            return ""
-        lessons = self._lessons_for(target)
-        replacement = error.details.get("replacement")
-        if isinstance(replacement, str) and replacement not in body and replacement != name:
-            lessons.renamed[name] = replacement
-            return f"{target.model} wants {replacement} instead of {name}: sending it again so"
-        lessons.left_out.add(name)
-        return f"{target.model} refuses {name}: sending it again without"
+        return self.refusals.learn((target.server.base_url, target.model), error, body)
 
     def learn_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
         """Remember the server's own numbers after it refused a request's length."""
-        lessons = self._lessons_for(target)
-        before = (lessons.window, lessons.token_ratio)
+        lessons = self.lessons(target)
+        before = (lessons.window, lessons.ratio)
         window = error.details.get("window")
         if isinstance(window, int) and window > 0:
             lessons.window = window
         prompt_tokens = error.details.get("prompt_tokens")
-        if isinstance(prompt_tokens, int) and plan.tokens > 0:
-            ratio = prompt_tokens / plan.tokens * 1.01
-            lessons.token_ratio = max(lessons.token_ratio, ratio)
+        if isinstance(prompt_tokens, int) and plan.plain_tokens > 0:
+            lessons.learn_refusal(plan.plain_tokens, prompt_tokens)
         self._anchor = None
-        return before != (lessons.window, lessons.token_ratio)
+        return before != (lessons.window, lessons.ratio)
 
-    def learn_usage(self, target: Target, plan: Plan, prompt_tokens: int) -> None:
-        """Remember what the server counted for exactly this prompt."""
-        sent = tuple(row.message.id for row in plan.rows if row.is_in and row.number)
-        self._anchor = (_key(target), Anchor(sent, prompt_tokens))
+    def learn_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
+        """Remember what the server counted for exactly this prompt, and for its answer."""
+        if not usage.prompt_tokens:
+            return
+        answer_tokens = 0
+        if self.is_estimate(target.model) and usage.completion_tokens:
+            answer_tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
+            answer_tokens += self._framed(target, "assistant")
+        self.learn_count(target, plan, usage.prompt_tokens, (answer_id, max(0, answer_tokens)))
+
+    def learn_count(
+        self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
+    ) -> None:
+        """Remember what the server says that exactly this prompt counts."""
+        ids = tuple(message.id for message in plan.sent if message.id)
+        self._anchor = (_key(target), Anchor(ids, tokens, *answer))
+        if self.is_estimate(target.model):
+            self.lessons(target).learn_report(plan.plain_tokens, tokens)
+
+    def lessons(self, target: Target) -> TokenLessons:
+        """Return what is known of how a server deals with a model."""
+        return self._lessons.setdefault((target.server.base_url, target.model), TokenLessons())
 
     def _anchor_for(self, target: Target) -> Anchor | None:
         if self._anchor is None or self._anchor[0] != _key(target):
             return None
         return self._anchor[1]
 
-    def _lessons_for(self, target: Target) -> _Lessons:
-        return self._lessons.setdefault((target.server.base_url, target.model), _Lessons())
+    def _framed(self, target: Target, role: str) -> int:
+        """Count what the format adds to a message."""
+        role = role or "user"
+        return format_of(target.model).per_message + self._counts.text(role, target.model)
 
-    def _content_tokens(self, message: Message, encoding: str) -> int:
-        key = (message.id, encoding)
-        if key not in self._counts or not message.id:
-            tokens = self._counter.count(message.content, encoding)
-            if not message.id:
-                return tokens
-            self._counts[key] = self._fresh[key] = tokens
-        return self._counts[key]
+    def _system_tokens(self, target: Target) -> int:
+        if target.system is None:
+            return 0
+        if _is_folding(target):
+            return self._counts.text(target.system.content + SEAM, target.model)
+        content = self._counts.text(target.system.content, target.model)
+        return content + self._framed(target, target.system.role)
+
+    def _contents(
+        self, target: Target, conversation: Conversation, question: Message | None
+    ) -> Contents:
+        turns = conversation.view(question)
+        marks = conversation.marks
+        pinned = _turns_of(turns, marks.pinned)
+        dropped = _turns_of(turns, marks.dropped)
+        newest = len(turns) - 1
+        if newest in dropped and turns.messages(newest, newest + 1)[-1].role == "user":
+            dropped -= {newest}
+        summaries: dict[int, Message] = {}
+        summarised: frozenset[int] = frozenset()
+        for summary in reversed(conversation.summaries):
+            covered = self._turns_under(summary, turns)
+            if summary.id not in marks.dropped and covered and not covered & summarised:
+                summaries[max(covered) + 1] = summary
+                summarised |= covered
+        return Contents(target.system, turns, pinned, dropped, summarised - pinned, summaries)
+
+    def _turns_under(self, summary: Message, turns: Turns) -> frozenset[int]:
+        """Return the turns that a summary stands for: the same as long as it is on the path."""
+        if summary.id not in self._covered:
+            self._covered[summary.id] = _turns_of(turns, summary.summary_of)
+        return self._covered[summary.id]
+
+
+def _turns_of(turns: Turns, message_ids: Iterable[str]) -> frozenset[int]:
+    found = (turns.index_of(message_id) for message_id in message_ids)
+    return frozenset(index for index in found if index is not None)
 
 
 def check_fits(plan: Plan) -> None:
@@ -214,16 +251,11 @@ def check_fits(plan: Plan) -> None:
     )
 
 
-def _key(target: Target) -> tuple[str, str, str]:
-    return (
-        target.server.base_url,
-        target.model,
-        target.system.content if target.system else "",
-    )
+def _is_folding(target: Target) -> bool:
+    return target.system is not None and target.system.role == "user"
 
 
-def _as_sent(message: Message) -> dict[str, Json]:
-    sent: dict[str, Json] = {"role": message.role, "content": message.content}
-    if message.name:
-        sent["name"] = message.name
-    return sent
+def _key(target: Target) -> tuple[str, ...]:
+    system = target.system
+    form = (system.role, system.content) if system else ("", "")
+    return (target.server.base_url, target.model, target.reminder, *form)

@@ -89,6 +89,18 @@ SETTINGS: tuple[Setting, ...] = (
         "the system role: what the model is told before everything else",
         options=("-s", "--system"),
     ),
+    Setting(
+        "reminder",
+        Text(),
+        "text added to each message when it is sent, never stored in it",
+    ),
+    Setting(
+        "system_form",
+        Choice(("system", "developer", "user")),
+        "how the system role goes: under that role, or inside the first user message",
+        default="system",
+        has_command=False,
+    ),
     _parameter("temperature", Number(0, 2), "randomness: 0 repeats itself, 2 is wild", "-t"),
     _parameter("top_p", Number(0, 1), "choose among the likeliest words that sum to this"),
     _parameter("max_tokens", Integer(1), "the longest answer, in tokens"),

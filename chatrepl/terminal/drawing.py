@@ -6,6 +6,7 @@ from chatrepl.core.events import (
     AnswerEnded,
     ConversationShown,
     MessageAccepted,
+    Meter,
     Notice,
     PlainText,
     Progress,
@@ -28,13 +29,21 @@ from chatrepl.terminal.draw.events import (
     draw_user_message,
 )
 from chatrepl.terminal.draw.markdown import MarkdownStream
+from chatrepl.terminal.draw.meter import draw_meter
 from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
 from chatrepl.terminal.draw.style import DrawStyle, detect_style
 
 __all__ = ["AnswerView", "Drawing"]
 
 Drawn = (
-    MessageAccepted | AnswerEnded | Notice | Table | PlainText | ConversationShown | ToolCallDelta
+    MessageAccepted
+    | AnswerEnded
+    | Notice
+    | Table
+    | Meter
+    | PlainText
+    | ConversationShown
+    | ToolCallDelta
 )
 """Events that become finished lines at once."""
 
@@ -123,6 +132,8 @@ class Drawing:
                 return draw_notice(event, style, width)
             case Table():
                 return draw_table(event, style, width)
+            case Meter():
+                return draw_meter(event, style, width)
             case PlainText():
                 return draw_plain(event, style, width)
             case ConversationShown():

@@ -34,9 +34,12 @@ class Toolbar:
             target, plan = await session.plan()
         except ChatreplError:
             return
-        mark = "≈" if session.planner.is_estimate(target.model) else ""
+        mark = session.planner.mark(target, plan)
+        kind = "reported" if plan.is_reported else "" if mark else "exact"
         window = "" if plan.limits.window_is_known else "≈"
-        self._tokens = f"{mark}{plan.tokens:,} of {window}{max(plan.limits.room, 0):,} tokens"
+        self._tokens = f"{mark}{plan.tokens:,} of {window}{max(plan.limits.room, 0):,} tokens" + (
+            f" ({kind})" if kind else ""
+        )
 
     def text(self) -> str:
         """Return the line."""

@@ -1,17 +1,13 @@
-"""Commands that tell: /help, /context, /info, /request, /response."""
+"""Commands that tell: /help, /info, /request, /response."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
-from chatrepl.core.budget import Plan, Row
-from chatrepl.core.commands.arguments import Call, Command, Value
+from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.messages import Json, Message
-from chatrepl.core.planner import Target
 from chatrepl.core.session import Session
-
-_FIRST_WORDS_CHARS = 48
 
 
 async def help_(call: Call) -> AsyncIterator[Event]:
@@ -49,83 +45,6 @@ def _help_row(command: Command) -> tuple[str, str]:
     return names, command.summary + (aliases if command.aliases else "")
 
 
-async def context(call: Call) -> AsyncIterator[Event]:
-    """/context: every message, its tokens, and whether it would be sent now."""
-    target, plan = await call.session.plan()
-    if call.words[:1] == ["--json"]:
-        yield PlainText(json.dumps(_context_json(call.session, target, plan), indent=2), "json")
-        return
-    mark = _mark(call.session, target)
-    yield Table(
-        ("#", "role", "tokens", "", "first words"),
-        [_context_row(row, mark) for row in plan.rows],
-        numeric=frozenset({0, 2}),
-        footer=_context_footer(call.session, target, plan),
-    )
-
-
-def _mark(session: Session, target: Target) -> str:
-    return "≈" if session.planner.is_estimate(target.model) else ""
-
-
-def _context_row(row: Row, mark: str) -> tuple[str, ...]:
-    state = "in" if row.is_in else "dropped" if row.is_dropped else "out"
-    return (
-        str(row.number) if row.number else "",
-        row.message.role + (f" ({row.message.name})" if row.message.name else ""),
-        f"{mark}{row.tokens:,}",
-        "pinned" if row.is_pinned and row.is_in else state,
-        _first_words(row.message),
-    )
-
-
-def _first_words(message: Message) -> str:
-    words = " ".join(message.content[:400].split())
-    return words if len(words) <= _FIRST_WORDS_CHARS else words[: _FIRST_WORDS_CHARS - 1] + "…"
-
-
-def _context_footer(session: Session, target: Target, plan: Plan) -> Sequence[str]:
-    limits = plan.limits
-    mark = _mark(session, target)
-    known = "" if limits.window_is_known else "≈"
-    lines = [
-        f"{mark}{plan.tokens:,} tokens of {limits.room:,} would be sent to {target.model}"
-        + (" (its server's own count, and what came since)" if plan.is_reported else ""),
-        f"budget {limits.budget:,} · reserve for the answer {limits.reserve:,} · "
-        f"window {known}{limits.window:,}",
-    ]
-    if plan.omitted_turns:
-        count = plan.omitted_turns
-        many = f"the oldest {count} turns no longer fit"
-        lines.append("the oldest turn no longer fits" if count == 1 else many)
-    return lines
-
-
-def _context_json(session: Session, target: Target, plan: Plan) -> dict[str, Json]:
-    messages: list[Json] = [
-        {
-            "n": row.number,
-            "id": row.message.id or "system",
-            "role": row.message.role,
-            "tokens": row.tokens,
-            "in": row.is_in,
-            "pinned": row.is_pinned,
-            "dropped": row.is_dropped,
-        }
-        for row in plan.rows
-    ]
-    return {
-        "model": target.model,
-        "encoding": session.planner.encoding(target.model),
-        "estimate": session.planner.is_estimate(target.model),
-        "tokens": plan.tokens,
-        "budget": plan.limits.budget,
-        "window": plan.limits.window,
-        "reserve": plan.limits.reserve,
-        "messages": messages,
-    }
-
-
 async def info(call: Call) -> AsyncIterator[Event]:
     """/info: model, server, session, budget, and the last response. Never the key."""
     call.takes_nothing()
@@ -157,7 +76,8 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
     ]
     if session.model_name() is not None:
         target, plan = await session.plan()
-        rows.append(("tokens", f"{_mark(session, target)}{plan.tokens:,} of {plan.limits.room:,}"))
+        mark = session.planner.mark(target, plan)
+        rows.append(("tokens", f"{mark}{plan.tokens:,} of {plan.limits.room:,}"))
         rows.append(("budget", f"{plan.limits.budget:,}, reserve {plan.limits.reserve:,}"))
     return rows
 
@@ -225,8 +145,3 @@ async def response(call: Call) -> AsyncIterator[Event]:
         },
     }
     yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
-
-
-def complete_context(_session: Session, _text: str) -> Sequence[Value]:
-    """Offer the JSON form."""
-    return [Value("--json", "for programs")]

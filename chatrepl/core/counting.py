@@ -1,0 +1,80 @@
+"""Count what messages are in tokens, each text once; counts come from the disk and go there."""
+
+from collections.abc import Mapping
+
+from chatrepl.core.budget import format_of
+from chatrepl.core.conversation import Turns
+from chatrepl.core.messages import Message
+from chatrepl.core.ports import TokenCounter
+from chatrepl.core.request_body import with_reminder
+
+__all__ = ["Counts"]
+
+_SMALL_CACHE = 512
+
+
+class Counts:
+    """Knows what everything counts by the vocabularies that are here. Holds caches only."""
+
+    def __init__(self, counter: TokenCounter) -> None:
+        self._counter = counter
+        self._contents: dict[tuple[str, str], int] = {}
+        self._fresh: dict[tuple[str, str], int] = {}
+        self._reminded: dict[tuple[str, str, str], int] = {}
+        self._turns: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+        self._texts: dict[tuple[str, str], int] = {}
+
+    def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Take counts of contents that were made before, by message id and encoding."""
+        self._contents.update(counts)
+
+    def take_fresh(self) -> dict[tuple[str, str], int]:
+        """Return the counts of contents made since the last call, to be kept with the messages."""
+        fresh, self._fresh = self._fresh, {}
+        return fresh
+
+    def text(self, text: str, model: str) -> int:
+        """Count a text by itself: a role, a name, a system text."""
+        key = (text, self._counter.encoding_for(model)[0])
+        if key not in self._texts:
+            if len(self._texts) >= _SMALL_CACHE:
+                self._texts.clear()
+            self._texts[key] = self._counter.count(*key)
+        return self._texts[key]
+
+    def message(self, message: Message, model: str, reminder: str = "") -> int:
+        """Count one message as it would be sent, with all that the chat format adds to it."""
+        form = format_of(model)
+        tokens = form.per_message + self.text(message.role, model)
+        if message.name:
+            tokens += form.per_name + self.text(message.name, model)
+        encoding = self._counter.encoding_for(model)[0]
+        return tokens + self._content(message, encoding, reminder)
+
+    def turn(self, turns: Turns, index: int, model: str, reminder: str = "") -> int:
+        """Count all messages of a turn."""
+        known = self._turns.setdefault((model, reminder), {})
+        ends = turns.ends_of(index)
+        if ends not in known:
+            messages = turns[index].messages
+            known[ends] = sum(self.message(message, model, reminder) for message in messages)
+        return known[ends]
+
+    def _content(self, message: Message, encoding: str, reminder: str) -> int:
+        sent = with_reminder(message, reminder)
+        if sent is not message.content:
+            return self._with_reminder(message.id, sent, encoding, reminder)
+        key = (message.id, encoding)
+        if key not in self._contents:
+            tokens = self._counter.count(message.content, encoding)
+            if not message.id:
+                return tokens
+            self._contents[key] = self._fresh[key] = tokens
+        return self._contents[key]
+
+    def _with_reminder(self, message_id: str, sent: str, encoding: str, reminder: str) -> int:
+        """Count a text with the reminder: at the seam tokens may join, so the sum would not do."""
+        key = (message_id, encoding, reminder)
+        if key not in self._reminded:
+            self._reminded[key] = self._counter.count(sent, encoding)
+        return self._reminded[key]

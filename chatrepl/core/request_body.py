@@ -1,0 +1,43 @@
+"""Write messages as they travel: the system text in its form, the reminder in its places."""
+
+from collections.abc import Sequence
+
+from chatrepl.core.messages import Json, Message
+
+__all__ = ["SEAM", "is_folded", "messages_of", "with_reminder"]
+
+SEAM = "\n\n"
+
+
+def with_reminder(message: Message, reminder: str) -> str:
+    """Return a message's text as sent: the reminder stands after what the user wrote."""
+    if not reminder or message.role != "user" or message.summary_of or not message.id:
+        return message.content
+    return f"{message.content}{SEAM}{reminder}"
+
+
+def is_folded(sent: Sequence[Message]) -> bool:
+    """Say whether the system text, which comes first, goes into the first user message."""
+    return (
+        len(sent) > 1
+        and not sent[0].id
+        and sent[0].role == "user"
+        and any(message.role == "user" for message in sent[1:])
+    )
+
+
+def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
+    """Write the ``messages`` of a request."""
+    lead = ""
+    if is_folded(sent):
+        lead, sent = sent[0].content + SEAM, sent[1:]
+    written: list[Json] = []
+    for message in sent:
+        content = with_reminder(message, reminder)
+        if lead and message.role == "user":
+            content, lead = lead + content, ""
+        one: dict[str, Json] = {"role": message.role, "content": content}
+        if message.name:
+            one["name"] = message.name
+        written.append(one)
+    return written
