@@ -1,0 +1,54 @@
+import pytest
+
+from chatrepl.terminal.draw.spans import paint, span
+from chatrepl.terminal.draw.style import _STYLES, ColorDepth, DrawStyle, detect_style, sgr
+
+
+@pytest.mark.parametrize(
+    ("environment", "colors"),
+    [
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, ColorDepth.TRUECOLOR),
+        ({"TERM": "xterm-256color"}, ColorDepth.COLORS_256),
+        ({"TERM": "xterm"}, ColorDepth.COLORS_16),
+        ({"TERM": "dumb", "COLORTERM": "truecolor"}, ColorDepth.NONE),
+        ({}, ColorDepth.NONE),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, ColorDepth.NONE),
+        ({"TERM": "xterm-256color", "NO_COLOR": ""}, ColorDepth.COLORS_256),
+    ],
+)
+def test_the_environment_says_how_many_colours(
+    environment: dict[str, str], colors: ColorDepth
+) -> None:
+    assert detect_style(environment, is_terminal=True).colors is colors
+
+
+def test_what_is_no_terminal_gets_plain_lines() -> None:
+    environment = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}
+    assert detect_style(environment, is_terminal=True).hyperlinks
+    style = detect_style(environment, is_terminal=False)
+    assert (style.colors, style.hyperlinks) == (ColorDepth.NONE, False)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("UTF-8", True), ("utf8", True), ("ascii", False)]
+)
+def test_the_encoding_says_whether_unicode_is_shown(encoding: str, expected: bool) -> None:
+    assert detect_style({}, is_terminal=True, encoding=encoding).unicode is expected
+
+
+@pytest.mark.parametrize("name", _STYLES)
+@pytest.mark.parametrize("theme", ["auto", "dark", "light"])
+@pytest.mark.parametrize("colors", ColorDepth)
+def test_every_style_sets_the_foreground_only(name: str, theme: str, colors: ColorDepth) -> None:
+    begin = sgr(DrawStyle(colors=colors, theme=theme), (name,))  # type: ignore[arg-type]
+    codes = begin.removeprefix("\x1b[").removesuffix("m").split(";")
+    assert begin == "" or not {"7", "40", "48", "49", "100"} & set(
+        codes[:1] if codes[0] == "38" else codes
+    )
+    assert colors is not ColorDepth.NONE or begin == ""
+
+
+def test_a_line_ends_what_it_begins_and_has_no_trailing_blanks() -> None:
+    style = DrawStyle(colors=ColorDepth.COLORS_16, hyperlinks=True)
+    line = paint([span("a", "strong"), span("b ", url="https://x.y"), span("  ", "code")], style)
+    assert line == "\x1b[1ma\x1b[0m\x1b]8;;https://x.y\x1b\\b\x1b]8;;\x1b\\"

@@ -1,0 +1,104 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatrepl.core.safe_text import safe_text
+from chatrepl.terminal.draw.cells import cell_width, clip, graphemes, screen_rows
+from chatrepl.terminal.draw.spans import Span, plain_text, span
+from chatrepl.terminal.draw.wrap import Wrapper
+from tests.terminal.draw.documents import examples
+
+WORDS = [
+    "a",
+    "word",
+    " ",
+    "  ",
+    "x" * 30,
+    "中文",
+    "。",
+    "「",
+    "👩\u200d👧",
+    "e",
+    "\u0301",
+    "🇩🇪",
+    "1\ufe0f⃣",
+    "\n",
+]
+SAFE = st.text(max_size=3).map(lambda text: safe_text(text).replace("\t", " "))
+texts = st.lists(st.sampled_from(WORDS) | SAFE, max_size=20).map("".join)
+widths = st.integers(1, 60)
+
+
+def wrapped(spans: list[Span], width: int) -> list[list[Span]]:
+    wrapper = Wrapper(width)
+    wrapper.add(spans)
+    wrapper.finish()
+    return wrapper.lines
+
+
+@examples(500)
+@given(texts, widths, st.integers(1, 5))
+def test_any_cut_fills_the_same_lines(text: str, width: int, size: int) -> None:
+    wrapper = Wrapper(width)
+    for at in range(0, len(text), size):
+        wrapper.add([span(text[at : at + size])])
+    wrapper.finish()
+    lines = [plain_text(line) for line in wrapper.lines]
+    assert lines == [plain_text(line) for line in wrapped([span(text)], width)]
+
+
+@examples(500)
+@given(texts, st.integers(2, 60))
+def test_no_line_is_too_wide_and_no_grapheme_is_cut(text: str, width: int) -> None:
+    whole = [grapheme for part in text.split() for grapheme in graphemes(part)]
+    lines = [plain_text(line) for line in wrapped([span(text)], width)]
+    assert max(map(cell_width, lines), default=0) <= width
+    assert "".join("".join(lines).split()) == "".join("".join(whole).split())
+    ends = [next(reversed(list(graphemes(line))), "") for line in lines if line.strip()]
+    assert all(end.strip() in whole for end in ends)
+
+
+@examples(300)
+@given(texts, widths, widths, st.integers(0, 40))
+def test_a_new_width_holds_from_the_current_line_on(
+    text: str, first: int, second: int, at: int
+) -> None:
+    wrapper = Wrapper(first)
+    wrapper.add([span(text[:at])])
+    finished = len(wrapper.lines)
+    wrapper.resize(second)
+    wrapper.add([span(text[at:])])
+    wrapper.finish()
+    lines = [plain_text(line) for line in wrapper.lines]
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    if second > 1:
+        assert all(cell_width(line) <= second for line in lines[finished:])
+
+
+def test_words_keep_the_styles_of_their_parts() -> None:
+    lines = wrapped([span("aa b", "strong"), span("b cc", "code")], 5)
+    assert lines == [
+        [
+            ("aa", ("strong",), ""),
+            (" ", ("strong",), ""),
+            ("b", ("strong",), ""),
+            ("b", ("code",), ""),
+        ],
+        [("cc", ("code",), "")],
+    ]
+
+
+def test_rows_of_a_screen_count_tabs_and_wide_characters() -> None:
+    assert screen_rows("a\tb" + "中" * 4, 10) == ["a       b", "中中中中"]
+    assert screen_rows("", 5) == [""]
+    assert screen_rows("abcdef", 5) == ["abcde", "f"]
+
+
+@given(SAFE, st.integers(1, 20))
+def test_clipping_fits_and_marks_the_cut(text: str, width: int) -> None:
+    shown = clip(text, width)
+    assert cell_width(shown) <= width or shown == text
+    assert shown == text or shown.endswith("…")
+
+
+def test_a_grapheme_without_end_is_cut() -> None:
+    assert max(len(grapheme) for grapheme in graphemes("e" + "\u0301" * 1000)) <= 32
