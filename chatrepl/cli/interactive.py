@@ -17,14 +17,15 @@ from chatrepl.terminal.input.prompt import LivePrompt
 
 if TYPE_CHECKING:
     from chatrepl.terminal.drawing import Drawing
+    from chatrepl.terminal.line_mode import LineMode
 
-__all__ = ["converse"]
+__all__ = ["converse", "converse_in_lines"]
 
 
 class _AtPrompt:
     """Asks the person at the live prompt, once there is one."""
 
-    prompt: LivePrompt | None = None
+    prompt: "LivePrompt | LineMode | None" = None
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask yes or no."""
@@ -46,11 +47,40 @@ def converse(options: Options, environment: Mapping[str, str], held: HeldTermina
 
         return Drawing(environment, is_terminal=True, encoding=encoding, no_color=options.no_color)
 
-    front = Front(program.session, load_drawing)
+    front = Front(program.session, load_drawing, unicode=_is_utf8(encoding))
     fatal = asyncio.run(_talk(program, front, person, held, encoding))
     if fatal is not None:
         exit_by_signal(fatal)
     return 0
+
+
+def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
+    """Talk on a terminal that knows no escapes; return the exit code."""
+    from chatrepl.terminal.drawing import Drawing
+    from chatrepl.terminal.line_mode import LineMode
+
+    person = _AtPrompt()
+    program = wire(options, environment, person)
+    encoding = sys.stdout.encoding or "utf-8"
+    drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
+    mark = "❯ " if _is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
+
+    async def talk() -> int | None:
+        mode = LineMode(program.session, drawing, sys.stdout, 0, mark)
+        person.prompt = mode
+        try:
+            return await mode.run(_begin(program))
+        finally:
+            await program.close()
+
+    fatal = asyncio.run(talk())
+    if fatal is not None:
+        exit_by_signal(fatal)
+    return 0
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("-", "") == "utf8"
 
 
 async def _talk(
@@ -63,7 +93,7 @@ async def _talk(
         history_file=None if program.options.no_save else program.paths.history_file,
         vi=settings.is_on("vi"),
         multiline=settings.is_on("multiline"),
-        unicode=encoding.lower().replace("-", "") == "utf8",
+        unicode=_is_utf8(encoding),
     )
     person.prompt = prompt
     front.attach(prompt)

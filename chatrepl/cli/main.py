@@ -30,7 +30,8 @@ def run() -> NoReturn:
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Do what the command line asks; return the exit code. Every failure is one line on stderr."""
-    early = hold_terminal() if is_interactive() else None
+    is_live = is_interactive() and environment.get("TERM", "") not in ("", "dumb")
+    early = hold_terminal() if is_live else None
     try:
         options = parse_options(arguments)
         if early is not None and _is_conversation(options):
@@ -38,6 +39,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
             return converse(options, environment, early)
         _restore(early)
+        if early is None and is_interactive() and _is_conversation(options):
+            from chatrepl.cli.interactive import converse_in_lines
+
+            return converse_in_lines(options, environment)
         return _without_prompt(options, environment)
     except ChatreplError as error:
         _restore(early)

@@ -58,10 +58,12 @@ class Front:
     in a thread.
     """
 
-    def __init__(self, session: Session, load_drawing: Callable[[], "Drawing"]) -> None:
+    def __init__(
+        self, session: Session, load_drawing: Callable[[], "Drawing"], *, unicode: bool = True
+    ) -> None:
         self._session = session
         self._load_drawing = load_drawing
-        self._toolbar = Toolbar(session)
+        self._toolbar = Toolbar(session, unicode=unicode)
         self._queue: deque[str] = deque()
         self._arrived = asyncio.Event()
         self._is_working = False
@@ -194,6 +196,8 @@ class Front:
             self._print(self._drawing.command(line, self._session.settings, self._columns))
         await self._deal(handle_line(self._session, line))
         self._painter.gap()
+        settings = self._session.settings
+        self._prompt.vi, self._prompt.multiline = settings.is_on("vi"), settings.is_on("multiline")
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
         try:

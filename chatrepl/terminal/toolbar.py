@@ -8,13 +8,15 @@ from chatrepl.core.session import Session
 __all__ = ["Toolbar"]
 
 _SESSION_CHARS = 30
+_ASCII = str.maketrans({"·": "-", "≈": "~", "…": "..."})
 
 
 class Toolbar:
     """Counts only when told to: a redraw costs nothing."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, unicode: bool = True) -> None:
         self._session = session
+        self._unicode = unicode
         self._lasting: dict[str, str] = {}
         self._tokens = ""
 
@@ -44,7 +46,8 @@ class Toolbar:
     def text(self) -> str:
         """Return the line."""
         parts = [*self._lasting.values(), self._who(), self._where(), self._tokens]
-        return " · ".join(part for part in parts if part)
+        line = " · ".join(part for part in parts if part)
+        return line if self._unicode else line.translate(_ASCII)
 
     def _who(self) -> str:
         session = self._session
