@@ -4,13 +4,14 @@ Counting is the chat format's (openai-cookbook, "How to count tokens with tiktok
 message, per name, and the reply's priming. Pure arithmetic; whoever counts a text is passed in.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chatrepl.core.conversation import Turns
 from chatrepl.core.messages import Message
 
 __all__ = [
+    "BLOCK_TURNS",
     "UNKNOWN_WINDOW_TOKENS",
     "Anchor",
     "Contents",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 UNKNOWN_WINDOW_TOKENS = 8192
+BLOCK_TURNS = 64
+"""Turns that are looked at together: their counts are kept as one."""
 _MOST_RESERVE_TOKENS = 4096
 
 
@@ -95,8 +98,8 @@ class Measure:
 
     message: Callable[[Message], int]
     """One message with all that the chat format adds to it."""
-    turn: Callable[[Turns, int], int]
-    """The same for all messages of a turn, which is named by its index."""
+    turns: Callable[[Turns, int, int], int]
+    """The same for all messages of the turns from an index until before another."""
     system: int = 0
     """The system text; 0: there is none."""
     priming: int = 0
@@ -110,7 +113,11 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to choose from. Turns are named by their index."""
+    """What there is to choose from. Turns are named by their index.
+
+    A choice is named by its oldest turn: all from there on go that are not left out, and of the
+    older ones those that always go.
+    """
 
     system: Message | None
     turns: Turns
@@ -121,30 +128,46 @@ class Contents:
     summaries: Mapping[int, Message] = field(default_factory=dict)
     """Each always goes, just before the turn of its index."""
 
-    @property
-    def fixed(self) -> frozenset[int]:
-        """Turns that always go: the pinned ones and the newest."""
+    left_out: frozenset[int] = field(init=False)
+    """Turns that never go."""
+    fixed: frozenset[int] = field(init=False)
+    """Turns that always go: the pinned ones and the newest."""
+
+    def __post_init__(self) -> None:
+        left_out = self.dropped | self.summarised
         newest = {len(self.turns) - 1} if len(self.turns) else set()
-        return (self.pinned | newest) - self.left_out
+        object.__setattr__(self, "left_out", left_out)
+        object.__setattr__(self, "fixed", (self.pinned | newest) - left_out)
 
-    @property
-    def left_out(self) -> frozenset[int]:
-        """Turns that never go."""
-        return self.dropped | self.summarised
+    def has(self, index: int, oldest: int) -> bool:
+        """Say whether a choice has a turn."""
+        return index not in self.left_out and (index >= oldest or index in self.fixed)
 
-    def chosen(self, indexes: Sequence[int]) -> list[Message]:
-        """Return the messages of turns (in order) with the summaries, without the system text."""
+    def runs(self, oldest: int) -> Iterator[tuple[int, int]]:
+        """Yield the turns of a choice as spans, each from an index until before another."""
+        for index in sorted(index for index in self.fixed if index < oldest):
+            yield index, index + 1
+        first = oldest
+        for index in sorted(index for index in self.left_out if index >= oldest):
+            if first < index:
+                yield first, index
+            first = index + 1
+        if first < len(self.turns):
+            yield first, len(self.turns)
+
+    def chosen(self, oldest: int) -> list[Message]:
+        """Return the messages of a choice with the summaries, without the system text."""
         messages: list[Message] = []
         waiting = sorted(self.summaries)
-        at = 0
-        while at < len(indexes):
-            first = after = indexes[at]
-            while waiting and waiting[0] <= first:
-                messages.append(self.summaries[waiting.pop(0)])
-            stop = waiting[0] if waiting else len(self.turns)
-            while at < len(indexes) and indexes[at] == after and after < max(stop, first + 1):
-                at, after = at + 1, after + 1
-            messages += self.turns.messages(first, after)
+        for first, after in self.runs(oldest):
+            start = first
+            while waiting and waiting[0] < after:
+                at = waiting.pop(0)
+                if at > start:
+                    messages += self.turns.messages(start, at)
+                    start = at
+                messages.append(self.summaries[at])
+            messages += self.turns.messages(start, after)
         return [*messages, *(self.summaries[index] for index in waiting)]
 
 
@@ -153,8 +176,8 @@ class Plan:
     """What would be sent now, and what it counts."""
 
     contents: Contents
-    indexes: Sequence[int]
-    """The turns that go, in order."""
+    oldest: int
+    """The choice: see ``Contents``."""
     sent: Sequence[Message]
     """The messages that go, in order, the system text first."""
     tokens: int
@@ -182,48 +205,62 @@ def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | N
     at. A plan whose fixed part alone is too large is returned and does not ``fit``.
     """
     chooser = _Chooser(contents, measure)
-    optional = chooser.newest_that_fit(limits.room)
+    oldest = chooser.oldest_that_fits(limits.room)
     if anchor is not None and (reported := chooser.reported(anchor)) is not None:
-        if len(reported.optional) > len(optional) and reported.tokens <= limits.room:
+        if reported.oldest < oldest and reported.tokens <= limits.room:
             # The server's own count leaves more room than the estimate does.
-            optional = reported.optional
-        elif len(reported.optional) == len(optional) and reported.tokens > limits.room:
-            optional = optional[:-1]
-        if len(reported.optional) == len(optional):
-            return chooser.made(optional, limits, reported)
-    return chooser.made(optional, limits, None)
+            oldest = reported.oldest
+        elif reported.oldest == oldest and reported.tokens > limits.room:
+            oldest = chooser.without(oldest)
+        if reported.oldest == oldest:
+            return chooser.made(oldest, limits, reported)
+    return chooser.made(oldest, limits, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reported:
-    optional: Sequence[int]
+    oldest: int
     tokens: int
     new_messages: int
 
 
 class _Chooser:
-    """Tries choices. A choice is a number of the newest turns that may go out, newest first."""
+    """Tries choices. ``oldest`` is always a turn that may go out, or the number of turns: none."""
 
     def __init__(self, contents: Contents, measure: Measure) -> None:
         self._contents = contents
         self._measure = measure
         self._turns = contents.turns
         self._fixed = contents.fixed
-        self._never = contents.left_out
-        self._base = self._fixed_tokens()
+        self._special = contents.fixed | contents.left_out
 
-    def newest_that_fit(self, room: int) -> Sequence[int]:
-        """Return the longest choice that fits by the estimate; maybe none."""
-        tokens = self._base
-        optional: list[int] = []
-        for index in range(len(self._turns) - 1, -1, -1):
-            if index in self._fixed or index in self._never:
-                continue
-            tokens += self._turn(index)
-            if tokens > room:
-                break
-            optional.append(index)
-        return optional
+    def oldest_that_fits(self, room: int) -> int:
+        """Return the largest choice that fits by the estimate."""
+        special = self._special
+        blocks_of_special = {index // BLOCK_TURNS for index in special}
+        tokens = self._plain(len(self._turns))
+        oldest = after = len(self._turns)
+        while after:
+            first = after - 1
+            if not after % BLOCK_TURNS and first // BLOCK_TURNS not in blocks_of_special:
+                block = self._measure.turns(self._turns, after - BLOCK_TURNS, after)
+                if self._measure.scaled(tokens + block) <= room:
+                    tokens, oldest, after = tokens + block, after - BLOCK_TURNS, after - BLOCK_TURNS
+                    continue
+            if first not in special:
+                tokens += self._measure.turns(self._turns, first, after)
+                if self._measure.scaled(tokens) > room:
+                    break
+                oldest = first
+            after = first
+        return oldest
+
+    def without(self, oldest: int) -> int:
+        """Return the choice that has one turn less."""
+        following = oldest + 1
+        while following < len(self._turns) and following in self._special:
+            following += 1
+        return following
 
     def reported(self, anchor: Anchor) -> _Reported | None:
         """Return the one choice that begins with exactly what the server counted, if any does."""
@@ -233,11 +270,10 @@ class _Chooser:
             index = self._turns.index_of(message_id)
             if index is None and message_id not in summaries:
                 return None
-            if index is not None and index not in self._fixed:
+            if index is not None and index not in self._special:
                 oldest = index
                 break
-        optional = self._all_from(oldest)
-        messages = self._contents.chosen(self._indexes(optional))
+        messages = self._contents.chosen(oldest)
         begins = len(anchor.message_ids)
         if tuple(message.id for message in messages[:begins]) != anchor.message_ids:
             return None
@@ -247,49 +283,32 @@ class _Chooser:
             tokens += anchor.answer_tokens
             new = new[1:]
         tokens += self._measure.scaled(sum(self._measure.message(message) for message in new))
-        return _Reported(optional, tokens, len(messages) - begins)
+        return _Reported(oldest, tokens, len(messages) - begins)
 
-    def made(self, optional: Sequence[int], limits: Limits, reported: _Reported | None) -> Plan:
+    def made(self, oldest: int, limits: Limits, reported: _Reported | None) -> Plan:
         """Make the plan of a choice."""
-        contents, measure = self._contents, self._measure
-        indexes = self._indexes(optional)
-        plain = sum(measure.turn(self._turns, index) for index in indexes)
-        plain += measure.system + measure.priming
-        plain += sum(measure.message(summary) for summary in contents.summaries.values())
-        messages = contents.chosen(indexes)
+        system = self._contents.system
+        plain = self._plain(oldest)
+        messages = self._contents.chosen(oldest)
+        special_before = sum(index < oldest for index in self._special)
         return Plan(
-            contents=contents,
-            indexes=indexes,
-            sent=messages if contents.system is None else [contents.system, *messages],
-            tokens=reported.tokens
-            if reported
-            else self._base + sum(self._turn(index) for index in optional),
+            contents=self._contents,
+            oldest=oldest,
+            sent=messages if system is None else [system, *messages],
+            tokens=reported.tokens if reported else self._measure.scaled(plain),
             limits=limits,
-            omitted_turns=len(self._turns) - len(self._fixed | self._never) - len(optional),
+            omitted_turns=oldest - special_before,
             plain_tokens=plain,
             is_reported=reported is not None,
             new_messages=reported.new_messages if reported else 0,
         )
 
-    def _fixed_tokens(self) -> int:
-        measure = self._measure
-        summaries = self._contents.summaries.values()
+    def _plain(self, oldest: int) -> int:
+        """Count a choice, uncorrected."""
+        measure, summaries = self._measure, self._contents.summaries.values()
         return (
             measure.priming
-            + measure.scaled(measure.system)
-            + sum(measure.scaled(measure.message(summary)) for summary in summaries)
-            + sum(self._turn(index) for index in self._fixed)
+            + measure.system
+            + sum(measure.message(summary) for summary in summaries)
+            + sum(measure.turns(self._turns, *run) for run in self._contents.runs(oldest))
         )
-
-    def _turn(self, index: int) -> int:
-        return self._measure.scaled(self._measure.turn(self._turns, index))
-
-    def _indexes(self, optional: Sequence[int]) -> list[int]:
-        return sorted([*optional, *self._fixed])
-
-    def _all_from(self, oldest: int) -> list[int]:
-        return [
-            index
-            for index in range(len(self._turns) - 1, oldest - 1, -1)
-            if index not in self._fixed and index not in self._never
-        ]

@@ -46,46 +46,47 @@ class Row:
 def rows_of(plan: Plan, measure: Measure) -> Iterator[Row]:
     """Yield a row for every message in order, the system text first.
 
-    Turns are rounded as the plan rounds them: the rows that go, with the priming, are its sum.
+    The rows that go, and the reply's priming, add up to the plan's estimate: what rounding the
+    corrected sum leaves is spread over them.
     """
     contents = plan.contents
+    plain = measure.priming
+
+    def share(message_tokens: int) -> int:
+        nonlocal plain
+        before = measure.scaled(plain)
+        plain += message_tokens
+        return measure.scaled(plain) - before
+
     if contents.system is not None:
-        yield Row(0, contents.system, measure.scaled(measure.system), Place.SYSTEM)
-    sent = frozenset(plan.indexes)
-    for index in range(len(contents.turns)):
-        if index in contents.summaries:
-            yield _summary(contents.summaries[index], measure)
-        place = _place(plan, index, is_in=index in sent)
-        plain = before = 0
-        start = contents.turns.start_of(index)
-        for offset, message in enumerate(contents.turns[index].messages, 1):
-            plain += measure.message(message)
-            after = measure.scaled(plain)
+        yield Row(0, contents.system, share(measure.system), Place.SYSTEM)
+    for index in range(len(contents.turns) + 1):
+        if (summary := contents.summaries.get(index)) is not None:
+            yield Row(0, summary, share(measure.message(summary)), Place.SUMMARY)
+        if index == len(contents.turns):
+            return
+        place = _place(plan, index)
+        for number, message in enumerate(
+            contents.turns[index].messages, contents.turns.start_of(index) + 1
+        ):
+            tokens = measure.message(message)
             yield Row(
-                start + offset,
+                number,
                 message,
-                after - before,
+                share(tokens) if place.is_in else measure.scaled(tokens),
                 place,
                 is_pinned=index in contents.pinned,
                 is_dropped=index in contents.dropped,
             )
-            before = after
-    for index in sorted(contents.summaries):
-        if index >= len(contents.turns):
-            yield _summary(contents.summaries[index], measure)
 
 
-def _summary(message: Message, measure: Measure) -> Row:
-    return Row(0, message, measure.scaled(measure.message(message)), Place.SUMMARY)
-
-
-def _place(plan: Plan, index: int, *, is_in: bool) -> Place:
+def _place(plan: Plan, index: int) -> Place:
     contents = plan.contents
     if index in contents.summarised:
         return Place.SUMMARISED
     if index in contents.dropped:
         return Place.DROPPED
-    if not is_in:
+    if not contents.has(index, plan.oldest):
         return Place.OUT
     if index == len(contents.turns) - 1:
         return Place.NEWEST

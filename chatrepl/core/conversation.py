@@ -54,12 +54,17 @@ class Turns:
         """Return where on the path, from 0, a turn begins; of the turn after the last: its end."""
         return self._starts[index] if index < len(self._starts) else len(self._path)
 
-    def ends_of(self, index: int) -> tuple[str, str]:
-        """Return the ids of a turn's first and last message."""
+    def first_id(self, index: int) -> str:
+        """Return the id of a turn's first message."""
         if index == len(self._starts) and self._question is not None:
-            return self._question.id, self._question.id
-        start, end = self.start_of(index), self.start_of(index + 1)
-        return self._path[start].id, self._path[end - 1].id
+            return self._question.id
+        return self._path[self.start_of(index)].id
+
+    def last_id(self, index: int) -> str:
+        """Return the id of a turn's last message."""
+        if index == len(self._starts) and self._question is not None:
+            return self._question.id
+        return self._path[self.start_of(index + 1) - 1].id
 
     def messages(self, first: int, after: int) -> list[Message]:
         """Return the messages of the turns from ``first`` until before ``after``."""

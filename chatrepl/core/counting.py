@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from chatrepl.core.budget import format_of
+from chatrepl.core.budget import BLOCK_TURNS, format_of
 from chatrepl.core.conversation import Turns
 from chatrepl.core.messages import Message
 from chatrepl.core.ports import TokenCounter
@@ -21,7 +21,7 @@ class Counts:
         self._contents: dict[tuple[str, str], int] = {}
         self._fresh: dict[tuple[str, str], int] = {}
         self._reminded: dict[tuple[str, str, str], int] = {}
-        self._turns: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
+        self._spans: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
         self._texts: dict[tuple[str, str], int] = {}
 
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
@@ -51,14 +51,20 @@ class Counts:
         encoding = self._counter.encoding_for(model)[0]
         return tokens + self._content(message, encoding, reminder)
 
-    def turn(self, turns: Turns, index: int, model: str, reminder: str = "") -> int:
-        """Count all messages of a turn."""
-        known = self._turns.setdefault((model, reminder), {})
-        ends = turns.ends_of(index)
-        if ends not in known:
-            messages = turns[index].messages
-            known[ends] = sum(self.message(message, model, reminder) for message in messages)
-        return known[ends]
+    def turns(self, turns: Turns, first: int, after: int, model: str, reminder: str = "") -> int:
+        """Count all messages of the turns from ``first`` until before ``after``, in few steps."""
+        known = self._spans.setdefault((model, reminder), {})
+        total = 0
+        while first < after:
+            whole = not first % BLOCK_TURNS and first + BLOCK_TURNS <= after
+            last = first + BLOCK_TURNS - 1 if whole else first
+            ends = turns.first_id(first), turns.last_id(last)
+            if ends not in known:
+                messages = turns.messages(first, last + 1)
+                known[ends] = sum(self.message(message, model, reminder) for message in messages)
+            total += known[ends]
+            first = last + 1
+        return total
 
     def _content(self, message: Message, encoding: str, reminder: str) -> int:
         sent = with_reminder(message, reminder)

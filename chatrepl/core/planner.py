@@ -114,7 +114,9 @@ class Planner:
         model, reminder = target.model, target.reminder
         return Measure(
             message=lambda message: self._counts.message(message, model, reminder),
-            turn=lambda turns, index: self._counts.turn(turns, index, model, reminder),
+            turns=lambda turns, first, after: self._counts.turns(
+                turns, first, after, model, reminder
+            ),
             system=self._system_tokens(target),
             priming=format_of(model).priming,
             ratio=self.lessons(target).ratio,
