@@ -58,7 +58,8 @@ _ONE_CHOICE = re.compile(
 )
 _QUOTED = re.compile(r"""['"`\[]([A-Za-z_][\w.\[\]]*)['"`\]:]""")
 _NAMED = re.compile(
-    r"(?i)(?:supplied|param(?:eter)?s?|arguments?|field|property|name|key|unsupported|body ->)"
+    r"(?i)(?:supplied|param(?:eter)?s?|arguments?|field|property|name|key|body ->"
+    r"|unsupported(?! (?:param|arg|field|property|name|key)))"
     r":?\s+[`'\"]?([A-Za-z_]\w*)"
 )
 _LIST_AFTER_COLON = re.compile(r"(?i)supplied:\s*([\w, ]+)")
