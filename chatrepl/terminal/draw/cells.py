@@ -8,6 +8,7 @@ __all__ = ["cell_width", "clip", "graphemes", "screen_rows"]
 
 _GRAPHEME_CHARS = 32
 """A base with more marks than this is cut: no script needs it, and it would never end."""
+_WINDOW_CHARS = 1024
 _TAB_CELLS = 8
 
 
@@ -26,12 +27,18 @@ def graphemes(text: str) -> Iterator[str]:
     """
     start = 0
     while start < len(text):
-        for grapheme in iter_graphemes(text[start:]):
+        window = text[start : start + _WINDOW_CHARS]
+        is_last = start + len(window) == len(text)
+        at = 0
+        for grapheme in iter_graphemes(window):
             piece = grapheme[:_GRAPHEME_CHARS]
-            start += len(piece)
+            if at and at + len(piece) == len(window) and not is_last:
+                break
+            at += len(piece)
             yield piece
             if len(piece) < len(grapheme):
                 break
+        start += at
 
 
 def clip(text: str, width: int, *, ellipsis: str = "…") -> str:

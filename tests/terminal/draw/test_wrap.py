@@ -102,3 +102,12 @@ def test_clipping_fits_and_marks_the_cut(text: str, width: int) -> None:
 
 def test_a_grapheme_without_end_is_cut() -> None:
     assert max(len(grapheme) for grapheme in graphemes("e" + "\u0301" * 1000)) <= 32
+
+
+@given(
+    st.lists(st.sampled_from(["a", "👩\u200d", "🇩🇪", "e\u0301", "중"]), max_size=900).map("".join)
+)
+def test_graphemes_of_a_long_text_are_those_of_its_parts(text: str) -> None:
+    assert "".join(graphemes(text)) == text
+    *certain, _ = [*graphemes(text[: len(text) // 2]), ""]
+    assert list(graphemes(text))[: len(certain) - 1] == certain[: len(certain) - 1]
