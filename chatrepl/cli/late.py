@@ -28,6 +28,10 @@ class LateChatModel:
         """List what the server offers."""
         return await self._get().models(server)
 
+    async def count_tokens(self, request: "ChatRequest") -> int | None:
+        """Ask the server what the request's prompt counts."""
+        return await self._get().count_tokens(request)
+
     async def warm_up(self) -> None:
         """Import the SDK in a background thread."""
         await self._get().warm_up()

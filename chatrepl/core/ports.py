@@ -136,6 +136,13 @@ class ChatModel(Protocol):
         """List what the server offers, in its order. Raises ``ModelError``."""
         ...
 
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Ask the server what the request's prompt counts, in tokens.
+
+        None: it does not tell, or not within a second. Raises nothing.
+        """
+        ...
+
     async def warm_up(self) -> None:
         """Pay in a background thread what the first request would otherwise wait for."""
         ...

@@ -45,6 +45,8 @@ class ScriptedModel:
     scripts: list[Sequence[Step]] = field(default_factory=list)
     listed: Sequence[ModelInfo] = ()
     requests: list[ChatRequest] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    counted: list[ChatRequest] = field(default_factory=list)
     closed: int = 0
 
     async def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
@@ -64,6 +66,10 @@ class ScriptedModel:
 
     async def models(self, server: Server) -> Sequence[ModelInfo]:
         return self.listed
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        self.counted.append(request)
+        return self.counts.pop(0) if self.counts else None
 
     async def warm_up(self) -> None:
         return

@@ -86,6 +86,16 @@ class OpenAIChatModel:
 
             raise explain(error, facts, has_answer=False) from None
 
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Ask the server what the request's prompt counts; None: it does not tell."""
+        from chatrepl.services.openai_api.prompt_counts import count_prompt
+
+        try:
+            client = await self._client(request.server)
+        except Exception:  # noqa: BLE001 - the request itself tells what is wrong
+            return None
+        return await count_prompt(client, request)
+
     async def warm_up(self) -> None:
         """Import the SDK and load certificates in a thread; a later request reports what fails."""
         try:
