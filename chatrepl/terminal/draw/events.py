@@ -80,6 +80,7 @@ def draw_table(table: TableShown, style: DrawStyle, width: int) -> list[str]:
     layout = TableLayout(
         [[span(safe_line(name))] for name in table.columns],
         ["right" if at in table.numeric else "left" for at in range(columns)],
+        is_ruled=False,
     )
     for row in table.rows:
         layout.add([[span(safe_line(cell))] for cell in row[:columns]])
@@ -96,7 +97,8 @@ def draw_progress(progress: Progress, style: DrawStyle, width: int) -> str:
     """Draw one line: what is done of what, with a bar where the total is known."""
     label, done = safe_line(progress.label), _amount(progress.done, progress.unit)
     if progress.total <= 0:
-        return paint([span(clip(f"{label} {done}", width), "progress")], style)
+        text = f"{label} {done}" if progress.done else f"{label}{'…' if style.unicode else '...'}"
+        return paint([span(clip(text, width), "progress")], style)
     share = min(1.0, max(0.0, progress.done / progress.total))
     full, empty = ("━", "─") if style.unicode else ("#", "-")
     figures = f" {share:4.0%} {done} / {_amount(progress.total, progress.unit)}"

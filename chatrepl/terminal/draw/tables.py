@@ -30,7 +30,10 @@ def wrapped_spans(spans: Sequence[Span], width: int) -> list[Line]:
 class TableLayout:
     """A table that grows by rows. Adding a row costs its own length; nothing is kept twice."""
 
-    def __init__(self, head: Sequence[Cell], aligns: Sequence[Align]) -> None:
+    def __init__(
+        self, head: Sequence[Cell], aligns: Sequence[Align], *, is_ruled: bool = True
+    ) -> None:
+        self._is_ruled = is_ruled
         self._head = list(head)
         self._aligns = list(aligns)
         self._rows: list[list[Cell]] = []
@@ -40,7 +43,7 @@ class TableLayout:
 
     def clone(self) -> "TableLayout":
         """Return a copy that may get rows of its own."""
-        twin = TableLayout([], self._aligns)
+        twin = TableLayout([], self._aligns, is_ruled=self._is_ruled)
         twin._head, twin._rows = self._head, list(self._rows)
         twin._natural, twin._narrowest = list(self._natural), list(self._narrowest)
         return twin
@@ -115,7 +118,7 @@ class TableLayout:
             yield from self._row(head, widths, style)
             yield rule
         for at, row in enumerate(rows):
-            if wraps and at:
+            if wraps and at and self._is_ruled:
                 yield rule
             yield from self._row(row, widths, style)
 
