@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import Application
 
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
+from chatrepl.terminal.input.reflow import SIZE_QUESTION, Reflow, SentFrame
 from chatrepl.terminal.input.writer import TerminalWriter
 
 if TYPE_CHECKING:
@@ -18,8 +20,9 @@ __all__ = ["Frames", "LiveApplication"]
 _LEAST_SLICE, _FIRST_SLICE, _MOST_SLICE = 2048, 16384, 262144
 _QUICK_S, _SLOW_S = 0.02, 0.05
 _FRAME_S = 0.01
-_STORM_S = 0.3
-_FRESH_S = 0.0015
+_UNCLEAR_S = 0.05
+_SETTLED_S = 0.3
+_ANSWER_S = 0.1
 
 
 class LiveApplication(Application[None]):
@@ -82,12 +85,12 @@ class Frames:
         output: WriterOutput,
         renderer: LiveRenderer,
         *,
-        is_rewrapping: bool,
+        reflow: Reflow,
         on_resize: Callable[[], None],
         before_first: Callable[[], None],
     ) -> None:
         self._app, self._writer, self._output, self._renderer = app, writer, output, renderer
-        self._is_rewrapping = is_rewrapping
+        self._reflow = reflow
         self._on_resize, self._before_first = on_resize, before_first
         self.on_error: Callable[[Exception], None] | None = None
         self._lines: deque[str] = deque()
@@ -98,8 +101,9 @@ class Frames:
         self._is_first = True
         self._size: Size | None = None
         self._slice = _FIRST_SLICE
-        self._painted_s = self._resized_s = self._sent_s = float("-inf")
-        self._has_printed = False
+        self._sent_s = float("-inf")
+        self._is_asking = reflow.is_asking
+        self._known_system: Size | None = None
         app.frames = self
 
     def print(self, lines: Sequence[str]) -> None:
@@ -134,10 +138,13 @@ class Frames:
         await self._writer.drained()
         self._erase()
         await self._writer.drained()
+        await self.until_answered()
 
     def resume(self) -> None:
         """Paint again, from the cursor's row on."""
         self._is_paused = False
+        self._reflow.is_asking = self._is_asking and not self._reflow.has_given_up
+        self._output.tell_size(None)
         self._renderer.forget()
         self.request(is_urgent=True)
 
@@ -152,7 +159,7 @@ class Frames:
         self._output.begin_frame()
         if not self._is_paused:
             self._renderer.erase()
-        self._output.write_raw("\r\n".join([*self._lines, ""]))
+        self._write_lines(self._lines)
         self._lines.clear()
         self._output.end_frame()
         self._is_paused = True
@@ -168,7 +175,7 @@ class Frames:
             self._timer.cancel()
             self._timer = None
 
-    def _frame(self) -> None:
+    def _frame(self, *, is_clear: bool = False) -> None:
         self._timer = None
         if self._is_paused or not self._app.is_painting_allowed:
             return
@@ -176,6 +183,12 @@ class Frames:
             if not self._is_waiting:
                 self._is_waiting = True
                 self._writer.when_empty(self._caught_up)
+            return
+        if is_clear:
+            self._output.tell_size(None)
+        elif self._is_to_be_cleared():
+            clear = partial(self._frame, is_clear=True)
+            self._timer = asyncio.get_running_loop().call_later(_UNCLEAR_S, clear)
             return
         try:
             self._paint()
@@ -186,16 +199,18 @@ class Frames:
 
     def _paint(self) -> None:
         is_resized = self._notice_size()
-        drawn = self._renderer.snapshot()
+        before, drawn = self._renderer.drawn_region(), self._renderer.snapshot()
         self._output.begin_frame()
         if is_resized:
+            before = None
             self._erase_resized()
         lines = self._take_slice()
         if lines:
             self._renderer.erase()
-            self._output.write_raw("\r\n".join([*lines, ""]))
+            self._write_lines(lines)
         self._app.paint()
-        if self._output.get_size() != self._size:
+        size = self._output.get_size()
+        if size != self._size or (self._reflow.is_asking and self._is_news()):
             # Drawn for a window that is no more: as if nothing had been drawn.
             self._output.drop_frame()
             self._renderer.restore(drawn)
@@ -205,14 +220,63 @@ class Frames:
         if self._is_first:
             self._is_first = False
             self._before_first()
-        self._output.end_frame()
         self._sent_s = asyncio.get_running_loop().time()
-        if is_resized:
-            self._resized_s = self._sent_s
-        else:
-            self._painted_s = self._sent_s
-        self._has_printed = bool(lines)
+        if self._output.end_frame(SIZE_QUESTION if self._reflow.is_asking else ""):
+            region = self._renderer.drawn_region()
+            frame = SentFrame(size, before, lines, region, self._sent_s, is_resized)
+            self._reflow.sent(frame)
         self._measure()
+
+    def answered(self, first: int, second: int) -> None:
+        """Take the terminal's answer to a question: it is newer than what the system tells."""
+        size = self._reflow.answered(first, second)
+        if size is None:
+            return
+        system = self._output.system_size()
+        self._output.tell_size(size if size != system else None)
+        if size != system:
+            # The system will learn it later, or the window changes back.
+            asyncio.get_running_loop().call_later(_SETTLED_S, self._ask)
+        if size != self._size or self._timer is not None:
+            self.request(is_urgent=True)
+
+    def _is_news(self) -> bool:
+        return self._output.system_size() != self._known_system
+
+    def _is_to_be_cleared(self) -> bool:
+        """Ask the terminal about a new size; True: wait for the answer before painting."""
+        if not self._reflow.is_asking:
+            return False
+        if self._is_first:
+            self._known_system = self._output.system_size()
+        elif self._is_news():
+            self._known_system = self._output.system_size()
+            self._ask()
+        return self._reflow.is_unclear(self._output.get_size().columns)
+
+    def _ask(self) -> None:
+        if self._reflow.is_asking and not self._is_paused:
+            self._output.write_raw(SIZE_QUESTION)
+            self._output.flush()
+            now_s = asyncio.get_running_loop().time()
+            self._reflow.asked(self._output.get_size(), now_s)
+
+    async def until_answered(self) -> None:
+        """Ask nothing more, and wait for the answers that are on their way."""
+        loop = asyncio.get_running_loop()
+        self._reflow.is_asking = False
+        deadline_s = loop.time() + _ANSWER_S
+        while self._reflow.is_waiting and loop.time() < deadline_s:  # noqa: ASYNC110 over soon
+            await asyncio.sleep(0.002)
+
+    def expect_no_answers(self) -> None:
+        """Stop waiting for the terminal."""
+        self._reflow.expect_no_answers()
+
+    @property
+    def is_waiting_for_answer(self) -> bool:
+        """Whether the terminal is still to answer something."""
+        return self._reflow.is_waiting
 
     def _notice_size(self) -> bool:
         size = self._output.get_size()
@@ -227,16 +291,15 @@ class Frames:
     def _erase_resized(self) -> None:
         assert self._size is not None
         now_s = asyncio.get_running_loop().time()
-        drawn = self._renderer.drawn_columns
-        is_storm = now_s - self._resized_s < _STORM_S
-        # A frame that was on its way while the terminal changed was not wrapped but cut. When in
-        # doubt, rather leave a stale row than erase a finished line.
-        doubt_s = _STORM_S if is_storm else _FRESH_S
-        is_doubtful = now_s - self._painted_s < doubt_s and (is_storm or self._has_printed)
-        if self._is_rewrapping and drawn and drawn > self._size.columns and not is_doubtful:
-            self._renderer.erase_rewrapped(self._size.columns)
-        else:
+        erasure = self._reflow.erasure(self._size.columns, now_s)
+        if erasure is None or self._renderer.drawn_region() is None:
             self._renderer.erase()
+        else:
+            self._renderer.erase_rows_above(erasure.rows)
+            self._write_lines(erasure.lines)
+
+    def _write_lines(self, lines: Iterable[str]) -> None:
+        self._output.write_raw("\r\n".join([*lines, ""]))
 
     def _take_slice(self) -> list[str]:
         size = 0

@@ -153,8 +153,10 @@ class Keyboard(Input):
         self._deliver(text)
 
     def _deliver(self, text: str) -> None:
-        self._convert(self._splitter.feed(text, asyncio.get_running_loop().time()))
-        if self._callback is None:
+        pieces = self._splitter.feed(text, asyncio.get_running_loop().time())
+        self._convert(pieces)
+        is_reply = bool(pieces) and all(isinstance(piece, Reply) for piece in pieces)
+        if self._callback is None or (is_reply and not self._splitter.is_holding):
             return
         try:
             self._callback()

@@ -14,7 +14,7 @@ from chatrepl.terminal.input.writer import TerminalWriter
 if TYPE_CHECKING:
     from prompt_toolkit.layout.screen import Screen
 
-__all__ = ["LiveRenderer", "WriterOutput", "choose_colour_depth", "rewraps", "terminal_size"]
+__all__ = ["DrawnRegion", "LiveRenderer", "WriterOutput", "choose_colour_depth", "terminal_size"]
 
 _SYNCHRONIZED_START = "\x1b[?2026h"
 _SYNCHRONIZED_END = "\x1b[?2026l"
@@ -47,13 +47,22 @@ class WriterOutput(Vt100_Output):
         self._encoding = encoding
         self._is_in_frame = False
         self._was_visible: bool | None = None
+        self._told_size: Size | None = None
         super().__init__(
             _NoFile(),  # type: ignore[arg-type]
-            lambda: terminal_size(writer.fd),
+            self._window_size,
             term=os.environ.get("TERM"),
             default_color_depth=colour_depth,
             enable_cpr=False,
         )
+
+    def tell_size(self, size: Size | None) -> None:
+        """Believe the terminal about its size; None: believe the system again."""
+        self._told_size = size
+
+    def system_size(self) -> Size:
+        """Return the size that the system tells, which may come after the fact."""
+        return terminal_size(self._writer.fd)
 
     def begin_frame(self) -> None:
         """Hold everything back until ``end_frame``."""
@@ -61,20 +70,24 @@ class WriterOutput(Vt100_Output):
         self._was_visible = self._cursor_visible
         self._buffer.append(_SYNCHRONIZED_START)
 
-    def end_frame(self) -> None:
-        """Send the frame, unless it changes nothing."""
+    def end_frame(self, last: str = "") -> bool:
+        """Send the frame with a ``last`` sequence, unless it changes nothing (False)."""
         self._is_in_frame = False
         if self._was_visible and self._cursor_visible and _WITHOUT_EFFECT.issuperset(self._buffer):
             self._buffer.clear()
-            return
-        self._buffer.append(_SYNCHRONIZED_END)
+            return False
+        self._buffer.append(last + _SYNCHRONIZED_END)
         self.flush()
+        return True
 
     def drop_frame(self) -> None:
         """Forget the frame."""
         self._is_in_frame = False
         self._cursor_visible = self._was_visible
         self._buffer.clear()
+
+    def _window_size(self) -> Size:
+        return self._told_size or self.system_size()
 
     def flush(self) -> None:
         """Send what was collected."""
@@ -91,6 +104,14 @@ class WriterOutput(Vt100_Output):
     def encoding(self) -> str:
         """Return the terminal's encoding."""
         return self._encoding
+
+    def erase_down(self) -> None:
+        """Erase from the cursor on, which is in the first column.
+
+        tmux takes an erasure that begins in the screen's first cell for a cleared screen, and keeps
+        what was there in its history: so the first cell goes by itself.
+        """
+        self.write_raw("\x1b[K\x1b[C\x1b[J\x1b[D")
 
     def show_cursor(self) -> None:
         """Show the cursor, and leave its blinking as the user has it."""
@@ -109,15 +130,11 @@ _DRAWN = ("_cursor_pos", "_last_screen", "_last_size", "_last_style")
 
 
 class LiveRenderer(Renderer):
-    """Erases what it drew also after the terminal has changed its width."""
+    """Draws the live region, and tells what of it is on the screen."""
 
-    def erase_rewrapped(self, columns: int) -> None:
-        """Erase the live region in a terminal that wrapped its rows anew, ``columns`` wide."""
-        if self._last_screen is not None and self._last_size is not None:
-            above, within = _rows_above(
-                self._last_screen, self._cursor_pos.y, self._cursor_pos.x, columns
-            )
-            self._cursor_pos = self._cursor_pos._replace(y=above + within)
+    def erase_rows_above(self, rows: int) -> None:
+        """Erase from so many rows above the cursor on, and start there afresh."""
+        self._cursor_pos = self._cursor_pos._replace(y=rows)
         self.erase()
 
     def forget(self) -> None:
@@ -134,20 +151,32 @@ class LiveRenderer(Renderer):
         """Go back to what was remembered: the drawing since then was not sent."""
         self.__dict__.update(snapshot)
 
-    @property
-    def drawn_columns(self) -> int | None:
-        """The width that the region on the screen was drawn for; None: nothing is drawn."""
-        return self._last_size.columns if self._last_size and self._last_screen else None
+    def drawn_region(self) -> "DrawnRegion | None":
+        """Return what is on the screen; None: nothing."""
+        if self._last_screen is None:
+            return None
+        return DrawnRegion(self._last_screen, self._cursor_pos.x, self._cursor_pos.y)
 
 
-def wrapped_rows(length: int, columns: int) -> int:
-    """Return how many rows a drawn row of so many cells takes when wrapped anew."""
-    return max(1, -(-length // columns))
+class DrawnRegion:
+    """The live region as it was drawn, with the cursor's column and row in it."""
 
+    def __init__(self, screen: "Screen", x: int, y: int) -> None:
+        self._screen, self._x, self._y = screen, x, y
+        self._lengths: list[int] | None = None
 
-def _rows_above(screen: "Screen", y: int, x: int, columns: int) -> tuple[int, int]:
-    above = sum(wrapped_rows(_used(screen, row), columns) for row in range(y))
-    return above, x // columns
+    def rows_above(self, columns: int | None = None, *, cut_at: int | None = None) -> int:
+        """Return how many rows are above the cursor when rows are wrapped at ``columns``.
+
+        ``cut_at`` is the width of the window that the region was drawn into, if it was narrower.
+        """
+        if columns is None:
+            return self._y
+        if self._lengths is None:
+            self._lengths = [_used(self._screen, y) for y in range(self._y)]
+        most = cut_at or max(self._lengths, default=0)
+        above = sum(max(1, -(-min(length, most) // columns)) for length in self._lengths)
+        return above + min(self._x, (cut_at or self._x + 1) - 1) // columns
 
 
 def _used(screen: "Screen", y: int) -> int:
@@ -177,22 +206,3 @@ def choose_colour_depth(environment: Mapping[str, str]) -> ColorDepth:
     if environment.get("TERM") in ("linux", "eterm-color"):
         return ColorDepth.DEPTH_4_BIT
     return ColorDepth.DEPTH_8_BIT
-
-
-def rewraps(environment: Mapping[str, str]) -> bool:
-    """Say whether the terminal is known to wrap its rows anew when it becomes narrower.
-
-    Where that is not known the answer is no: then a few stale rows may stay on the screen, while
-    a wrong yes would erase finished lines.
-    """
-    if environment.get("TMUX"):
-        return True
-    if environment.get("TERM", "").startswith("screen"):
-        return False
-    programs = ("Apple_Terminal", "iTerm.app", "WezTerm", "ghostty", "vscode", "tmux")
-    if environment.get("TERM_PROGRAM") in programs:
-        return True
-    if environment.get("TERM", "").startswith(("tmux", "xterm-kitty", "alacritty", "foot")):
-        return True
-    marks = ("VTE_VERSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION")
-    return any(environment.get(name) for name in (*marks, "WT_SESSION", "WEZTERM_PANE"))

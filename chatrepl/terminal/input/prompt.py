@@ -3,23 +3,25 @@
 import asyncio
 import base64
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prompt_toolkit import search
 from prompt_toolkit.enums import EditingMode
 
 from chatrepl.terminal.input.actions import Actions
 from chatrepl.terminal.input.early import PASTE_ON, HeldTerminal, hold_terminal
 from chatrepl.terminal.input.editor import EditorError, edit_text
 from chatrepl.terminal.input.frames import Frames
+from chatrepl.terminal.input.key_actions import KeyActions
 from chatrepl.terminal.input.keyboard import Keyboard
 from chatrepl.terminal.input.keys import build_key_bindings
 from chatrepl.terminal.input.line import InputLine
-from chatrepl.terminal.input.output import WriterOutput, choose_colour_depth, rewraps
+from chatrepl.terminal.input.output import WriterOutput, choose_colour_depth
 from chatrepl.terminal.input.questions import Questions
+from chatrepl.terminal.input.reflow import Reflow, answers_size, rewraps
 from chatrepl.terminal.input.region import RegionState
 from chatrepl.terminal.input.signals import SignalWatch
 from chatrepl.terminal.input.view import build_application, build_view
@@ -29,8 +31,8 @@ __all__ = ["LivePrompt"]
 
 _T = TypeVar("_T")
 
-_AGAIN_S = 2.0
-_DOUBLE_ESCAPE_S = 0.8
+_SIZE_ANSWER = re.compile(r"\x1b\[8;(\d+);(\d+)t")
+
 _HINT_S = 2.5
 _SAVING_S = 10.0
 _SIGHUP = 1
@@ -62,14 +64,12 @@ class LivePrompt:
     ) -> None:
         self._held = held or hold_terminal()
         self._actions = actions
-        self._on_signal = on_signal
+        self._on_signal, self._on_reply = on_signal, on_reply
         self.on_resize = on_resize
-        self.multiline = multiline
         self._fatal: int | None = None
         self._is_over = self._is_away = False
         self._away = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._interrupted_s = self._escaped_s = float("-inf")
         self._hint_timer: asyncio.TimerHandle | None = None
 
         encoding = "utf-8" if unicode else "latin-1"
@@ -79,7 +79,7 @@ class LivePrompt:
             self._held.input_fd,
             on_gone=self._on_gone,
             on_error=self._fail,
-            on_reply=on_reply,
+            on_reply=self._take_reply,
             encoding=encoding,
         )
         mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
@@ -88,8 +88,19 @@ class LivePrompt:
         self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
+        self._key_actions = KeyActions(
+            self.line,
+            actions,
+            self._questions,
+            multiline=multiline,
+            is_searching=lambda: layout.is_searching,
+            hint=self.hint,
+            repaint=self.repaint,
+            suspend=self._suspend_by_key,
+            open_editor=self._open_editor,
+        )
         keys = build_key_bindings(
-            self,
+            self._key_actions,
             is_asking=self._questions.is_asking,
             is_asking_yes_no=self._questions.is_asking_yes_no,
         )
@@ -99,7 +110,7 @@ class LivePrompt:
             self._writer,
             self._output,
             renderer,
-            is_rewrapping=rewraps(os.environ),
+            reflow=Reflow(is_rewrapping=rewraps(os.environ), is_answering=answers_size(os.environ)),
             on_resize=self._resized,
             before_first=self._keyboard.collect_early,
         )
@@ -162,6 +173,10 @@ class LivePrompt:
         """Repaint, because the toolbar has changed."""
         self._frames.request()
 
+    def repaint(self) -> None:
+        """Draw the live region anew."""
+        self._frames.repaint()
+
     def hint(self, text: str) -> None:
         """Show a text in the toolbar's place for a moment."""
         self._state.hint = text
@@ -223,6 +238,15 @@ class LivePrompt:
         self._app.editing_mode = EditingMode.VI if value else EditingMode.EMACS
         self._keyboard.takes_runs = not value
 
+    @property
+    def multiline(self) -> bool:
+        """Whether Enter makes a new line and Alt+Enter sends."""
+        return self._key_actions.multiline
+
+    @multiline.setter
+    def multiline(self, value: bool) -> None:
+        self._key_actions.multiline = value
+
     # Questions, and other programs.
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
@@ -245,71 +269,13 @@ class LivePrompt:
         async with self._handed_over():
             return await child()
 
-    # What keys do.
+    # What keys set off here.
 
-    def submit(self) -> None:
-        """Send the line."""
-        text = self.line.take()
-        if text is None:
-            return
-        if trouble := self.line.history.trouble:
-            self.line.history.trouble = None
-            self.hint(f"input history is not saved: {trouble.strerror}")
-        self._actions.submit(text)
-
-    def interrupt(self) -> None:
-        """Cancel, stop, clear, hint, or leave, whichever comes first (Ctrl+C)."""
-        now_s = asyncio.get_running_loop().time()
-        if self._questions.cancel():
-            return
-        if self._app.layout.is_searching:
-            search.stop_search()
-        elif self._actions.stop():
-            return
-        elif self.line.buffer.text:
-            self.line.keep_draft()
-            self.line.buffer.reset()
-        elif now_s - self._interrupted_s < _AGAIN_S:
-            self._actions.leave()
-        else:
-            self._interrupted_s = now_s
-            self.hint("Ctrl+C again to leave")
-
-    def escape(self) -> None:
-        """Stop the answer, close the menu, or, the second time, edit the last message."""
-        now_s = asyncio.get_running_loop().time()
-        previous_s, self._escaped_s = self._escaped_s, now_s
-        if self._actions.is_busy():
-            self._actions.stop()
-        elif self.line.buffer.complete_state is not None:
-            self.line.buffer.cancel_completion()
-        elif not self.line.buffer.text and now_s - previous_s < _DOUBLE_ESCAPE_S:
-            self._escaped_s = float("-inf")
-            self._actions.edit_last()
-
-    def leave_by_key(self) -> None:
-        """End the session (Ctrl+D)."""
-        self._actions.leave()
-
-    def repaint(self) -> None:
-        """Draw the live region anew."""
-        self._frames.repaint()
-
-    def suspend(self) -> None:
-        """Stop the process until the shell wakes it."""
+    def _suspend_by_key(self) -> None:
         self._spawn(self._suspend())
 
-    def open_editor(self) -> None:
-        """Edit the line in the user's editor."""
+    def _open_editor(self) -> None:
         self._spawn(self._edit_line())
-
-    def answer(self, key: str) -> None:
-        """Take a key for a yes-or-no question."""
-        self._questions.take_key(key)
-
-    def submit_answer(self) -> None:
-        """Take the answer's line."""
-        self._questions.take_line()
 
     async def _edit_line(self) -> None:
         try:
@@ -357,12 +323,27 @@ class LivePrompt:
         self._signals.stop()
 
     def _exit(self, error: Exception | None = None) -> None:
+        if self._frames.is_waiting_for_answer:
+            # What the terminal still has to say must not end up in the shell.
+            self._spawn(self._exit_answered(error))
+            return
         future = self._app.future
         if future is not None and not future.done():
             if error is None:
                 self._app.exit()
             else:
                 self._app.exit(exception=error)
+
+    async def _exit_answered(self, error: Exception | None) -> None:
+        await self._frames.until_answered()
+        self._frames.expect_no_answers()
+        self._exit(error)
+
+    def _take_reply(self, reply: str) -> None:
+        if size := _SIZE_ANSWER.fullmatch(reply):
+            self._frames.answered(int(size[1]), int(size[2]))
+        elif self._on_reply is not None:
+            self._on_reply(reply)
 
     def _fail(self, error: Exception) -> None:
         self._is_over = True
@@ -388,7 +369,7 @@ class LivePrompt:
         if self._is_away:
             self._signals.stop_process(whole_group=False)
         else:
-            self.suspend()
+            self._suspend_by_key()
 
     def _continue_by_signal(self) -> None:
         if not self._is_away and not self._is_over:

@@ -78,6 +78,11 @@ class InputSplitter:
         self._paste_end_s = float("-inf")
         self._guard_s = float("-inf")
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether a pause would make a key of what has arrived."""
+        return bool(self._held)
+
     def feed(self, text: str, now_s: float) -> list[Piece]:
         """Take a read's text, and return what is complete."""
         if self._held and _CERTAIN_PART.match(self._held) and now_s - self._held_s > _CUT_REPLY_S:

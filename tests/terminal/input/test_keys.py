@@ -209,6 +209,7 @@ def test_a_question_waits_while_the_draft_is_kept(start: Start) -> None:
     terminal.wait_for("Really? [y/N]")
     terminal.send("xy")
     terminal.wait_call("confirmed", True)
+    terminal.wait_for(lambda t: "Really?" not in t.text())
     terminal.send("confirm\r")
     terminal.wait_for("Really?")
     terminal.send(CTRL_C)

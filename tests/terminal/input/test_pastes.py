@@ -28,7 +28,7 @@ def submitted_by_paste(terminal: Driven, text: str | bytes) -> object:
         (LINES, LINES),
         (LINES.replace("\n", "\r\n"), LINES),
         (LINES.replace("\n", "\r"), LINES),
-        ("/help me\nplease", "/help me\nplease"),
+        ("/help me\nplease", " /help me\nplease"),
         (
             "one \x1b[31mred\x1b[0m \x1b[A \x03 \x04 end",
             "one \x1b[31mred\x1b[0m \x1b[A \x03 \x04 end",
@@ -60,9 +60,9 @@ def test_what_follows_an_enter_in_a_paste_is_not_obeyed(start: Start) -> None:
     terminal.send("\x1b[200~harmless\x1b[201~\r!confirm\rmore\r\x04")
     terminal.settle(0.3)
     assert terminal.submitted() == ["harmless"]
-    terminal.wait_for(MARK + " !confirm")
+    terminal.wait_for(MARK + "  !confirm")
     terminal.send("\r")
-    terminal.wait_call("submit", "!confirm\nmore\n")
+    terminal.wait_call("submit", " !confirm\nmore\n")
 
 
 def test_an_enter_after_a_pause_is_believed_after_a_paste(start: Start) -> None:

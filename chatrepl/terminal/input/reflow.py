@@ -1,0 +1,161 @@
+"""Where the live region is after the terminal has wrapped its rows anew.
+
+A terminal changes its window first and tells the program afterwards. A frame that reaches it in
+between is cut at the new width, not wrapped. So each frame may end with the question how large the
+window is, which the terminal answers in its place in the stream: then it is known which of the
+two happened to the frame.
+"""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prompt_toolkit.data_structures import Size
+
+from chatrepl.terminal.input.cells import row_of_line
+from chatrepl.terminal.input.output import DrawnRegion
+
+__all__ = ["SIZE_QUESTION", "Reflow", "SentFrame", "answers_size", "rewraps"]
+
+SIZE_QUESTION = "\x1b[18t"
+
+_STORM_S = 0.3
+_FRESH_S = 0.0015
+_PATIENCE, _PATIENCE_S = 3, 1.0
+
+
+@dataclass(slots=True, eq=False)
+class SentFrame:
+    """One frame on its way: what stood there before, what it printed, and what it drew."""
+
+    size: Size
+    before: DrawnRegion | None
+    lines: Sequence[str]
+    drawn: DrawnRegion | None
+    sent_s: float
+    is_resize: bool = False
+    is_bare: bool = False
+    """Only a question."""
+    taken_at: Size | None = None
+    """The window's size when the terminal took it; None: not known (yet)."""
+
+
+@dataclass(slots=True)
+class Erasure:
+    """How far up to erase, and what to print again."""
+
+    rows: int
+    lines: Sequence[str] = field(default=())
+
+
+class Reflow:
+    """Follows the frames, and finds the region's first row when the window has changed."""
+
+    def __init__(self, *, is_rewrapping: bool, is_answering: bool) -> None:
+        self._is_rewrapping, self.is_asking = is_rewrapping, is_answering
+        self.has_given_up = False
+        self._is_swapped: bool | None = None
+        self._unanswered: deque[SentFrame] = deque()
+        self._last: SentFrame | None = None
+        self._previous_resize_s = float("-inf")
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is still to come."""
+        return bool(self._unanswered)
+
+    def expect_no_answers(self) -> None:
+        """Stop waiting, and ask nothing more."""
+        self._unanswered.clear()
+        self.is_asking = False
+
+    def sent(self, frame: SentFrame) -> None:
+        """Note a frame that has been written, with its question if ``is_asking``."""
+        if frame.is_resize:
+            self._previous_resize_s = frame.sent_s
+        self._last = frame
+        if self.is_asking:
+            self._unanswered.append(frame)
+            oldest = self._unanswered[0]
+            # A terminal that has not answered so many will not answer at all.
+            if len(self._unanswered) > _PATIENCE and oldest.sent_s < frame.sent_s - _PATIENCE_S:
+                self.has_given_up = True
+                self.expect_no_answers()
+
+    def asked(self, size: Size, now_s: float) -> None:
+        """Note a question that was written without a frame."""
+        self._unanswered.append(SentFrame(size, None, (), None, now_s, is_bare=True))
+
+    def answered(self, first: int, second: int) -> Size | None:
+        """Take the terminal's answer to the oldest question; None: it cannot be understood.
+
+        The answer is rows, columns; tmux before 3.4 has it the other way round, which shows at the
+        first answer, when the window has the size that the system tells.
+        """
+        if not self._unanswered:
+            return None
+        frame = self._unanswered.popleft()
+        rows, columns = frame.size.rows, frame.size.columns
+        if self._is_swapped is None and rows != columns and {first, second} == {rows, columns}:
+            self._is_swapped = first == columns
+        if self._is_swapped is None:
+            return None
+        first, second = (second, first) if self._is_swapped else (first, second)
+        frame.taken_at = Size(rows=first, columns=second)
+        return frame.taken_at
+
+    def is_unclear(self, columns: int) -> bool:
+        """Say whether an answer on its way decides what the size is, or how to erase."""
+        if any(frame.is_bare for frame in self._unanswered):
+            return True
+        last = self._last
+        return last in self._unanswered and last is not None and columns < last.size.columns
+
+    def erasure(self, columns: int, now_s: float) -> Erasure | None:
+        """Say what to erase at a new width; None: the region is where it was drawn."""
+        last = self._last
+        if not self._is_rewrapping or last is None or last.drawn is None:
+            return None
+        if last.taken_at is None:
+            return (
+                None if self._is_doubtful(last, now_s) else Erasure(last.drawn.rows_above(columns))
+            )
+        taken = last.taken_at.columns
+        rows = last.drawn.rows_above(columns, cut_at=taken)
+        # What stood there before was wrapped when this frame came to erase it: so much too little.
+        left = last.before.rows_above(taken) - last.before.rows_above() if last.before else 0
+        if left <= 0:
+            return Erasure(rows)
+        printed = sum(-(-len(row_of_line(line)) // columns) or 1 for line in last.lines)
+        return Erasure(rows + printed + left, last.lines)
+
+    def _is_doubtful(self, last: SentFrame, now_s: float) -> bool:
+        """Say whether the last frame may have been cut: then rather leave a row than erase one."""
+        if last.is_resize:
+            return False
+        if last.sent_s - self._previous_resize_s < _STORM_S:
+            return now_s - last.sent_s < _STORM_S
+        return bool(last.lines) and now_s - last.sent_s < _FRESH_S
+
+
+def rewraps(environment: Mapping[str, str]) -> bool:
+    """Say whether the terminal is known to wrap its rows anew when it becomes narrower.
+
+    Where that is not known the answer is no: then a few stale rows may stay on the screen, while
+    a wrong yes would erase finished lines.
+    """
+    term = environment.get("TERM", "")
+    if term.startswith(("screen", "tmux")):
+        return "TMUX" in environment
+    programs = ("Apple_Terminal", "iTerm.app", "WezTerm", "ghostty", "vscode")
+    if environment.get("TERM_PROGRAM") in programs:
+        return True
+    if term.startswith(("xterm-kitty", "alacritty", "foot")):
+        return True
+    marks = ("VTE_VERSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION")
+    return any(environment.get(name) for name in (*marks, "WT_SESSION", "WEZTERM_PANE"))
+
+
+def answers_size(environment: Mapping[str, str]) -> bool:
+    """Say whether the terminal is known to answer the question for its size, and at once."""
+    return "TMUX" in environment and environment.get("TERM", "").startswith(("screen", "tmux"))
