@@ -16,14 +16,12 @@ from chatrepl.core.settings import SETTINGS, Setting
 __all__ = ["NOT_YET", "Options", "make_parser", "parse_options"]
 
 NOT_YET = {
-    "role": "-R/--role",
     "gguf": "--gguf",
     "file": "-f/--file",
     "n": "--n",
     "each_line": "--each-line",
     "parallel": "--parallel",
     "script": "--script",
-    "list_roles": "--list-roles",
     "print_completion": "--print-completion",
     "debug": "--debug",
 }
@@ -41,6 +39,8 @@ class Options:
     schema_file: str | None = None
     """A JSON schema for response_format."""
     profile: str | None = None
+    role: str | None = None
+    """A role's name, with ``variable=value`` words after it."""
     base_url: str | None = None
     local: bool = False
     continue_newest: bool = False
@@ -55,6 +55,7 @@ class Options:
     export: str | None = None
     list_models: bool = False
     list_sessions: bool = False
+    list_roles: bool = False
     config: str | None = None
 
     @property
@@ -100,7 +101,12 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--base-url", metavar="URL", help="server to talk to")
     group.add_argument("--local", action="store_true", help="the built-in demo model")
     group.add_argument("--gguf", metavar="PATH", help=argparse.SUPPRESS)
-    group.add_argument("-R", "--role", metavar="NAME", help=argparse.SUPPRESS)
+    group.add_argument(
+        "-R",
+        "--role",
+        metavar="NAME",
+        help="a saved role; its variables in the same word: 'translator language=French'",
+    )
     group.add_argument("--system-file", metavar="PATH", help="system role from a file")
 
 
@@ -178,7 +184,7 @@ def _add_display(group: argparse._ArgumentGroup) -> None:
 def _add_others(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--list-models", action="store_true", help="print the models and exit")
     group.add_argument("--list-sessions", action="store_true", help="print the sessions and exit")
-    group.add_argument("--list-roles", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument("--list-roles", action="store_true", help="print the roles and exit")
     group.add_argument("--config", metavar="PATH", help="the configuration file to read")
     group.add_argument("--print-completion", metavar="SHELL", help=argparse.SUPPRESS)
     group.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from chatrepl import __version__
 from chatrepl.cli.arguments import Options
+from chatrepl.cli.begin import begin
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.server import LOCAL_INTRODUCTION
-from chatrepl.core.commands.sessions import choose_at_start
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.terminal.front import Front
 from chatrepl.terminal.input.early import HeldTerminal, exit_by_signal
@@ -115,7 +115,7 @@ async def _begin(program: Program) -> AsyncIterator[Event]:
     """Go on with the session that is asked for, and make sure that somebody answers."""
     session = program.session
     yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
-    async for event in choose_at_start(session, program.options.choice):
+    async for event in begin(program):
         yield event
     if session.uses_local:
         yield LOCAL_INTRODUCTION

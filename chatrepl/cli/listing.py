@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 from chatrepl.cli.environment import print_line
 from chatrepl.cli.wiring import Program
 from chatrepl.core import library
+from chatrepl.core.commands import roles
 from chatrepl.core.commands.sessions import choose_at_start, written
 from chatrepl.core.errors import UsageError
+from chatrepl.core.roles import variables_of
 from chatrepl.core.safe_text import safe_line
 
 if TYPE_CHECKING:
     from chatrepl.core.messages import Json
 
-__all__ = ["export", "list_models", "list_sessions"]
+__all__ = ["export", "list_models", "list_roles", "list_sessions"]
 
 
 async def list_sessions(program: Program) -> int:
@@ -66,6 +68,27 @@ async def list_models(program: Program) -> int:
         return 0
     for info in models:
         print_line(safe_line(info.id))
+    return 0
+
+
+async def list_roles(program: Program) -> int:
+    """Print the roles, one a line, or JSON."""
+    listed = await roles.list_roles(program.session)
+    if program.options.json:
+        rows: list[Json] = [
+            {
+                "name": role.name,
+                "description": role.description,
+                "variables": {**variables_of(role)},
+                "model": role.settings.get("model"),
+            }
+            for role, _ in listed
+        ]
+        print_line(json.dumps(rows, indent=2))
+        return 0
+    for role, variables in listed:
+        words = role.description or variables
+        print_line(safe_line(f"{role.name:20}  {words}").rstrip())
     return 0
 
 

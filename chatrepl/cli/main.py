@@ -68,6 +68,7 @@ def _is_conversation(options: Options) -> bool:
         options.prompt
         or options.list_models
         or options.list_sessions
+        or options.list_roles
         or options.export
         or options.dry_run
         or options.json
@@ -95,21 +96,24 @@ def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
 
 
 def _only_prints(options: Options) -> bool:
-    return bool(options.list_models or options.list_sessions or options.export)
+    lists = options.list_models or options.list_sessions or options.list_roles
+    return bool(lists or options.export)
 
 
 async def _deal(program: "Program", text: str) -> int:
     from chatrepl.cli import listing, oneshot
-    from chatrepl.core.commands.sessions import choose_at_start
+    from chatrepl.cli.begin import begin
 
     options = program.options
     if options.list_sessions:
         return await listing.list_sessions(program)
+    if options.list_roles:
+        return await listing.list_roles(program)
     if options.list_models:
         return await listing.list_models(program)
     if options.export:
         return await listing.export(program, options.export)
-    await oneshot.quietly(choose_at_start(program.session, options.choice), options.quiet)
+    await oneshot.quietly(begin(program), options.quiet)
     if options.dry_run:
         return await oneshot.dry_run(program, text)
     return await oneshot.one_shot(program, text)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.layers import checked_values, choose_server, find_profile, names_server
-from chatrepl.core.ports import Profile, Server
+from chatrepl.core.own_files import Profile
+from chatrepl.core.ports import Server
 from chatrepl.services.configuration import Configuration
 
 __all__ = ["ConfiguredProfiles"]

@@ -21,6 +21,7 @@ from chatrepl.services.configuration import read_configuration
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.memory import FileMemory, NoMemory
 from chatrepl.services.paths import Paths, find_paths
+from chatrepl.services.roles import RoleFiles
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.store.llm_import import LlmLogs
 from chatrepl.services.tokenizer import TiktokenCounter
@@ -103,8 +104,11 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             html=_markdown_to_html,
             new_id=new_id,
             logs=LlmLogs(),
-            memory=NoMemory() if options.no_save else FileMemory(paths.cache_folder / "learnt.json"),
+            memory=NoMemory()
+            if options.no_save
+            else FileMemory(paths.cache_folder / "learnt.json"),
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
+            roles=RoleFiles(paths.roles_folder),
         ),
         settings,
         server=server,

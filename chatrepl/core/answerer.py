@@ -6,8 +6,9 @@ from dataclasses import replace
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import Progress
 from chatrepl.core.messages import Json
+from chatrepl.core.own_files import Profile
 from chatrepl.core.planner import Planner
-from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Profile, Secret, Server
+from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Secret, Server
 from chatrepl.core.settings import Layer, Settings
 
 __all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Answerer"]

@@ -127,6 +127,8 @@ class Contents:
     """Turns that a summary stands for."""
     summaries: Mapping[int, Message] = field(default_factory=dict)
     """Each always goes, just before the turn of its index."""
+    opening: Sequence[Message] = ()
+    """Example messages, which always go, right after the system text."""
 
     left_out: frozenset[int] = field(init=False)
     """Turns that never go."""
@@ -294,7 +296,7 @@ class _Chooser:
         return Plan(
             contents=self._contents,
             oldest=oldest,
-            sent=messages if system is None else [system, *messages],
+            sent=[*(() if system is None else (system,)), *self._contents.opening, *messages],
             tokens=reported.tokens if reported else self._measure.scaled(plain),
             limits=limits,
             omitted_turns=oldest - special_before,
@@ -309,6 +311,7 @@ class _Chooser:
         return (
             measure.priming
             + measure.system
+            + sum(measure.message(example) for example in self._contents.opening)
             + sum(measure.message(summary) for summary in summaries)
             + sum(measure.turns(self._turns, *run) for run in self._contents.runs(oldest))
         )

@@ -14,6 +14,7 @@ class Place(Enum):
     """Where a message stands in what would be sent."""
 
     SYSTEM = "system"
+    EXAMPLE = "example"
     PINNED = "pinned"
     SUMMARY = "summary"
     HISTORY = "history"
@@ -35,7 +36,7 @@ class Row:
     """One message, its tokens as corrected, and where it stands."""
 
     number: int
-    """Its position on the path, from 1; 0: the system text, or a summary."""
+    """Its position on the path, from 1; 0: the system text, an example, or a summary."""
     message: Message
     tokens: int
     place: Place
@@ -60,6 +61,8 @@ def rows_of(plan: Plan, measure: Measure) -> Iterator[Row]:
 
     if contents.system is not None:
         yield Row(0, contents.system, share(measure.system), Place.SYSTEM)
+    for example in contents.opening:
+        yield Row(0, example, share(measure.message(example)), Place.EXAMPLE)
     for index in range(len(contents.turns) + 1):
         if (summary := contents.summaries.get(index)) is not None:
             yield Row(0, summary, share(measure.message(summary)), Place.SUMMARY)

@@ -8,6 +8,7 @@ from chatrepl.core.events import Level, Notice
 from chatrepl.core.imports import ForeignLogs
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Message, SearchHit, SessionRecord
+from chatrepl.core.own_files import Memory, Profiles, Roles
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import (
     Catalog,
@@ -16,9 +17,7 @@ from chatrepl.core.ports import (
     Clock,
     Files,
     LocalModel,
-    Memory,
     Person,
-    Profiles,
     Store,
     TokenCounter,
 )
@@ -48,6 +47,7 @@ class Ports:
     new_id: Callable[[], str]
     profiles: Profiles
     memory: Memory
+    roles: Roles
     logs: ForeignLogs | None = None
     """Another program's conversations, for ``/import``."""
 
@@ -110,13 +110,17 @@ class KeptConversation:
         if self.record is not None:
             await self.keeper.save(self.move_head(self.conversation.head))
 
-    def start_new(self, name: str | None = None) -> None:
-        """Begin a new conversation; settings stay. The old one stays on disk."""
-        self.conversation = Conversation()
-        self.record = None
-        self.name = name
+    def go_on_with(self, conversation: Conversation) -> None:
+        """Turn to another conversation; steps that could be redone were steps in the old one."""
+        self.conversation = conversation
         self.undone.clear()
         self._failed = None
+
+    def start_new(self, name: str | None = None) -> None:
+        """Begin a new conversation; settings stay. The old one stays on disk."""
+        self.go_on_with(Conversation())
+        self.record = None
+        self.name = name
         self.keeper.forget(is_created=False)
 
     async def open(self, session_id: str) -> Sequence[str]:

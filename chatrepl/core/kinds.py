@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chatrepl.core.biases import check_bias_key, parse_biases, show_biases
 from chatrepl.core.errors import UsageError
+from chatrepl.core.examples import Examples
 from chatrepl.core.messages import Json
 from chatrepl.core.plain_kinds import Choice, Integer, Number, Switch, Text, Words, shown
 
@@ -16,6 +17,7 @@ __all__ = [
     "AnyJson",
     "Bias",
     "Choice",
+    "Examples",
     "Format",
     "Integer",
     "Kind",
@@ -138,4 +140,4 @@ class AnyJson:
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-Kind = AnyJson | Text | Integer | Number | Choice | Switch | Words | Bias | Format
+Kind = Examples | AnyJson | Text | Integer | Number | Choice | Switch | Words | Bias | Format

@@ -9,7 +9,8 @@ from chatrepl.core.conversation import Conversation, Turns
 from chatrepl.core.counting import Counts
 from chatrepl.core.errors import MessageTooLarge, ModelError
 from chatrepl.core.messages import Json, Message, Usage
-from chatrepl.core.ports import Catalog, ChatRequest, Memory, ModelInfo, Server, TokenCounter
+from chatrepl.core.own_files import Memory
+from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
 from chatrepl.core.refusals import Refusals
 from chatrepl.core.request_body import SEAM, is_folded, messages_of
 from chatrepl.core.settings import Settings
@@ -28,6 +29,8 @@ class Target:
     """Its role is the form in which it goes; ``user``: inside the first user message."""
     reminder: str = ""
     """Added to each user message when it is sent."""
+    opening: tuple[Message, ...] = ()
+    """Example messages, between the system text and the conversation."""
 
 
 class Planner:
@@ -139,6 +142,17 @@ class Planner:
         refused = self.refusals.about(target.server.base_url, target.model)
         return ChatRequest(target.server, refused.apply(body))
 
+    def side_request(self, target: Target, body: Mapping[str, Json]) -> ChatRequest:
+        """Write a request that is no turn, streamed, less what this server refused before."""
+        whole: dict[str, Json] = {
+            "model": target.model,
+            **body,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        refused = self.refusals.about(target.server.base_url, target.model)
+        return ChatRequest(target.server, refused.apply(whole))
+
     def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
         parameters = settings.parameters()
         biases = parameters.get("logit_bias")
@@ -221,7 +235,15 @@ class Planner:
             if summary.id not in marks.dropped and covered and not covered & summarised:
                 summaries[max(covered) + 1] = summary
                 summarised |= covered
-        return Contents(target.system, turns, pinned, dropped, summarised - pinned, summaries)
+        return Contents(
+            target.system,
+            turns,
+            pinned,
+            dropped,
+            summarised - pinned,
+            summaries,
+            target.opening,
+        )
 
     def _turns_under(self, summary: Message, turns: Turns) -> frozenset[int]:
         """Return the turns that a summary stands for: the same as long as it is on the path."""
@@ -260,4 +282,5 @@ def _is_folding(target: Target) -> bool:
 def _key(target: Target) -> tuple[str, ...]:
     system = target.system
     form = (system.role, system.content) if system else ("", "")
-    return (target.server.base_url, target.model, target.reminder, *form)
+    opening = (text for message in target.opening for text in (message.role, message.content))
+    return (target.server.base_url, target.model, target.reminder, *form, *opening)

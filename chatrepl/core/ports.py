@@ -7,6 +7,10 @@ from typing import Protocol
 
 from chatrepl.core.events import ModelEvent, Progress
 from chatrepl.core.messages import (
+    (,
+    Usage,
+)
+from chatrepl.core.usage_total import UsageTotal
     Json,
     Marks,
     Message,
@@ -24,12 +28,9 @@ __all__ = [
     "Files",
     "LoadedSession",
     "LocalModel",
-    "Memory",
     "ModelInfo",
     "Person",
     "Price",
-    "Profile",
-    "Profiles",
     "Secret",
     "Server",
     "Store",
@@ -89,35 +90,6 @@ class ModelInfo:
     owned_by: str = ""
     context_window: int | None = None
     """In tokens, where the server tells (vLLM, llama.cpp, OpenRouter do)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A server with the settings that go with it."""
-
-    server: Server | None
-    values: Mapping[str, Json]
-    origin: str
-    """In words, e.g. ``profile cluster``."""
-
-
-class Profiles(Protocol):
-    """The server profiles of the configuration."""
-
-    def names(self) -> Sequence[str]:
-        """List the profiles, in the configuration's order."""
-        ...
-
-    def current(self) -> str | None:
-        """Name the profile that was loaded last, at the start at first; None: none."""
-        ...
-
-    async def load(self, name: str | None) -> Profile:
-        """Find a profile's server and key; None: what holds without a profile.
-
-        May run the user's own key command. Raises ``UsageError``.
-        """
-        ...
 
 
 class ChatModel(Protocol):
@@ -196,6 +168,10 @@ class Catalog(Protocol):
         """Return a model's price, or None for an unknown model: never a guess."""
         ...
 
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """Return what one answer costs, in US dollars; None: the price is not known."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSession:
@@ -209,18 +185,6 @@ class LoadedSession:
     """Ids of answers that a crash had left unfinished and that are now marked as cut."""
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Tokens of a message's content by (message id, encoding), where counted before."""
-
-
-class Memory(Protocol):
-    """Small facts remembered across runs; losing them costs a request or two. Never raises."""
-
-    async def recall(self, topic: str, /) -> Mapping[str, Json]:
-        """Return what is remembered under a topic."""
-        ...
-
-    async def remember(self, topic: str, key: str, value: Json, /) -> None:
-        """Remember a fact; ``None`` forgets it."""
-        ...
 
 
 class Store(Protocol):
@@ -304,6 +268,10 @@ class Store(Protocol):
 
     async def restore(self, session_id: str) -> None:
         """Take a session out of the bin; a name that was taken meanwhile is dropped."""
+        ...
+
+    async def usage(self, since: datetime) -> Sequence[UsageTotal]:
+        """Add up what all sessions used from a moment on, by model."""
         ...
 
     async def lock(self, session_id: str) -> bool:

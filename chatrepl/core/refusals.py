@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from chatrepl.core.errors import ModelError
 from chatrepl.core.messages import Json
-from chatrepl.core.ports import Memory
+from chatrepl.core.own_files import Memory
 
 __all__ = ["Refusals", "Refused"]
 

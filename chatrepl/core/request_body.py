@@ -1,12 +1,19 @@
 """Write messages as they travel: the system text in its form, the reminder in its places."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from chatrepl.core.messages import Json, Message
 
-__all__ = ["SEAM", "is_folded", "messages_of", "with_reminder"]
+__all__ = ["SEAM", "example_message", "is_folded", "messages_of", "with_reminder"]
 
 SEAM = "\n\n"
+_EXAMPLE = "example"
+
+
+def example_message(role: str, content: str, now: datetime) -> Message:
+    """Make a message that opens the conversation and is no part of it."""
+    return Message("", None, role, content, now, extra={_EXAMPLE: True})
 
 
 def with_reminder(message: Message, reminder: str) -> str:
@@ -21,6 +28,7 @@ def is_folded(sent: Sequence[Message]) -> bool:
     return (
         len(sent) > 1
         and not sent[0].id
+        and _EXAMPLE not in sent[0].extra
         and sent[0].role == "user"
         and any(message.role == "user" for message in sent[1:])
     )

@@ -21,14 +21,17 @@ from chatrepl.core.events import (
     Notice,
     Progress,
 )
+from chatrepl.core.examples import examples_in
 from chatrepl.core.kept import KeptConversation, Ports
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, State
-from chatrepl.core.planner import Target, check_fits
+from chatrepl.core.planner import Target
 from chatrepl.core.ports import (
     ModelInfo,
     Server,
 )
+from chatrepl.core.request_body import example_message
+from chatrepl.core.preflight import Preflight
 from chatrepl.core.settings import Settings
 from chatrepl.core.validity import valid_text
 
@@ -45,6 +48,7 @@ class Session(KeptConversation):
     ) -> None:
         super().__init__(ports, settings)
         self.answerer = Answerer(ports.model, ports.local, self.planner, server)
+        self.preflight = Preflight(self)
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
         self._is_stopped = False
@@ -85,9 +89,9 @@ class Session(KeptConversation):
         server = self.answerer.need()
         model = await self.answerer.need_model(self.settings)
         await self.planner.prepare(self.settings, model)
-        return Target(
-            server, model, self.system_message(), self.settings.text("reminder") or ""
-        )
+        reminder = self.settings.text("reminder") or ""
+        opening = tuple(self.opening_messages())
+        return Target(server, model, self.system_message(), reminder, opening)
 
     def system_text(self) -> str | None:
         """Return the system text in force. The built-in model always gets one."""
@@ -100,6 +104,14 @@ class Session(KeptConversation):
             return None
         role = self.settings.text("system_form") or "system"
         return Message("", None, role, text, self.ports.clock.now())
+
+    def opening_messages(self) -> Sequence[Message]:
+        """Return the example messages that open the conversation."""
+        now = self.ports.clock.now()
+        return [
+            example_message(role, content, now)
+            for role, content in examples_in(self.settings.get("examples"))
+        ]
 
     async def prepare_local(self) -> AsyncIterator[Event]:
         """Bring up the built-in model where it is used, yielding progress."""
@@ -133,7 +145,7 @@ class Session(KeptConversation):
             self.ports.clock.now(),
         )
         try:
-            check_fits((await self._stoppable(self.plan(question)))[1])
+            await self._stoppable(self._check(question))
         except ChatreplError as error:
             yield Notice.of(error)
             yield DraftReturned(text)
@@ -170,6 +182,28 @@ class Session(KeptConversation):
         target = await self.target()
         return target, self.planner.plan(self.settings, target, self.conversation, question)
 
+    async def _check(self, question: Message) -> None:
+        await self.preflight.check(await self.target(), question)
+
+    async def stoppable(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """Yield what some work tells; ``stop`` ends the work with a ``ChatreplError``."""
+        mailbox = Mailbox()
+
+        async def pump() -> None:
+            try:
+                async for event in events:
+                    mailbox.put(event)
+            finally:
+                mailbox.close()
+
+        work = asyncio.ensure_future(self._stoppable(pump(), "stopped"))
+        try:
+            async for event in mailbox:
+                yield event
+            await work
+        finally:
+            work.cancel()
+
     async def _answer(
         self, question: Message, fallback: str | None, model: str | None = None
     ) -> AsyncIterator[Event]:
@@ -205,13 +239,13 @@ class Session(KeptConversation):
             target = await self.target()
             target = replace(target, model=model) if model else target
             await self.planner.prepare(self.settings, target.model)
-            plan = self.planner.plan(self.settings, target, self.conversation)
-            check_fits(plan)
-            return target, plan
+            return target, await self.preflight.run(target, mailbox)
         finally:
             mailbox.close()
 
-    async def _stoppable(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _stoppable(
+        self, work: Coroutine[Any, Any, T], said: str = "stopped before it was sent"
+    ) -> T:
         """Wait for what comes before a request; ``stop`` ends it with a ``ChatreplError``."""
         task: asyncio.Task[T] = asyncio.create_task(work)
         self._preparing = task
@@ -221,7 +255,7 @@ class Session(KeptConversation):
             if not self._is_stopped:
                 task.cancel()
                 raise
-            raise ChatreplError("stopped before it was sent") from None
+            raise ChatreplError(said) from None
         finally:
             self._preparing = None
             self._is_stopped = False
@@ -254,6 +288,7 @@ class Session(KeptConversation):
             make_plan=lambda: self.planner.plan(self.settings, target, self.conversation),
             make_request=lambda plan: self.planner.request(self.settings, target, plan),
             fallback_head=fallback,
+            catalog=self.ports.catalog,
         )
 
     def _settle(self, message: Message) -> None:

@@ -14,6 +14,7 @@ from chatrepl.core.kinds import (
     AnyJson,
     Bias,
     Choice,
+    Examples,
     Format,
     Integer,
     Kind,
@@ -101,6 +102,12 @@ SETTINGS: tuple[Setting, ...] = (
         default="system",
         has_command=False,
     ),
+    Setting(
+        "examples",
+        Examples(),
+        "example messages that open the conversation, as a role has them",
+        has_command=False,
+    ),
     _parameter("temperature", Number(0, 2), "randomness: 0 repeats itself, 2 is wild", "-t"),
     _parameter("top_p", Number(0, 1), "choose among the likeliest words that sum to this"),
     _parameter("max_tokens", Integer(1), "the longest answer, in tokens"),
@@ -180,15 +187,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("vi", Switch(), "vi keys in the input line", default=False, in_session=False),
     Setting(
         "on_overflow",
-        Choice(("drop",)),
+        Choice(("drop", "compact", "ask")),
         "what happens to the oldest turns when the budget is full",
         default="drop",
         has_command=False,
+    ),
+    Setting(
+        "spending_limit",
+        Number(0, 1_000_000, "DOLLARS"),
+        "dollars a day; going over is asked first",
+        in_session=False,
+        has_command=False,
+        unset_text="not set: no limit",
     ),
 )
 
 _BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 _EXTRA = "extra."
+_ROLE = "role"
+"""Under this name a session keeps its role beside its settings."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
@@ -317,7 +334,16 @@ class Settings:
     def for_session(self) -> dict[str, Json]:
         """Collect what is kept with the session: what commands set, over what it already kept."""
         kept = {**self.values_of(Layer.SESSION), **self.values_of(Layer.COMMAND)}
-        return {key: value for key, value in kept.items() if find_setting(key).in_session}
+        values = {key: value for key, value in kept.items() if find_setting(key).in_session}
+        role = self.values_of(Layer.ROLE)
+        if role:
+            # All of it: the role's file may change, or not be there on the next machine.
+            values[_ROLE] = {"name": self.role_name(), "values": {**role}}
+        return values
+
+    def role_name(self) -> str | None:
+        """Name the role in force."""
+        return self.origin_of(Layer.ROLE).partition(" ")[2] if self.values_of(Layer.ROLE) else None
 
     def for_other_session(self, stored: Mapping[str, Json]) -> "Settings":
         """Take another session's stored values; commands keep what holds for the whole run."""
@@ -327,8 +353,17 @@ class Settings:
             if not find_setting(key).in_session
         }
         known = {key: value for key, value in stored.items() if _is_valid(key, value)}
-        return self.with_layer(Layer.COMMAND, run, "command").with_layer(
+        settings = self.with_layer(Layer.COMMAND, run, "command").with_layer(
             Layer.SESSION, known, "session"
+        )
+        role = stored.get(_ROLE)
+        name = role.get("name") if isinstance(role, dict) else None
+        values = role.get("values") if isinstance(role, dict) else None
+        valid = values if isinstance(values, dict) else {}
+        return settings.with_layer(
+            Layer.ROLE,
+            {key: value for key, value in valid.items() if _is_valid(key, value)},
+            f"role {name or 'unnamed'}",
         )
 
 

@@ -30,7 +30,11 @@ class FileMemory:
         facts = (await asyncio.to_thread(self._read)).get(topic)
         if not isinstance(facts, dict):
             return {}
-        return {key: fact.get("value") for key, fact in facts.items() if _is_fresh(fact)}
+        return {
+            key: fact.get("value")
+            for key, fact in facts.items()
+            if isinstance(fact, dict) and _is_fresh(fact)
+        }
 
     async def remember(self, topic: str, key: str, value: Json) -> None:
         """Remember a fact; ``None`` forgets it."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatrepl.cli.arguments import parse_options
+from chatrepl.cli.begin import begin
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.line import handle_line
-from chatrepl.core.commands.sessions import choose_at_start
 from chatrepl.core.events import Event, Level, Notice, TextDelta
 from tests.support.fakes import ScriptedPerson
 
@@ -40,8 +40,7 @@ class Home:
             program = wire(options, environment, self.person)
             events: list[Event] = []
             try:
-                start = choose_at_start(program.session, options.choice)
-                events.extend([event async for event in start])
+                events.extend([event async for event in begin(program)])
                 for line in lines:
                     events.extend([event async for event in handle_line(program.session, line)])
             finally:

@@ -16,7 +16,8 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
-from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Profile, Server
+from chatrepl.core.own_files import Profile
+from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings import Settings
 from chatrepl.services.memory import NoMemory
@@ -167,6 +168,27 @@ class MemoryFiles:
 
 
 @dataclass
+class MemoryRoles:
+    """Roles in a dictionary."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def names(self) -> Sequence[str]:
+        return sorted(self.texts)
+
+    async def read(self, name: str) -> str:
+        if name not in self.texts:
+            raise UsageError(f"there is no role “{name}”")
+        return self.texts[name]
+
+    async def write(self, name: str, text: str, *, replace: bool = False) -> str:
+        if name in self.texts and not replace:
+            raise UsageError(f"the role {name} is there already")
+        self.texts[name] = text
+        return name
+
+
+@dataclass
 class StepClock:
     """A clock that goes on by one second at each look."""
 
@@ -231,6 +253,7 @@ class World:
     server: Server | None = SERVER
     person: ScriptedPerson = field(default_factory=ScriptedPerson)
     profiles: ListedProfiles = field(default_factory=ListedProfiles)
+    roles: MemoryRoles = field(default_factory=MemoryRoles)
     memory: NoMemory = field(default_factory=NoMemory)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
 
@@ -254,5 +277,6 @@ class World:
             new_id=lambda: f"id{next(ids):06}",
             memory=self.memory,
             profiles=self.profiles,
+            roles=self.roles,
         )
         return Session(ports, settings, server=self.server)

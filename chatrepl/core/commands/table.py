@@ -2,9 +2,11 @@
 
 from chatrepl.core.commands import (
     about,
+    budget,
     branches,
     context,
     conversation,
+    roles,
     server,
     sessions,
     shelf,
@@ -30,7 +32,7 @@ def _of_setting(setting: Setting) -> Command:
     )
 
 
-_OWN_ROWS = frozenset({"model", "system"})
+_OWN_ROWS = frozenset({"model", "system", "reminder"})
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -64,9 +66,21 @@ COMMANDS: tuple[Command, ...] = (
         values.system,
         usage="[text | --file PATH | --edit | --clear]",
     ),
-    Command("reminder", "text added to each message when it is sent"),
-    Command("role", "use a saved role"),
-    Command("roles", "list the saved roles"),
+    Command(
+        "reminder",
+        "show or set the text added to each message when it is sent",
+        budget.reminder,
+        usage="[text | --clear]",
+        complete=budget.complete_reminder,
+    ),
+    Command(
+        "role",
+        "take a role: system text, examples, reminder, parameters",
+        roles.role,
+        usage="[name [variable=value …] | default | --save NAME]",
+        complete=roles.complete_role,
+    ),
+    Command("roles", "list the roles", roles.roles, at_once=True),
     Command(
         "set",
         "show all settings, or show or set one",
@@ -90,12 +104,24 @@ COMMANDS: tuple[Command, ...] = (
         complete=context.complete_context,
         at_once=True,
     ),
-    Command("compact", "summarise what no longer fits"),
+    Command(
+        "compact",
+        "summarise what no longer fits",
+        budget.compact,
+        usage="[hint | --undo]",
+        complete=budget.complete_compact,
+    ),
     Command("pin", "always send a turn", conversation.pin, usage="N"),
     Command("unpin", "no longer pin a turn", conversation.unpin, usage="N"),
     Command("drop", "take a turn out of what is sent", conversation.drop, usage="N"),
     Command("undrop", "send a dropped turn again", conversation.undrop, usage="N"),
-    Command("cost", "tokens and money", aliases=("usage",)),
+    Command(
+        "cost",
+        "tokens and money: last answer, session, day, month",
+        budget.cost,
+        ("usage",),
+        at_once=True,
+    ),
     Command(
         "info",
         "model, server, session, budget, last response",

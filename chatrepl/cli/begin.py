@@ -1,0 +1,20 @@
+"""What a run begins with: the session that is asked for, then the role."""
+
+from collections.abc import AsyncIterator
+
+from chatrepl.cli.wiring import Program
+from chatrepl.core.commands.roles import use_role
+from chatrepl.core.commands.sessions import choose_at_start
+from chatrepl.core.events import Event
+
+__all__ = ["begin"]
+
+
+async def begin(program: Program) -> AsyncIterator[Event]:
+    """Go on with the session that is asked for, and take the role. Raises ``UsageError``."""
+    options = program.options
+    async for event in choose_at_start(program.session, options.choice):
+        yield event
+    if options.role:
+        async for event in use_role(program.session, options.role, keeps_options=True):
+            yield event

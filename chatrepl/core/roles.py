@@ -1,0 +1,214 @@
+r"""Roles: Markdown files with TOML in front, that give a conversation its character.
+
+    +++
+    description = "Translates into one language"
+    model = "gpt-4.1"
+    reminder = "Answer with the translation only."
+    [variables]
+    language = "English"
+    [parameters]
+    temperature = 0.2
+    [[examples]]
+    user = "Guten Morgen"
+    assistant = "Good morning"
+    +++
+    You translate what you are given into {{language}}.
+
+A variable with an empty value has no default. ``\{{word}}`` stands for ``{{word}}`` itself.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from chatrepl.core.errors import UsageError
+from chatrepl.core.messages import Json
+from chatrepl.core.settings import find_setting, nearest
+from chatrepl.core.toml import to_toml
+
+__all__ = [
+    "Role",
+    "check_role_name",
+    "filled",
+    "parse_role",
+    "protected",
+    "role_text",
+    "variables_of",
+]
+
+_FENCE = "+++"
+_KEYS = ("description", "model", "reminder", "variables", "parameters", "examples")
+_NAME = re.compile(r"[\w-][\w.-]{0,63}")
+_PLACE = re.compile(r"(\\?)\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a role says of a conversation; texts as they are in the file."""
+
+    name: str
+    system: str
+    description: str = ""
+    reminder: str = ""
+    examples: tuple[tuple[str, str], ...] = ()
+    """Pairs of role (``user`` or ``assistant``) and text, in order."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """The model and the parameters, by setting key."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Defaults by name; an empty one must be given."""
+
+    def values(self) -> dict[str, Json]:
+        """Return all that the role sets, by setting key."""
+        values: dict[str, Json] = dict(self.settings)
+        if self.system:
+            values["system"] = self.system
+        if self.reminder:
+            values["reminder"] = self.reminder
+        if self.examples:
+            values["examples"] = [
+                {"role": role, "content": content} for role, content in self.examples
+            ]
+        return values
+
+
+def check_role_name(name: str) -> None:
+    """Refuse what cannot be a role's name, which is a file's name too."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"“{name}” cannot be a role's name", "letters, digits, - and _")
+
+
+def parse_role(name: str, text: str) -> Role:
+    """Read a role's file; without front matter, all of it is the system text.
+
+    Raises ``UsageError`` that names the role and what is wrong.
+    """
+    try:
+        return _parse(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
+    except UsageError as error:
+        raise UsageError(f"role {name}: {error.message}", error.hint) from None
+
+
+def _parse(name: str, text: str) -> Role:
+    lines = text.split("\n")
+    if lines[0].rstrip() != _FENCE:
+        return Role(name, text.strip())
+    end = next((n for n, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        raise UsageError("its front matter has no end", "close it by a line +++")
+    try:
+        # The line before keeps the numbers of lines in errors right.
+        table = tomllib.loads("\n".join(["", *lines[1:end], ""]))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"its front matter is no TOML: {error}", "see https://toml.io") from None
+    body = "\n".join(lines[end + 1 :])
+    for key in table:
+        if key not in _KEYS:
+            raise UsageError(
+                f"unknown key “{key}”", nearest(key, _KEYS) or "known: " + ", ".join(_KEYS)
+            )
+    return Role(
+        name,
+        body.strip(),
+        description=_text(table, "description"),
+        reminder=_text(table, "reminder"),
+        examples=_examples(table.get("examples", [])),
+        settings=_settings(table),
+        variables=_variables(table.get("variables", {})),
+    )
+
+
+def _text(table: Mapping[str, Json], key: str) -> str:
+    value = table.get(key, "")
+    if not isinstance(value, str):
+        raise UsageError(f"{key} is not text", "put it in quotes")
+    return value
+
+
+def _examples(value: Json) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list):
+        raise UsageError("examples is not a list", "write [[examples]] before each")
+    found: list[tuple[str, str]] = []
+    for example in value:
+        if not isinstance(example, dict) or not example or example.keys() - {"user", "assistant"}:
+            raise UsageError("an example has other keys than user and assistant")
+        found += [(role, _text(example, role)) for role in ("user", "assistant") if role in example]
+    return tuple(found)
+
+
+def _settings(table: Mapping[str, Json]) -> dict[str, Json]:
+    parameters = table.get("parameters", {})
+    if not isinstance(parameters, dict):
+        raise UsageError("parameters is not a table", "write [parameters]")
+    settings = {"model": _text(table, "model")} if "model" in table else {}
+    values: dict[str, Json] = {**settings}
+    for key, value in parameters.items():
+        if key == "extra" and isinstance(value, dict):
+            values.update({f"extra.{name}": field for name, field in value.items()})
+            continue
+        try:
+            setting = find_setting(key)
+            if not setting.in_session or setting.key in ("system", "examples"):
+                raise UsageError(f"{key} is no matter of a role")
+            values[setting.key] = setting.kind.check(value)
+        except UsageError as error:
+            shown = error.message if key in error.message else f"{key}: {error.message}"
+            raise UsageError(shown, error.hint) from None
+    return values
+
+
+def _variables(value: Json) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise UsageError("variables is not a table of texts", 'write language = "English"')
+    return {name: str(text) for name, text in value.items()}
+
+
+def variables_of(role: Role) -> dict[str, str]:
+    """Return the variables in the order of their use, with their defaults (empty: none)."""
+    texts = [role.system, role.reminder, *(content for _, content in role.examples)]
+    used = [match[2] for text in texts for match in _PLACE.finditer(text) if not match[1]]
+    return {name: role.variables.get(name, "") for name in [*role.variables, *used]}
+
+
+def filled(role: Role, given: Mapping[str, str]) -> Role:
+    """Put values in the places of variables; what they hold is not looked into again."""
+
+    def fill(text: str) -> str:
+        return _PLACE.sub(
+            lambda match: match[0][1:] if match[1] else given.get(match[2], match[0]), text
+        )
+
+    return replace(
+        role,
+        system=fill(role.system),
+        reminder=fill(role.reminder),
+        examples=tuple((name, fill(content)) for name, content in role.examples),
+        variables={},
+    )
+
+
+def role_text(role: Role) -> str:
+    """Write a role's file, which reads as the same role."""
+    texts = (("description", role.description), ("reminder", role.reminder))
+    front: dict[str, Json] = {key: text for key, text in texts if text}
+    parameters: dict[str, Json] = {}
+    extra: dict[str, Json] = {}
+    for key, value in role.settings.items():
+        if key == "model":
+            front["model"] = value
+        elif key.startswith("extra."):
+            extra[key.removeprefix("extra.")] = value
+        else:
+            parameters[key] = value
+    if extra:
+        parameters["extra"] = extra
+    tables: dict[str, Json] = {"variables": {**role.variables}, "parameters": parameters}
+    front |= {key: table for key, table in tables.items() if table}
+    if role.examples:
+        front["examples"] = [{name: content} for name, content in role.examples]
+    return f"{_FENCE}\n{to_toml(front)}{_FENCE}\n{role.system}\n"
+
+
+def protected(text: str) -> str:
+    """Write a text such that nothing in it is a variable."""
+    return _PLACE.sub(lambda match: match[0] if match[1] else "\\" + match[0], text)

@@ -1,0 +1,57 @@
+"""Write TOML: what the standard library reads and does not write."""
+
+import json
+import re
+from collections.abc import Mapping
+
+from chatrepl.core.messages import Json
+
+__all__ = ["to_toml"]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def to_toml(table: Mapping[str, Json]) -> str:
+    """Write a table: plain values first, then tables, then lists of tables, one level of each.
+
+    What is nested deeper is written inline. ``None`` has no form in TOML and is left out.
+    """
+    lines: list[str] = []
+    below: list[str] = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            below += ["", f"[{_key(key)}]", *_pairs(value)]
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            for row in value:
+                assert isinstance(row, dict)
+                below += ["", f"[[{_key(key)}]]", *_pairs(row)]
+        elif value is not None:
+            lines.append(f"{_key(key)} = {_value(value)}")
+    return "\n".join([*lines, *below]).lstrip("\n") + "\n"
+
+
+def _pairs(table: Mapping[str, Json]) -> list[str]:
+    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if value is not None]
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _string(key)
+
+
+def _string(text: str) -> str:
+    # JSON's strings are TOML's, but for the one control character that JSON leaves alone.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _value(value: Json) -> str:
+    match value:
+        case str():
+            return _string(value)
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return "[" + ", ".join(_value(item) for item in value if item is not None) + "]"
+        case dict():
+            return "{ " + ", ".join(_pairs(value)) + " }" if value else "{}"
+        case _:
+            return str(value)
