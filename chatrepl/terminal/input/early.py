@@ -10,7 +10,6 @@ import fcntl
 import os
 import select
 import signal
-import sys
 import termios
 from contextlib import suppress
 from types import FrameType, TracebackType
@@ -111,15 +110,12 @@ class HeldTerminal:
         exit_by_signal(number)
 
 
-def hold_terminal(input_fd: int | None = None, output_fd: int | None = None) -> HeldTerminal:
+def hold_terminal(input_fd: int = 0, output_fd: int = 1) -> HeldTerminal:
     """Put the terminal into raw mode with bracketed paste, as the first thing of a start.
 
     Raises ``termios.error`` where the input is no terminal.
     """
-    return HeldTerminal(
-        sys.__stdin__.fileno() if input_fd is None and sys.__stdin__ else input_fd or 0,
-        sys.__stdout__.fileno() if output_fd is None and sys.__stdout__ else output_fd or 1,
-    )
+    return HeldTerminal(input_fd, output_fd)
 
 
 def exit_by_signal(number: int) -> None:

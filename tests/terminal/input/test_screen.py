@@ -190,3 +190,30 @@ def test_an_idle_prompt_leaves_nothing_behind_when_tmux_is_resized(tmux: Tmux) -
         "toolbar · model · 12 of 8,192 tokens",
     ]
     assert numbers(tmux.everything()) == list(range(60))
+
+
+@pytest.mark.parametrize("ending", ["C-d", "C-z"])
+def test_no_answer_of_the_terminal_ends_up_in_the_shell(tmp_path: Path, ending: str) -> None:
+    if not is_there():
+        pytest.skip("tmux is not installed")
+    env = {"PYTHONPATH": str(ROOT), "DRIVER_LOG": str(tmp_path / "calls"), "PS1": "shell> "}
+    with Tmux(tmp_path, ["bash", "--norc", "--noprofile", "-i"], env=env) as window:
+        window.wait_for("shell>")
+        for turn in range(3):
+            window.send(f"({sys.executable} {DRIVER}); echo left {turn}" if not turn else "fg")
+            window.wait_for("toolbar")
+            if not turn:
+                window.send("stream 10000")
+                window.wait_for("<00010>")
+            time.sleep(0.2)
+            window.call("send-keys", ending)
+            if ending == "C-d":
+                break
+            window.wait_for("Stopped")
+            time.sleep(0.3)
+        time.sleep(0.5)
+        window.send("echo the end")
+        window.wait_for("\nthe end")
+        after = window.everything().rpartition("left 0" if ending == "C-d" else "Stopped")[2]
+        assert "8;" not in after
+        assert "shell> echo the end" in after
