@@ -5,7 +5,7 @@ import base64
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,7 +58,7 @@ class LivePrompt:
         vi: bool = False,
         unicode: bool = True,
         multiline: bool = False,
-        on_signal: Callable[[int], Awaitable[None]] | None = None,
+        on_signal: Callable[[int], Coroutine[Any, Any, None]] | None = None,
         on_reply: Callable[[str], None] | None = None,
         on_resize: Callable[[], None] | None = None,
     ) -> None:
@@ -269,8 +269,6 @@ class LivePrompt:
         async with self._handed_over():
             return await child()
 
-    # What keys set off here.
-
     def _suspend_by_key(self) -> None:
         self._spawn(self._suspend())
 
@@ -318,8 +316,8 @@ class LivePrompt:
         self._held.restore()
         self._writer.close()
         if self._fatal is not None and self._on_signal is not None:
-            async with asyncio.timeout(_SAVING_S):
-                await self._on_signal(self._fatal)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._on_signal(self._fatal), _SAVING_S)
         self._signals.stop()
 
     def _exit(self, error: Exception | None = None) -> None:
