@@ -7,17 +7,15 @@ from typing import Protocol
 
 from chatrepl.core.events import ModelEvent, Progress
 from chatrepl.core.messages import (
-    (,
-    Usage,
-)
-from chatrepl.core.usage_total import UsageTotal
     Json,
     Marks,
     Message,
     SearchHit,
     SessionRecord,
     SessionSummary,
+    Usage,
 )
+from chatrepl.core.usage_total import UsageTotal
 
 __all__ = [
     "Catalog",
