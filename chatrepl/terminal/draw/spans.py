@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from chatrepl.terminal.draw.cells import cell_width, graphemes
 from chatrepl.terminal.draw.style import RESET, DrawStyle, sgr
 
-__all__ = ["Span", "fitted", "paint", "plain_text", "span", "span_rows", "spans_width"]
+__all__ = ["Span", "fitted", "merged", "paint", "plain_text", "span", "span_rows", "spans_width"]
 
 Span = tuple[str, tuple[str, ...], str]
 
@@ -43,7 +43,7 @@ def paint(spans: Sequence[Span], style: DrawStyle, *, with_links: bool = True) -
     """Return a line for the terminal: no trailing blanks, every style and link ended in it."""
     parts: list[str] = []
     linked = ""
-    for text, names, url in _merged(_stripped(spans)):
+    for text, names, url in merged(_stripped(spans)):
         target = url if with_links else ""
         if target != linked:
             parts.append(f"\x1b]8;;{target}\x1b\\" if target else _LINK_END)
@@ -84,11 +84,12 @@ def _stripped(spans: Sequence[Span]) -> list[Span]:
     return kept
 
 
-def _merged(spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Join neighbours of one style and link; leave out what is empty."""
+    joined: list[Span] = []
     for text, names, url in spans:
-        if merged and merged[-1][1:] == (names, url):
-            merged[-1] = (merged[-1][0] + text, names, url)
+        if joined and joined[-1][1:] == (names, url):
+            joined[-1] = (joined[-1][0] + text, names, url)
         elif text:
-            merged.append((text, names, url))
-    return merged
+            joined.append((text, names, url))
+    return joined

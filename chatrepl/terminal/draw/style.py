@@ -92,7 +92,6 @@ def _shows_hyperlinks(environment: Mapping[str, str], term: str) -> bool:
 
 # name: (the terminal's own colours, on a dark background, on a light background)
 _STYLES: Mapping[str, tuple[str, str, str]] = {
-    "text": ("", "", ""),
     "strong": ("bold", "bold", "bold"),
     "emphasis": ("italic", "italic", "italic"),
     "strike": ("strike", "strike", "strike"),
@@ -103,7 +102,6 @@ _STYLES: Mapping[str, tuple[str, str, str]] = {
     "bullet": ("cyan", "#8fc7ff", "#0b57a4"),
     "bar": ("dim", "#6f7a88", "#8a929c"),
     "rule": ("dim", "#6f7a88", "#8a929c"),
-    "quote": ("italic", "italic", "italic"),
     "code": ("green", "#e6c07b", "#8a4b00"),
     "code.block": ("", "", ""),
     "code.label": ("dim", "#8792a2", "#6a737d"),

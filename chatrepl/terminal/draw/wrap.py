@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from chatrepl.terminal.draw.cells import cell_width, graphemes
-from chatrepl.terminal.draw.spans import Span
+from chatrepl.terminal.draw.spans import Span, merged
 
 __all__ = ["Wrapper"]
 
@@ -167,22 +167,12 @@ class Wrapper:
                     part, used = [], 0
                 part.append((grapheme, names, url))
                 used += cells
-        self._word, self._word_width = _joined(part), used
+        self._word, self._word_width = merged(part), used
 
     def _flush_row(self) -> None:
         self.lines.append(self._row)
         self._row, self._row_width = [], 0
         self._is_fresh = False
-
-
-def _joined(spans: list[Span]) -> list[Span]:
-    joined: list[Span] = []
-    for text, names, url in spans:
-        if joined and joined[-1][1:] == (names, url):
-            joined[-1] = (joined[-1][0] + text, names, url)
-        else:
-            joined.append((text, names, url))
-    return joined
 
 
 def _may_break(before: str, after: str) -> bool:
