@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chatrepl.cli.arguments import Options
+from chatrepl.cli.prices import PRICES
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Secret, Server
@@ -79,6 +80,8 @@ def checked_values(configuration: Configuration, profile: str | None) -> dict[st
     values: dict[str, Json] = {}
     for key, value in table.items():
         try:
+            if key == PRICES and profile is None:
+                continue
             if key in SERVER_FIELDS:
                 _check_server_field(key, value)
             elif key == "extra":
@@ -93,7 +96,7 @@ def checked_values(configuration: Configuration, profile: str | None) -> dict[st
 
 
 def _known(key: str) -> str:
-    names = [*(setting.key for setting in SETTINGS), *SERVER_FIELDS]
+    names = [*(setting.key for setting in SETTINGS), *SERVER_FIELDS, PRICES]
     if key.startswith("api_key") or key in ("key", "apikey", "openai_api_key"):
         raise UsageError(
             f"unknown key “{key}”",

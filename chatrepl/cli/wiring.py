@@ -9,6 +9,7 @@ from chatrepl.cli.arguments import Options
 from chatrepl.cli.environment import SystemClock, new_id, print_line
 from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
+from chatrepl.cli.prices import own_prices
 from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.formats import format_of_schema
@@ -95,7 +96,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             model=LateChatModel(),
             store=SqliteStore(None) if options.no_save else disk_store,
             counter=TiktokenCounter(),
-            catalog=PriceCatalog(),
+            catalog=PriceCatalog(own_prices(configuration)),
             local=BuiltInModel(paths.cache_folder),
             clipboard=SystemClipboard(environment),
             files=UserFiles(),

@@ -1,7 +1,7 @@
 """One answer: from the request to its end state, kept whatever happens in between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 from chatrepl.core.budget import Plan
@@ -26,6 +26,7 @@ from chatrepl.core.journal import Journal
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Json, Message, SessionRecord, State, Usage
+from chatrepl.core.money import with_cost
 from chatrepl.core.planner import Planner, Target, check_fits
 from chatrepl.core.ports import ChatModel, ChatRequest, Clock, Store
 
@@ -57,6 +58,8 @@ class Exchange:
     make_request: Callable[[Plan], ChatRequest]
     fallback_head: str | None
     """Where the head goes when not one byte of an answer comes."""
+    cost: Callable[[Target, Message], Awaitable[float | None]]
+    """What an answer cost in dollars, where that is known."""
 
 
 @dataclass(slots=True)
@@ -89,6 +92,7 @@ class AnswerRun:
         self._started_s = exchange.clock.monotonic()
         self._journal: Journal | None = None
         self._request: ChatRequest | None = None
+        self._is_refitted = False
 
     def stop(self) -> bool:
         """Stop the answer; what came is kept. False: it is over already, or being saved."""
@@ -154,6 +158,8 @@ class AnswerRun:
                 check_fits(plan)
             else:
                 usage = self._draft.usage
+                if self._draft.started is not None:
+                    exchange.planner.learn_server(exchange.target, self._draft.started)
                 if usage is not None:
                     exchange.planner.learn_usage(exchange.target, plan, usage, exchange.answer_id)
                 return
@@ -180,7 +186,8 @@ class AnswerRun:
             if said:
                 self._mailbox.put(Notice(said, Level.WARNING))
             return bool(said)
-        if error.fault is Fault.CONTEXT_LENGTH:
+        if error.fault is Fault.CONTEXT_LENGTH and not self._is_refitted:
+            self._is_refitted = True
             if not exchange.planner.learn_window(exchange.target, error, plan):
                 return False
             self._mailbox.put(
@@ -284,6 +291,8 @@ class AnswerRun:
     async def _keep(self, state: State) -> None:
         exchange = self._exchange
         message = self._message(state)
+        cost = await exchange.cost(exchange.target, message)
+        message = replace(message, extra=with_cost(message.extra, cost))
         exchange.settle(message)
         await exchange.keeper.finish_answer(exchange.record(message.id), message)
         elapsed_s = exchange.clock.monotonic() - self._started_s

@@ -130,8 +130,9 @@ class Conversation:
         return self._messages.values()
 
     def children(self, message_id: str | None) -> Sequence[Message]:
-        """Return the answers to a message (or the roots), oldest first."""
-        return [self._messages[child] for child in self._children.get(message_id, ())]
+        """Return the answers to a message (or the roots), oldest first; summaries are none."""
+        children = (self._messages[child] for child in self._children.get(message_id, ()))
+        return [child for child in children if not child.summary_of]
 
     def add(self, message: Message, *, move_head: bool = True) -> None:
         """Add a message, or replace the one of the same id by its end state."""

@@ -91,9 +91,14 @@ def check_name(name: str) -> None:
 def fork(session: Session) -> None:
     """Go on in a session of its own from here; the old one stays as it is.
 
-    It comes to the disk with the next write.
+    It has the path, not the branches beside it, and comes to the disk with the next write.
     """
     assert session.record is not None
+    path, marks = session.conversation.path, session.conversation.marks
+    ids = {message.id for message in path}
+    session.go_on_with(
+        Conversation(path, session.conversation.head, Marks(marks.pinned & ids, marks.dropped & ids))
+    )
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.name = None

@@ -1,5 +1,6 @@
 """What would be sent now: counts each message once, fits the budget, writes the request body."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -8,6 +9,7 @@ from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit, f
 from chatrepl.core.conversation import Conversation, Turns
 from chatrepl.core.counting import Counts
 from chatrepl.core.errors import MessageTooLarge, ModelError
+from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.own_files import Memory
 from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
@@ -17,6 +19,10 @@ from chatrepl.core.settings import Settings
 from chatrepl.core.token_ratio import TokenLessons
 
 __all__ = ["Planner", "Target"]
+
+
+_LLAMA_BUILD = re.compile(r"b\d+-\w")
+"""How llama.cpp's server fingerprints itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,12 @@ class Planner:
         self._anchor = (_key(target), Anchor(ids, tokens, *answer))
         if self.is_estimate(target.model):
             self.lessons(target).learn_report(plan.plain_tokens, tokens)
+
+    def learn_server(self, target: Target, started: ResponseStarted) -> None:
+        """See by its answers whether a server is one that counts prompts when it is asked to."""
+        lessons = self.lessons(target)
+        if lessons.counts_itself is None and _LLAMA_BUILD.match(started.system_fingerprint or ""):
+            lessons.counts_itself = True
 
     def lessons(self, target: Target) -> TokenLessons:
         """Return what is known of how a server deals with a model."""

@@ -149,6 +149,9 @@ class Price:
     prompt: float
     completion: float
     cached: float | None = None
+    """Of prompt tokens that the server had in its cache; None: as the others."""
+    reasoning: float | None = None
+    """Of completion tokens that were thinking; None: as the others."""
 
 
 class Catalog(Protocol):

@@ -30,8 +30,8 @@ from chatrepl.core.ports import (
     ModelInfo,
     Server,
 )
-from chatrepl.core.request_body import example_message
 from chatrepl.core.preflight import Preflight
+from chatrepl.core.request_body import example_message
 from chatrepl.core.settings import Settings
 from chatrepl.core.validity import valid_text
 
@@ -288,7 +288,7 @@ class Session(KeptConversation):
             make_plan=lambda: self.planner.plan(self.settings, target, self.conversation),
             make_request=lambda plan: self.planner.request(self.settings, target, plan),
             fallback_head=fallback,
-            catalog=self.ports.catalog,
+            cost=self.preflight.spending.cost,
         )
 
     def _settle(self, message: Message) -> None:

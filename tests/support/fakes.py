@@ -105,6 +105,7 @@ class FixedCatalog:
     """Knows one window for all models."""
 
     window: int | None = 8192
+    one_price: Price | None = None
 
     async def prepare(self) -> None:
         return
@@ -113,7 +114,14 @@ class FixedCatalog:
         return self.window
 
     def price(self, model: str) -> Price | None:
-        return None
+        return self.one_price
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        price = self.one_price
+        if price is None:
+            return None
+        prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+        return (prompt * price.prompt + completion * price.completion) / 1_000_000
 
 
 class NoLocalModel:

@@ -8,6 +8,7 @@ from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.session import Session
+from chatrepl.core.usage_total import COST_FIELD
 
 
 async def help_(call: Call) -> AsyncIterator[Event]:
@@ -131,7 +132,7 @@ async def response(call: Call) -> AsyncIterator[Event]:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": answer.content, **answer.extra},
+                "message": {"role": "assistant", "content": answer.content, **_shown(answer)},
                 "finish_reason": answer.finish_reason,
             }
         ],
@@ -145,3 +146,8 @@ async def response(call: Call) -> AsyncIterator[Event]:
         },
     }
     yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
+
+
+def _shown(answer: Message) -> dict[str, Json]:
+    """Return the response's further fields, without what this program added."""
+    return {key: value for key, value in answer.extra.items() if key != COST_FIELD}

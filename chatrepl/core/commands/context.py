@@ -118,9 +118,7 @@ def _shares(plan: Plan, rows: Sequence[Row]) -> list[tuple[str, int]]:
     ]
 
 
-def _as_json(
-    session: Session, target: Target, plan: Plan, rows: Sequence[Row]
-) -> dict[str, Json]:
+def _as_json(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) -> dict[str, Json]:
     messages: list[Json] = [
         {
             "n": row.number,

@@ -2,8 +2,8 @@
 
 from chatrepl.core.commands import (
     about,
-    budget,
     branches,
+    budget,
     context,
     conversation,
     roles,

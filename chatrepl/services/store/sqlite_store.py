@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chatrepl.core.errors import ChatreplError, StoreError
 from chatrepl.core.messages import Marks, Message, SearchHit, SessionRecord, SessionSummary
 from chatrepl.core.ports import LoadedSession
+from chatrepl.core.usage_total import UsageTotal
 
 if TYPE_CHECKING:
     from chatrepl.services.store.engine import Engine, OpenStore
@@ -124,6 +125,12 @@ class SqliteStore:
         together, then those that occur often; of equals, and among more than 2,000, the newest.
         """
         return await self._run(lambda store: store.searcher.search(words, limit))
+
+    async def usage(self, since: datetime) -> Sequence[UsageTotal]:
+        """Add up what all sessions used from a moment on, by model, the dearest first."""
+        from chatrepl.services.store.spending import usage_since
+
+        return await self._run(lambda store: usage_since(store.database.connection, since))
 
     async def delete(self, session_id: str) -> None:
         """Put a session in the bin, where it stays for 30 days.

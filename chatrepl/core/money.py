@@ -1,0 +1,163 @@
+"""What answers cost: dollars as the price list says, or nothing where it says nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from chatrepl.core.budget import Plan
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Level, Notice
+from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.planner import Target
+from chatrepl.core.settings import Settings
+from chatrepl.core.usage_total import COST_FIELD, UsageTotal
+
+if TYPE_CHECKING:
+    from chatrepl.core.kept import Ports
+
+__all__ = [
+    "Spending",
+    "Spent",
+    "beginning_of_day",
+    "beginning_of_month",
+    "cost_of",
+    "dollars",
+    "total_of",
+    "with_cost",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Several models' totals as one."""
+
+    totals: Sequence[UsageTotal]
+
+    @property
+    def cost_usd(self) -> float:
+        """Return the dollars, as far as prices are known."""
+        return sum(total.cost_usd for total in self.totals)
+
+    @property
+    def unpriced(self) -> int:
+        """Count the answers whose price is not known."""
+        return sum(total.unpriced for total in self.totals)
+
+    @property
+    def answers(self) -> int:
+        """Count the answers."""
+        return sum(total.answers for total in self.totals)
+
+
+def total_of(messages: Iterable[Message]) -> Spent:
+    """Add up what messages used, by model."""
+    totals: dict[str, UsageTotal] = {}
+    for message in messages:
+        usage = message.usage
+        if usage is None:
+            continue
+        model = message.model or "unknown"
+        so_far = totals.get(model, UsageTotal(model))
+        cost = cost_of(message)
+        totals[model] = UsageTotal(
+            model,
+            so_far.answers + 1,
+            so_far.prompt_tokens + (usage.prompt_tokens or 0),
+            so_far.completion_tokens + (usage.completion_tokens or 0),
+            so_far.cached_tokens + (usage.cached_tokens or 0),
+            so_far.reasoning_tokens + (usage.reasoning_tokens or 0),
+            so_far.cost_usd + (cost or 0.0),
+            so_far.unpriced + (cost is None),
+        )
+    return Spent(list(totals.values()))
+
+
+def cost_of(message: Message) -> float | None:
+    """Return what a message cost in dollars; None: not known."""
+    cost = message.extra.get(COST_FIELD)
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+
+
+def dollars(amount: float) -> str:
+    """Write an amount with as many digits as it takes to say something."""
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4g}"
+
+
+def beginning_of_day(now: datetime) -> datetime:
+    """Return the beginning of the day where the user is."""
+    return now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def beginning_of_month(now: datetime) -> datetime:
+    """Return the beginning of the month where the user is."""
+    return beginning_of_day(now).replace(day=1)
+
+
+class Spending:
+    """Asks before a day's costs go over the limit that the user set."""
+
+    def __init__(self, ports: "Ports") -> None:
+        self._ports = ports
+        self._allowed_usd = 0.0
+        self._told_unpriced: set[str] = set()
+
+    async def check(self, settings: Settings, target: Target, plan: Plan) -> Notice | None:
+        """Ask, where the request may go over the limit; no is a ``UsageError``.
+
+        The dearest that it may become counts: the answer may fill what is reserved for it. A model
+        whose price is not known is told of once, in the notice.
+        """
+        limit = settings.get("spending_limit")
+        if not isinstance(limit, int | float) or isinstance(limit, bool):
+            return None
+        ports = self._ports
+        await ports.catalog.prepare()
+        usage = Usage(max(0, plan.tokens), plan.limits.reserve)
+        dearest = 0.0 if target.server.is_local else ports.catalog.cost(target.model, usage)
+        if dearest is None:
+            return self._unpriced(target.model)
+        spent = Spent(await ports.store.usage(beginning_of_day(ports.clock.now()))).cost_usd
+        if not dearest or spent + dearest <= max(float(limit), self._allowed_usd):
+            return None
+        if not await ports.person.confirm(
+            f"{dollars(spent)} spent today, and this may cost {dollars(dearest)}: "
+            f"go over the limit of {dollars(float(limit))}?"
+        ):
+            raise UsageError(
+                f"not sent: it may go over the spending limit of {dollars(float(limit))} a day "
+                f"({dollars(spent)} spent, up to {dollars(dearest)} for this)",
+                "/set spending_limit DOLLARS, or default, changes it",
+            )
+        # As much again may be spent before the next question.
+        self._allowed_usd = spent + dearest + float(limit)
+        return None
+
+    async def cost(self, target: Target, message: Message) -> float | None:
+        """Return what an answer cost in dollars; None: its price is not known."""
+        if message.usage is None:
+            return None
+        if target.server.is_local:
+            return 0.0
+        catalog = self._ports.catalog
+        await catalog.prepare()
+        for model in (message.model, target.model):
+            cost = catalog.cost(model, message.usage) if model else None
+            if cost is not None:
+                return cost
+        return None
+
+    def _unpriced(self, model: str) -> Notice | None:
+        if model in self._told_unpriced:
+            return None
+        self._told_unpriced.add(model)
+        return Notice(
+            f"the price of {model} is not known: the spending limit cannot hold for it",
+            Level.WARNING,
+            hint='[prices."MODEL"] in the configuration sets prompt and completion',
+        )
+
+
+def with_cost(extra: Mapping[str, Json], cost: float | None) -> Mapping[str, Json]:
+    """Add a cost to a message's further fields, where it is known."""
+    return extra if cost is None else {**extra, COST_FIELD: cost}

@@ -1,0 +1,103 @@
+"""Between a message and its request: the server's own count, what no longer fits, what it costs."""
+
+from typing import TYPE_CHECKING
+
+from chatrepl.core.budget import Plan
+from chatrepl.core.compaction import Compaction
+from chatrepl.core.errors import ChatreplError
+from chatrepl.core.events import Level, Notice
+from chatrepl.core.mailbox import Mailbox
+from chatrepl.core.messages import Message
+from chatrepl.core.money import Spending
+from chatrepl.core.planner import Target, check_fits
+
+if TYPE_CHECKING:
+    from chatrepl.core.conversation import Conversation
+    from chatrepl.core.kept import KeptConversation
+
+__all__ = ["Preflight"]
+
+_MOST_COUNTS = 4
+
+
+class Preflight:
+    """Makes the plan of a request final. Asks, where settings say so, before anything is sent."""
+
+    def __init__(self, session: "KeptConversation") -> None:
+        self._session = session
+        self.spending = Spending(session.ports)
+        self._declined: Conversation | None = None
+
+    async def check(self, target: Target, question: Message) -> None:
+        """Raise ``MessageTooLarge`` where a message cannot fit, before it is accepted."""
+        plan = self._plan(target, question)
+        if not plan.fits:
+            plan = await self.counted(target, plan, question)
+        check_fits(plan)
+
+    async def run(self, target: Target, mailbox: Mailbox) -> Plan:
+        """Return the plan to send; the mailbox gets what there is to see.
+
+        Raises ``MessageTooLarge``, and ``UsageError`` where the user says no to the costs.
+        """
+        plan = await self.counted(target, self._plan(target))
+        if plan.fits and plan.omitted_turns and await self._wants_summary(plan):
+            await self._summarise(target, mailbox)
+            plan = await self.counted(target, self._plan(target))
+        check_fits(plan)
+        notice = await self.spending.check(self._session.settings, target, plan)
+        if notice is not None:
+            mailbox.put(notice)
+        return plan
+
+    async def counted(self, target: Target, plan: Plan, question: Message | None = None) -> Plan:
+        """Let the server count the plan, where it does that at once, and fit to what it says."""
+        planner, lessons = self._session.planner, self._session.planner.lessons(target)
+        server = target.server
+        if not server.base_url or not (server.is_local or lessons.counts_itself):
+            return plan
+        if lessons.counts_itself is False:
+            return plan
+        for _ in range(_MOST_COUNTS):
+            if plan.is_reported and not plan.new_messages:
+                return plan
+            request = planner.request(self._session.settings, target, plan)
+            tokens = await self._session.ports.model.count_tokens(request)
+            lessons.counts_itself = tokens is not None
+            if tokens is None:
+                return plan
+            planner.learn_count(target, plan, tokens)
+            plan = self._plan(target, question)
+        return plan
+
+    def _plan(self, target: Target, question: Message | None = None) -> Plan:
+        session = self._session
+        return session.planner.plan(session.settings, target, session.conversation, question)
+
+    async def _wants_summary(self, plan: Plan) -> bool:
+        """Say whether what goes out is to be summarised; asked once for a conversation."""
+        session = self._session
+        how = session.settings.text("on_overflow")
+        if how != "ask":
+            return how == "compact"
+        if self._declined is session.conversation:
+            return False
+        count = plan.omitted_turns
+        what = "the oldest turn no longer fits" if count == 1 else f"{count} turns no longer fit"
+        if await session.ports.person.confirm(f"{what}: summarise instead of leaving out?"):
+            return True
+        self._declined = session.conversation
+        return False
+
+    async def _summarise(self, target: Target, mailbox: Mailbox) -> None:
+        try:
+            async for event in Compaction(self._session, target).run():
+                mailbox.put(event)
+        except ChatreplError as error:
+            mailbox.put(
+                Notice(
+                    f"no summary: {error.message}; the oldest turns are left out instead",
+                    Level.WARNING,
+                    hint=error.hint,
+                )
+            )

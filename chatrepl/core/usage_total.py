@@ -1,0 +1,23 @@
+"""What many answers used together."""
+
+from dataclasses import dataclass
+
+__all__ = ["COST_FIELD", "UsageTotal"]
+
+COST_FIELD = "cost_usd"
+"""Where a message keeps what it cost, among its further fields: prices change."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """What the answers of one model used, in tokens, and what they cost."""
+
+    model: str
+    answers: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    """Answers whose price is not known."""
