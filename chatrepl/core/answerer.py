@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
-from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.errors import ChatreplError, Fault, ModelError, UsageError
 from chatrepl.core.events import Progress
 from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Profile
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Secret, Server
+from chatrepl.core.servers import host_of
 from chatrepl.core.settings import Layer, Settings
 
 __all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Answerer"]
@@ -109,7 +110,17 @@ class Answerer:
         server = self.server
         if server is None:
             raise UsageError(*self._no_server())
-        models = await self._model.models(server)
+        try:
+            models = await self._model.models(server)
+        except ModelError as error:
+            if error.fault is not Fault.NOT_FOUND:
+                raise
+            raise ModelError(
+                f"{host_of(server.base_url)} lists no models",
+                "name one by /model NAME or -m NAME, or check base_url",
+                fault=Fault.NOT_FOUND,
+                details=error.details,
+            ) from None
         self._planner.models = {model.id: model for model in models}
         return models
 

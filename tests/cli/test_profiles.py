@@ -131,3 +131,11 @@ def test_models_are_asked_for_once_and_filtered_with_window_and_price(home: Home
     assert tables[1].rows[0][2:4] == ("0.4", "1.6")
     assert tables[2].rows[0][1] == "4,096"
     assert len(server.requests) == 2
+
+
+def test_a_server_without_a_list_of_models_wants_one_named(home: Home) -> None:
+    with SseServer() as server:
+        server.error(404, {"detail": "Not Found"}, to="models")
+        events = home.talk(["--base-url", server.base_url], "hi", "/model mine", "hi")
+    assert "lists no models" in errors(events)[0]
+    assert server.requests[-1].body["model"] == "mine"
