@@ -87,7 +87,8 @@ def checked_values(configuration: Configuration, profile: str | None) -> dict[st
             elif key == "extra":
                 values.update(_extra(value))
             else:
-                values[_known(key).replace("-", "_")] = find_setting(key).kind.check(value)
+                name = _known(key)
+                values[name.replace("-", "_")] = find_setting(name).kind.check(value)
         except UsageError as error:
             line = configuration.line_of(profile, key)
             where = f"{configuration.path}, line {line}" if line else str(configuration.path)
