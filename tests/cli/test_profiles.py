@@ -139,3 +139,19 @@ def test_a_server_without_a_list_of_models_wants_one_named(home: Home) -> None:
         events = home.talk(["--base-url", server.base_url], "hi", "/model mine", "hi")
     assert "lists no models" in errors(events)[0]
     assert server.requests[-1].body["model"] == "mine"
+
+
+def test_a_profile_s_headers_query_and_organisation_travel_with_it_only(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(
+            f'[profiles.first]\nbase_url = "{first.base_url}"\nmodel = "one"\n'
+            'organization = "org-1"\nheaders = { X-Team = "blue" }\nquery = { region = "north" }\n'
+            f'[profiles.second]\nbase_url = "{second.base_url}"\nmodel = "two"\n'
+        )
+        home.talk(["-P", "first"], "hi", "/profile second", "hi")
+    assert first.requests[0].headers["x-team"] == "blue"
+    assert first.requests[0].headers["openai-organization"] == "org-1"
+    assert first.requests[0].query == "region=north"
+    assert "x-team" not in second.requests[0].headers
+    assert "openai-organization" not in second.requests[0].headers
+    assert not second.requests[0].query
