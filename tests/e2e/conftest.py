@@ -1,0 +1,68 @@
+"""Starts the real program: in a terminal, or behind pipes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from tests.e2e.program import PROGRAM, Chat, environment_of, run_piped
+from tests.support.sse_server import SseServer
+
+Start = Callable[..., Chat]
+Run = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def server() -> Iterator[SseServer]:
+    with SseServer() as serving:
+        yield serving
+
+
+@pytest.fixture
+def start_alone(home: Path) -> Iterator[Start]:
+    """Start the program in a terminal, with no server named; it is killed at the test's end."""
+    running: list[Chat] = []
+
+    def begin(
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        argv: Sequence[str] = (),
+        **options: Any,
+    ) -> Chat:
+        started = [*(argv or PROGRAM), *arguments]
+        chat = Chat(started, env=environment_of(home, env), **options)
+        running.append(chat)
+        return chat
+
+    yield begin
+    for chat in running:
+        chat.close()
+
+
+@pytest.fixture
+def start(start_alone: Start, server: SseServer) -> Start:
+    """Start the program in a terminal, with the loopback server."""
+
+    def begin(*arguments: str, **options: Any) -> Chat:
+        return start_alone("--base-url", server.base_url, *arguments, **options)
+
+    return begin
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Run the program behind pipes, to its end."""
+
+    def run_it(*arguments: str, **options: Any) -> CompletedProcess[str]:
+        return run_piped(home, arguments, **options)
+
+    return run_it

@@ -1,0 +1,95 @@
+"""A whole conversation, from the first start to going on with it another day."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatrepl.core.errors import LocalModelError
+from chatrepl.services.local_model.child import check_engine
+from tests.e2e.conftest import Start
+from tests.e2e.program import MARK, Chat
+from tests.support.sse_server import SseServer
+
+FIRST = "What is the capital of France?"
+SECOND = "And what is the capital of Italy?"
+SYSTEM = "You are a helpful assistant."
+
+
+def sent(found: dict[str, Any]) -> list[str]:
+    return [row["role"] for row in found["messages"] if row["in"]]
+
+
+def converse(start: Callable[..., Chat], first_answer: str, second_answer: str) -> None:
+    """System role, two turns, a setting, a small budget, a name; then the same history again."""
+    chat = start().ready(90)
+    chat.say(f"/system {SYSTEM}").expect("✓ system: You are")
+    chat.say(FIRST).expect(first_answer, timeout_s=90)
+    chat.say("/seed 7").expect("✓ seed: 7")
+    chat.say(SECOND).expect(second_answer, timeout_s=90)
+    # A setting waits for the answer's end.
+    chat.say("/seed").expect("seed: 7  (command)", timeout_s=90)
+    found = chat.context()
+    assert sent(found) == ["system", "user", "assistant", "user", "assistant"]
+    newest = sum(row["tokens"] for row in found["messages"] if row["role"] == "system")
+    newest += sum(row["tokens"] for row in found["messages"][-2:])
+    chat.say("/reserve 30").expect("✓ reserve: 30")
+    chat.say(f"/budget {newest + 30 + 5}").expect("✓ budget:")
+    trimmed = chat.context()
+    assert [row["in"] for row in trimmed["messages"]] == [True, False, False, True, True]
+    assert trimmed["tokens"] <= newest + 5 < found["tokens"]
+    chat.say("/context").expect("the oldest turn no longer fits")
+    chat.say("/budget default").expect("✓ budget: not set: the model's context window")
+    chat.say("/save capitals").expect("saved as “capitals”")
+    chat.leave()
+
+    again = start("-r", "capitals").expect("going on with “capitals”, 4 messages")
+    shown = again.everything()
+    places = [shown.index(text) for text in (FIRST, first_answer, SECOND, second_answer)]
+    assert places == sorted(places)
+    assert f"{MARK} {FIRST}" in shown
+    again.ready()
+    resumed = again.context(90)
+    assert [(row["id"], row["role"]) for row in resumed["messages"]] == [
+        (row["id"], row["role"]) for row in found["messages"]
+    ]
+    again.say("/set seed").expect("seed: 7  (session)")
+    again.leave()
+
+
+def test_a_conversation_with_a_server_is_held_trimmed_saved_and_gone_on_with(
+    start: Start, server: SseServer
+) -> None:
+    server.answer("It is **Paris**, on the Seine.")
+    server.answer("That would be *Rome*.")
+    converse(start, "It is Paris, on the Seine.", "That would be Rome.")
+
+
+@pytest.fixture
+def cached_model(home: Path) -> None:
+    """Let all runs share one download of the built-in model."""
+    try:
+        check_engine()
+    except LocalModelError as error:
+        pytest.skip(str(error))
+    shared = Path(os.environ.get("CHATREPL_TEST_CACHE") or Path.home() / ".cache" / "chatrepl-test")
+    models = shared / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    cache = home / "chatrepl" / "cache"
+    cache.mkdir(parents=True, mode=0o700)
+    (cache / "models").symlink_to(models)
+
+
+@pytest.mark.local_model
+@pytest.mark.timeout(240)
+def test_a_conversation_with_the_built_in_model_is_held_trimmed_saved_and_gone_on_with(
+    start_alone: Start, cached_model: None
+) -> None:
+    def begin(*arguments: str) -> Chat:
+        chat = start_alone("--local", *arguments)
+        chat.expect("built-in demo model")
+        return chat
+
+    converse(begin, "Paris", "Rome")

@@ -1,0 +1,159 @@
+"""One question, one answer: pipes, exit codes, JSON, sessions."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.conftest import Run, Start
+from tests.e2e.program import PROGRAM, environment_of
+from tests.support.sse_server import SseServer
+
+HOSTILE = "safe \x1b]52;c;aGk=\x07 \x9b2J \x1b[2J \u202e end"
+
+
+def spawn(home: Path, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*PROGRAM, *arguments],
+        stdin=options.pop("stdin", subprocess.DEVNULL),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},
+        **options,
+    )
+
+
+def test_words_and_piped_text_are_one_message_and_the_answer_goes_to_stdout(
+    run: Run, server: SseServer
+) -> None:
+    server.answer("# A *title*\n\n- `code`")
+    done = run("--base-url", server.base_url, "do", "this", stdin="some\ntext\n")
+    assert server.requests[-1].messages == [{"role": "user", "content": "do this\n\nsome\ntext"}]
+    assert (done.returncode, done.stdout) == (0, "# A *title*\n\n- `code`\n")
+    assert done.stderr == ""
+    done = run("--base-url", server.base_url, stdin="/exit is text here")
+    assert done.stdout == "You said: /exit is text here\n"
+
+
+def test_options_may_stand_before_and_behind_the_words(run: Run, server: SseServer) -> None:
+    done = run("--no-save", "what", "-t", "0.5", "else", "--base-url", server.base_url)
+    assert done.stdout == "You said: what else\n"
+    assert server.requests[-1].body["temperature"] == 0.5
+
+
+def test_exit_codes_tell_what_went_wrong_and_stdout_stays_empty(
+    run: Run, server: SseServer, home: Path
+) -> None:
+    url = server.base_url
+    server.error(401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}})
+    done = run("--base-url", url, "hello")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("chatrepl: ")
+    for wrong in (["--temperature", "9", "x"], ["--nonsense", "x"], ["-r", "nowhere", "x"], []):
+        done = run("--base-url", url, *wrong)
+        assert (done.returncode, done.stdout) == (2, ""), (wrong, done)
+        assert done.stderr.startswith("chatrepl: ")
+        assert done.stderr.count("\n") == 1
+    gate = threading.Event()
+    server.answer("The beginning, the end.", gate=gate, gate_after_chars=13)
+    process = spawn(home, "--base-url", url, "tell me")
+    assert server.at_gate.wait(15)
+    assert process.stdout is not None
+    assert os.read(process.stdout.fileno(), 100).startswith(b"The beg")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    rest, said = process.communicate()
+    assert "Traceback" not in rest + said
+    assert "The beginning" in run("-c", "--export", "-").stdout
+
+
+def test_a_reader_that_leaves_early_ends_it_quietly(server: SseServer, home: Path) -> None:
+    server.answer("line\n" * 50_000)
+    process = spawn(home, "--base-url", server.base_url, "much")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    assert process.wait(15) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_what_a_model_sends_cannot_command_the_terminal_behind_a_pipe_either(
+    run: Run, server: SseServer
+) -> None:
+    for options in ([], ["--json"]):
+        server.answer(HOSTILE, chunk_chars=1)
+        done = run("--base-url", server.base_url, *options, "x")
+        assert "safe" in done.stdout
+        assert not set("\x1b\x07\x9b\u202e") & set(done.stdout + done.stderr)
+    assert json.loads(done.stdout)["content"] == HOSTILE
+
+
+def test_the_result_as_json_has_the_answer_and_what_it_cost(run: Run, server: SseServer) -> None:
+    server.answer("Four.", reasoning="Two and two.")
+    done = run("--base-url", server.base_url, "--json", "2+2?")
+    found = json.loads(done.stdout)
+    assert found["content"] == "Four."
+    assert found["reasoning"] == "Two and two."
+    assert found["model"] == "test-model"
+    assert found["finish_reason"] == "stop"
+    assert found["usage"]["completion_tokens"] == 5
+    assert done.stdout.count("\n") == 1
+
+
+def test_sessions_go_on_by_name_by_newest_and_not_at_all(run: Run, server: SseServer) -> None:
+    url = server.base_url
+    assert run("--base-url", url, "-S", "trip", "one").returncode == 0
+    assert run("--base-url", url, "-S", "trip", "two").returncode == 0
+    assert run("--base-url", url, "--no-save", "secret").returncode == 0
+    assert run("--base-url", url, "-c", "three").returncode == 0
+    assert run("--base-url", url, "-r", "trip", "four").returncode == 0
+    said = [m["content"] for m in server.requests[-1].messages if m["role"] == "user"]
+    assert said == ["one", "two", "three", "four"]
+    listed = json.loads(run("--list-sessions", "--json").stdout)
+    assert [(row["name"], row["messages"]) for row in listed] == [("trip", 8)]
+    plain = run("--list-sessions").stdout
+    assert plain.startswith("trip ")
+    assert plain.count("\n") == 1
+    exported = json.loads(run("-r", "trip", "--export", "-").stdout)
+    assert [m["content"] for m in exported["messages"]][:2] == ["one", "You said: one"]
+    assert exported["name"] == "trip"
+
+
+def test_a_transcript_is_written_in_the_form_its_suffix_names(
+    run: Run, server: SseServer, tmp_path: Path
+) -> None:
+    run("--base-url", server.base_url, "-S", "trip", "**one**")
+    for suffix, part in (
+        (".md", "**one**"),
+        (".html", "<strong>one</strong>"),
+        (".json", '"tree"'),
+    ):
+        target = tmp_path / f"out{suffix}"
+        done = run("-r", "trip", "--export", str(target))
+        assert (done.returncode, done.stdout) == (0, "")
+        assert part in target.read_text()
+    assert run("-r", "trip", "--export", "out.pdf").returncode == 2
+
+
+def test_on_a_terminal_the_answer_is_drawn_and_the_prompt_stays_away(
+    start: Start, server: SseServer
+) -> None:
+    server.answer("# Title\n\nSome **bold** text.\n\n```python\nx = 1\n```\n")
+    chat = start("ask")
+    assert chat.wait_exit() == 0
+    assert "Some bold text." in chat.text()
+    assert "**" not in chat.text()
+    assert "x = 1" in chat.text()
+    assert chat.dirt() == []
+
+
+def test_lists_of_models_are_printed_one_a_line_or_as_json(run: Run, server: SseServer) -> None:
+    assert run("--base-url", server.base_url, "--list-models").stdout == "test-model\nother-model\n"
+    listed = json.loads(run("--base-url", server.base_url, "--list-models", "--json").stdout)
+    assert [row["id"] for row in listed] == ["test-model", "other-model"]
