@@ -92,14 +92,12 @@ class Planner:
         )
 
     def window(self, settings: Settings, target: Target) -> int | None:
-        """Return the context window in tokens: as set, taught, listed or known; else None."""
+        """Return the context window in tokens: as set, listed or known, and no more than taught."""
         listed = self.models.get(target.model)
-        return (
-            settings.integer("context_window")
-            or self.lessons(target).window
-            or (listed.context_window if listed else None)
-            or self._catalog.context_window(target.model)
-        )
+        told = settings.integer("context_window") or (listed.context_window if listed else None)
+        known = told or self._catalog.context_window(target.model)
+        taught = self.lessons(target).window
+        return min(known, taught) if known and taught else known or taught
 
     def plan(
         self,

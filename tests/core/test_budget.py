@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit
+from chatrepl.core.budget import BLOCK_TURNS, Anchor, Contents, Limits, Measure, Plan, fit
 from chatrepl.core.context_rows import rows_of
 from chatrepl.core.conversation import Conversation, Turns
 from chatrepl.core.counting import Counts
@@ -87,8 +87,9 @@ def cases(draw: st.DrawFn) -> Case:
         draw(indexes),
     )
     # Room for exactly some of the newest turns, or for one token less or more.
-    kept = {index for index in range(turns) if index >= draw(st.integers(0, turns))}
-    room = case.tokens((kept | case.contents.fixed) - case.dropped) + draw(st.integers(-1, 1))
+    start = draw(st.integers(0, turns) | st.sampled_from([0, BLOCK_TURNS, 2 * BLOCK_TURNS]))
+    kept = frozenset(range(start, turns))
+    room = case.tokens({*kept, *case.contents.fixed} - case.dropped) + draw(st.integers(-1, 1))
     reserve = draw(st.integers(0, 600))
     return replace(
         case,

@@ -213,14 +213,18 @@ class StepClock:
 
 @dataclass
 class ScriptedPerson:
-    """Says no, and answers questions for text in turn; then with nothing."""
+    """Says no unless told otherwise, and answers questions for text in turn; then with nothing."""
 
     answers: list[str] = field(default_factory=list)
+    says_yes: bool = False
+    confirmed: list[str] = field(default_factory=list)
+    """The questions for yes or no."""
     asked: list[tuple[str, bool]] = field(default_factory=list)
     """The questions for text, and whether the answer was to be hidden."""
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
-        return False
+        self.confirmed.append(question)
+        return self.says_yes
 
     async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
         self.asked.append((question, secret))
