@@ -29,6 +29,7 @@ from chatrepl.core.messages import Json, Message, SessionRecord, State, Usage
 from chatrepl.core.money import with_cost
 from chatrepl.core.planner import Planner, Target, check_fits
 from chatrepl.core.ports import ChatModel, ChatRequest, Clock, Store
+from chatrepl.core.timing import timing
 
 __all__ = ["AnswerRun", "Exchange"]
 
@@ -60,6 +61,8 @@ class Exchange:
     """Where the head goes when not one byte of an answer comes."""
     cost: Callable[[Target, Message], Awaitable[float | None]]
     """What an answer cost in dollars, where that is known."""
+    continued: Message | None = None
+    """The cut answer that this one goes on with, and holds."""
 
 
 @dataclass(slots=True)
@@ -246,13 +249,18 @@ class AnswerRun:
             record = exchange.record(exchange.question.id)
             await exchange.keeper.begin_answer(record, self._message(State.STREAMING))
             self._journal = Journal(exchange.store, exchange.answer_id)
+            if exchange.continued is not None:
+                self._journal.add(exchange.continued.content, exchange.continued.reasoning)
         self._journal.add(text, reasoning)
 
     def _message(self, state: State) -> Message:
         draft, exchange = self._draft, self._exchange
         started = draft.started or ResponseStarted()
         body = self._request.body if self._request else {}
-        content = "" if state is State.STREAMING else "".join(draft.text)
+        content, reasoning = "".join(draft.text), "".join(draft.reasoning)
+        if exchange.continued is not None:
+            content = exchange.continued.content + content
+            reasoning = exchange.continued.reasoning + reasoning
         extra: dict[str, Json] = {}
         if draft.is_refusal:
             extra["refusal"] = True
@@ -264,9 +272,9 @@ class AnswerRun:
             id=exchange.answer_id,
             parent=exchange.question.id,
             role="assistant",
-            content=content,
+            content="" if state is State.STREAMING else content,
             created=exchange.clock.now(),
-            reasoning="" if state is State.STREAMING else "".join(draft.reasoning),
+            reasoning="" if state is State.STREAMING else reasoning,
             state=state,
             model=started.model or exchange.target.model,
             finish_reason=draft.finish_reason,
@@ -292,10 +300,11 @@ class AnswerRun:
         exchange = self._exchange
         message = self._message(state)
         cost = await exchange.cost(exchange.target, message)
-        message = replace(message, extra=with_cost(message.extra, cost))
+        elapsed_s = exchange.clock.monotonic() - self._started_s
+        extra = {**with_cost(message.extra, cost), **timing(elapsed_s, self._draft.first_text_s)}
+        message = replace(message, extra=extra)
         exchange.settle(message)
         await exchange.keeper.finish_answer(exchange.record(message.id), message)
-        elapsed_s = exchange.clock.monotonic() - self._started_s
         self._mailbox.put(AnswerEnded(message, elapsed_s, self._draft.first_text_s))
 
     async def _give_back(self, state: State) -> None:

@@ -6,12 +6,14 @@ Everything that is accepted is on disk before a request leaves.
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from chatrepl.core.answer import AnswerRun, Exchange
 from chatrepl.core.answerer import LOCAL_SYSTEM, Answerer
 from chatrepl.core.budget import Plan
+from chatrepl.core.continuing import Way, as_continuation, instruction, is_cut, way_for
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     DraftReturned,
@@ -177,6 +179,16 @@ class Session(KeptConversation):
         async for event in self._answer(question, fallback, model):
             yield event
 
+    async def continue_answer(self) -> AsyncIterator[Event]:
+        """Go on with the newest answer, which was cut; both joined are a sibling of it."""
+        answer, question = self.conversation.last_answer(), self.conversation.last_question()
+        if answer is None or question is None or answer.id != self.conversation.head:
+            raise UsageError("there is no answer to go on with")
+        if not is_cut(answer):
+            raise UsageError("the last answer is whole", "/retry asks for another")
+        async for event in self._answer(question, answer.id, continued=answer):
+            yield event
+
     async def plan(self, question: Message | None = None) -> tuple[Target, Plan]:
         """Work out what would be sent now, or with a further question."""
         target = await self.target()
@@ -205,7 +217,11 @@ class Session(KeptConversation):
             work.cancel()
 
     async def _answer(
-        self, question: Message, fallback: str | None, model: str | None = None
+        self,
+        question: Message,
+        fallback: str | None,
+        model: str | None = None,
+        continued: Message | None = None,
     ) -> AsyncIterator[Event]:
         mailbox = Mailbox()
         ready = asyncio.ensure_future(self._stoppable(self._prepare(mailbox, model)))
@@ -222,7 +238,10 @@ class Session(KeptConversation):
         for notice in self._plan_notices(target, plan):
             yield notice
         self._failed = None
-        self._run = run = AnswerRun(self._exchange(question, fallback, target))
+        exchange = self._exchange(question, fallback, target)
+        if continued is not None:
+            exchange = await self._going_on(exchange, continued)
+        self._run = run = AnswerRun(exchange)
         try:
             async for event in run.events():
                 yield event
@@ -289,6 +308,26 @@ class Session(KeptConversation):
             make_request=lambda plan: self.planner.request(self.settings, target, plan),
             fallback_head=fallback,
             cost=self.preflight.spending.cost,
+        )
+
+    async def _going_on(self, exchange: Exchange, answer: Message) -> Exchange:
+        """Let an exchange go on with an answer, in the way that its server knows."""
+        target = exchange.target
+        if not self.planner.models:
+            # Who the server is decides the way; without an answer, the way is that of any.
+            with suppress(ChatreplError):
+                await self.models()
+        way = way_for(
+            target.server,
+            self.planner.models.get(target.model),
+            is_llama=bool(self.planner.lessons(target).counts_itself),
+        )
+        told = instruction(answer, answer.created) if way is Way.INSTRUCTION else None
+        return replace(
+            exchange,
+            continued=answer,
+            make_plan=lambda: self.planner.plan(self.settings, target, self.conversation, told),
+            make_request=lambda plan: as_continuation(exchange.make_request(plan), way),
         )
 
     def _settle(self, message: Message) -> None:

@@ -8,6 +8,7 @@ from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.session import Session
+from chatrepl.core.timing import TIMING_FIELD, tell_timing
 from chatrepl.core.usage_total import COST_FIELD
 
 
@@ -99,12 +100,15 @@ def _response_rows(answer: Message) -> list[tuple[str, str]]:
             if count is not None
         )
     )
+    fingerprint = answer.extra.get("system_fingerprint")
     return [
         ("last response", answer.response_id or "no id"),
         ("its model", answer.model or "not told"),
         ("created", answer.created.strftime("%Y-%m-%d %H:%M:%S UTC")),
         ("finish reason", answer.finish_reason or answer.state.value),
         ("usage", used or "not reported"),
+        *tell_timing(answer),
+        *([("fingerprint", str(fingerprint))] if fingerprint else []),
     ]
 
 
@@ -150,4 +154,5 @@ async def response(call: Call) -> AsyncIterator[Event]:
 
 def _shown(answer: Message) -> dict[str, Json]:
     """Return the response's further fields, without what this program added."""
-    return {key: value for key, value in answer.extra.items() if key != COST_FIELD}
+    ours = (COST_FIELD, TIMING_FIELD)
+    return {key: value for key, value in answer.extra.items() if key not in ours}

@@ -82,6 +82,13 @@ async def retry(call: Call) -> AsyncIterator[Event]:
         yield event
 
 
+async def continue_(call: Call) -> AsyncIterator[Event]:
+    """/continue: go on with an answer that was cut; the joined text is a sibling of it."""
+    call.takes_nothing()
+    async for event in call.session.continue_answer():
+        yield event
+
+
 async def editor(call: Call) -> AsyncIterator[Event]:
     """/editor: compose the next message in the user's editor."""
     yield EditorRequested(call.rest)

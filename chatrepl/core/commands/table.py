@@ -151,7 +151,7 @@ COMMANDS: tuple[Command, ...] = (
         usage="[N]",
         complete=branches.complete_edit,
     ),
-    Command("continue", "finish an answer that was cut"),
+    Command("continue", "finish an answer that was cut", conversation.continue_),
     Command("alternatives", "sibling answers", branches.siblings, ("alt",)),
     Command(
         "pick",
