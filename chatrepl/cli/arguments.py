@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from chatrepl import __version__
+from chatrepl.core.choice import Choice
 from chatrepl.core.errors import UsageError
 from chatrepl.core.formats import names_schema_file
+from chatrepl.core.json_value import Json
 from chatrepl.core.kinds import AnyJson, Format, Kind, Switch, Words
-from chatrepl.core.library import Choice
-from chatrepl.core.messages import Json
 from chatrepl.core.settings import SETTINGS, Setting
 
 __all__ = ["NOT_YET", "Options", "make_parser", "parse_options"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["SystemClock", "is_interactive", "new_id", "print_line", "variables"]
+__all__ = ["SystemClock", "is_interactive", "is_utf8", "new_id", "print_line", "variables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,11 @@ def is_interactive() -> bool:
         return os.isatty(0) and os.isatty(1)
     except OSError:
         return False
+
+
+def is_utf8(encoding: str | None) -> bool:
+    """Say whether a stream's encoding is UTF-8; one that does not tell is taken as such."""
+    return (encoding or "utf-8").lower().replace("-", "").replace("_", "") == "utf8"
 
 
 def variables() -> Mapping[str, str]:

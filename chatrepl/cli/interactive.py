@@ -1,142 +1,61 @@
-"""A conversation at the live prompt: wire it, run it, leave the terminal as it was."""
+"""A conversation at the live prompt: show it, load the rest behind it, leave the terminal clean."""
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping
 
-from chatrepl import __version__
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.begin import begin
-from chatrepl.cli.wiring import Program, wire
-from chatrepl.core.commands.server import LOCAL_INTRODUCTION
-from chatrepl.core.events import Event, Level, Notice
-from chatrepl.terminal.front import Front
+from chatrepl.cli.environment import is_utf8
+from chatrepl.services.paths import find_paths
+from chatrepl.terminal.door import Door
 from chatrepl.terminal.input.early import HeldTerminal, exit_by_signal
 from chatrepl.terminal.input.prompt import LivePrompt
 
-if TYPE_CHECKING:
-    from chatrepl.terminal.drawing import Drawing
-    from chatrepl.terminal.line_mode import LineMode
-
-__all__ = ["converse", "converse_in_lines"]
-
-
-class _AtPrompt:
-    """Asks the person at the live prompt, once there is one."""
-
-    prompt: "LivePrompt | LineMode | None" = None
-
-    async def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask yes or no."""
-        return self.prompt is not None and await self.prompt.confirm(question, default=default)
-
-    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
-        """Ask for a line of text."""
-        return await self.prompt.ask_text(question, secret=secret) if self.prompt else None
+__all__ = ["converse"]
 
 
 def converse(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int:
-    """Talk until someone leaves; return the exit code. A signal ends the process as it says."""
-    person = _AtPrompt()
-    program = wire(options, environment, person)
-    encoding = sys.stdout.encoding or "utf-8"
+    """Talk until someone leaves; return the exit code. A signal ends the process as it says.
 
-    def load_drawing() -> "Drawing":
-        from chatrepl.terminal.drawing import Drawing
-
-        return Drawing(environment, is_terminal=True, encoding=encoding, no_color=options.no_color)
-
-    front = Front(program.session, load_drawing, unicode=_is_utf8(encoding))
-    fatal = asyncio.run(_talk(program, front, person, held, encoding))
+    The prompt comes first: all that it does not need is imported and wired behind it, in a thread.
+    """
+    fatal = asyncio.run(_talk(options, environment, held))
     if fatal is not None:
         exit_by_signal(fatal)
     return 0
 
 
-def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
-    """Talk on a terminal that knows no escapes; return the exit code."""
-    from chatrepl.terminal.drawing import Drawing
-    from chatrepl.terminal.line_mode import LineMode
-
-    person = _AtPrompt()
-    program = wire(options, environment, person)
-    encoding = sys.stdout.encoding or "utf-8"
-    drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
-    mark = "❯ " if _is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
-
-    async def talk() -> int | None:
-        mode = LineMode(program.session, drawing, sys.stdout, 0, mark)
-        person.prompt = mode
-        try:
-            return await mode.run(_begin(program))
-        finally:
-            await program.close()
-
-    fatal = asyncio.run(talk())
-    if fatal is not None:
-        exit_by_signal(fatal)
-    return 0
-
-
-def _is_utf8(encoding: str) -> bool:
-    return encoding.lower().replace("-", "") == "utf8"
-
-
-async def _talk(
-    program: Program, front: Front, person: _AtPrompt, held: HeldTerminal, encoding: str
-) -> int | None:
-    settings = program.session.settings
+async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
+    door = Door()
     prompt = LivePrompt(
-        actions=front,
+        actions=door,
         held=held,
-        history_file=None if program.options.no_save else program.paths.history_file,
-        vi=settings.is_on("vi"),
-        multiline=settings.is_on("multiline"),
-        unicode=_is_utf8(encoding),
+        history_file=None if options.no_save else find_paths(environment).history_file,
+        unicode=is_utf8(sys.stdout.encoding),
     )
-    person.prompt = prompt
-    front.attach(prompt)
-    talking = asyncio.create_task(front.run(_begin(program)))
+    door.attach(prompt)
+    talking = asyncio.create_task(_talk_behind(prompt, door, options, environment))
     # A failure there must not leave a prompt that nobody answers.
     talking.add_done_callback(lambda _: prompt.leave())
     try:
         fatal = await prompt.run()
     finally:
-        front.leave()
-        try:
-            await talking
-        finally:
-            await program.close()
+        door.leave()
+        await talking
     return fatal
 
 
-async def _begin(program: Program) -> AsyncIterator[Event]:
-    """Go on with the session that is asked for, and make sure that somebody answers."""
-    session = program.session
-    yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
-    async for event in begin(program):
-        yield event
-    if session.uses_local:
-        yield LOCAL_INTRODUCTION
-    elif session.server is None:
-        async for event in _offer_local(program):
-            yield event
+async def _talk_behind(
+    prompt: LivePrompt, door: Door, options: Options, environment: Mapping[str, str]
+) -> None:
+    await prompt.painted()
+    open_conversation = await asyncio.to_thread(_load, options, environment)
+    await open_conversation(prompt, door)
 
 
-async def _offer_local(program: Program) -> AsyncIterator[Event]:
-    session = program.session
-    ports = session.ports
-    size = "" if ports.local.is_fetched() else ", a download of 93 MB, once"
-    question = f"No key and no server. Talk to the built-in demo model{size}?"
-    if await ports.person.confirm(question, default=True):
-        session.use_local()
-        yield LOCAL_INTRODUCTION
-        async for event in session.prepare_local():
-            yield event
-        return
-    yield Notice(
-        "there is no server to talk to yet",
-        Level.WARNING,
-        hint="set OPENAI_API_KEY or --base-url; /local switches to the demo model",
-    )
+def _load(
+    options: Options, environment: Mapping[str, str]
+) -> Callable[[LivePrompt, Door], Awaitable[None]]:
+    from chatrepl.cli.conversation import load
+
+    return load(options, environment)

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             return converse(options, environment, early)
         _restore(early)
         if early is None and is_interactive() and _is_conversation(options):
-            from chatrepl.cli.interactive import converse_in_lines
+            from chatrepl.cli.conversation import converse_in_lines
 
             return converse_in_lines(options, environment)
         return _without_prompt(options, environment)

@@ -7,11 +7,14 @@ other tokens than the same word alone, so it is given with the blank before it (
 import json
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
-from chatrepl.core.ports import TokenCounter
+from chatrepl.core.json_value import Json
 from chatrepl.core.words import unescape
+
+if TYPE_CHECKING:
+    from chatrepl.core.ports import TokenCounter
 
 __all__ = ["biases_in_words", "check_bias_key", "parse_biases", "show_biases", "token_biases"]
 
@@ -54,7 +57,9 @@ def show_biases(biases: Mapping[str, Json]) -> str:
     return " ".join(f"{_word(key)}={bias}" for key, bias in biases.items())
 
 
-def token_biases(biases: Mapping[str, Json], counter: TokenCounter, model: str) -> dict[str, Json]:
+def token_biases(
+    biases: Mapping[str, Json], counter: "TokenCounter", model: str
+) -> dict[str, Json]:
     """Return biases by token id, as the API takes them. The encoding must be loaded.
 
     Raises ``UsageError`` for a text where the model's vocabulary is not known: an id of another
@@ -67,7 +72,7 @@ def token_biases(biases: Mapping[str, Json], counter: TokenCounter, model: str) 
     return by_id
 
 
-def biases_in_words(biases: Mapping[str, Json], counter: TokenCounter, model: str) -> str:
+def biases_in_words(biases: Mapping[str, Json], counter: "TokenCounter", model: str) -> str:
     """Say which tokens the texts are; empty where there are only ids. Raises ``UsageError``."""
     return "; ".join(
         f"{json.dumps(_text(key), ensure_ascii=False)} is token "
@@ -77,7 +82,7 @@ def biases_in_words(biases: Mapping[str, Json], counter: TokenCounter, model: st
     )
 
 
-def _ids(key: str, counter: TokenCounter, model: str) -> list[str]:
+def _ids(key: str, counter: "TokenCounter", model: str) -> list[str]:
     encoding, is_known = counter.encoding_for(model)
     if not is_known:
         raise UsageError(

@@ -5,7 +5,7 @@ import re
 from pathlib import PurePath
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 
 __all__ = ["format_of_schema", "names_schema_file"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chatrepl.core.biases import check_bias_key, parse_biases, show_biases
 from chatrepl.core.errors import UsageError
 from chatrepl.core.examples import Examples
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.plain_kinds import Choice, Integer, Number, Switch, Text, Words, shown
 
 __all__ = [

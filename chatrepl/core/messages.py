@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from chatrepl.core.json_value import Json
+
 __all__ = [
     "Json",
     "Marks",
@@ -15,9 +17,6 @@ __all__ = [
     "State",
     "Usage",
 ]
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
-
 
 class State(StrEnum):
     """How far a message came."""

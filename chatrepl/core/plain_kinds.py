@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.words import WORD, split_words, unescape
 
 __all__ = ["Choice", "Integer", "Number", "Switch", "Text", "Words", "shown"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from chatrepl.core.errors import UsageError
+from chatrepl.core.json_value import Json
 from chatrepl.core.kinds import (
     AnyJson,
     Bias,
@@ -23,7 +24,6 @@ from chatrepl.core.kinds import (
     Text,
     Words,
 )
-from chatrepl.core.messages import Json
 
 __all__ = ["SETTINGS", "Layer", "Resolved", "Setting", "Settings", "find_setting", "nearest"]
 
@@ -213,7 +213,8 @@ def nearest(word: str, names: Iterable[str]) -> str:
 
     def likeness(name: str) -> float:
         pairs = enumerate(zip(word, name, strict=False))
-        same = next((at for at, (typed, meant) in pairs if typed != meant), len(word))
+        shorter = min(len(word), len(name))
+        same = next((at for at, (typed, meant) in pairs if typed != meant), shorter)
         # Whoever mistypes mostly begins well.
         return difflib.SequenceMatcher(None, word, name).ratio() + 0.08 * same
 

@@ -99,6 +99,7 @@ class Frames:
         self._is_paused = False
         self._is_waiting = False
         self._is_first = True
+        self.has_painted = asyncio.Event()
         self._size: Size | None = None
         self._slice = _FIRST_SLICE
         self._sent_s = float("-inf")
@@ -220,6 +221,7 @@ class Frames:
         if self._is_first:
             self._is_first = False
             self._before_first()
+            asyncio.get_running_loop().call_soon(self.has_painted.set)
         self._sent_s = asyncio.get_running_loop().time()
         if self._output.end_frame(SIZE_QUESTION if self._reflow.is_asking else ""):
             region = self._renderer.drawn_region()

@@ -1,5 +1,6 @@
 """prompt_toolkit's output on our writer, and a renderer that can print above the prompt."""
 
+import base64
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,7 +15,14 @@ from chatrepl.terminal.input.writer import TerminalWriter
 if TYPE_CHECKING:
     from prompt_toolkit.layout.screen import Screen
 
-__all__ = ["DrawnRegion", "LiveRenderer", "WriterOutput", "choose_colour_depth", "terminal_size"]
+__all__ = [
+    "DrawnRegion",
+    "LiveRenderer",
+    "WriterOutput",
+    "choose_colour_depth",
+    "clipboard_sequence",
+    "terminal_size",
+]
 
 _SYNCHRONIZED_START = "\x1b[?2026h"
 _SYNCHRONIZED_END = "\x1b[?2026l"
@@ -195,6 +203,11 @@ def terminal_size(fd: int) -> Size:
     except OSError:
         columns = rows = 0
     return Size(rows=rows or 24, columns=columns or 80)
+
+
+def clipboard_sequence(text: str) -> bytes:
+    """Return what asks a terminal to take a text into its clipboard (OSC 52)."""
+    return b"\x1b]52;c;" + base64.b64encode(text.encode("utf-8", "replace")) + b"\x07"
 
 
 def choose_colour_depth(environment: Mapping[str, str]) -> ColorDepth:

@@ -1,7 +1,6 @@
 """The live prompt: one application that has the terminal for the whole session."""
 
 import asyncio
-import base64
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -19,7 +18,7 @@ from chatrepl.terminal.input.key_actions import KeyActions
 from chatrepl.terminal.input.keyboard import Keyboard
 from chatrepl.terminal.input.keys import build_key_bindings
 from chatrepl.terminal.input.line import InputLine
-from chatrepl.terminal.input.output import WriterOutput, choose_colour_depth
+from chatrepl.terminal.input.output import WriterOutput, choose_colour_depth, clipboard_sequence
 from chatrepl.terminal.input.questions import Questions
 from chatrepl.terminal.input.reflow import Reflow, answers_size, rewraps
 from chatrepl.terminal.input.region import RegionState
@@ -141,6 +140,10 @@ class LivePrompt:
             await self._finish()
         return self._fatal
 
+    async def painted(self) -> None:
+        """Wait until the prompt is on the screen."""
+        await self._frames.has_painted.wait()
+
     def leave(self) -> None:
         """End ``run``; lines that were handed over are still printed."""
         self._is_over = True
@@ -192,8 +195,7 @@ class LivePrompt:
 
     def set_clipboard(self, text: str) -> None:
         """Ask the terminal to take a text into its clipboard (OSC 52); not all of them do."""
-        data = base64.b64encode(text.encode("utf-8", "replace"))
-        self._writer.write(b"\x1b]52;c;" + data + b"\x07")
+        self._writer.write(clipboard_sequence(text))
 
     @property
     def columns(self) -> int:

@@ -1,0 +1,132 @@
+"""The conversation behind the prompt: wired, begun, and closed."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from chatrepl import __version__
+from chatrepl.cli.arguments import Options
+from chatrepl.cli.begin import begin
+from chatrepl.cli.environment import is_utf8
+from chatrepl.cli.wiring import Program, wire
+from chatrepl.core.commands.server import LOCAL_INTRODUCTION
+from chatrepl.core.events import Event, Level, Notice
+from chatrepl.terminal.door import Door
+from chatrepl.terminal.front import Front
+from chatrepl.terminal.input.early import exit_by_signal
+
+if TYPE_CHECKING:
+    from chatrepl.terminal.drawing import Drawing
+    from chatrepl.terminal.input.prompt import LivePrompt
+    from chatrepl.terminal.line_mode import LineMode
+
+__all__ = ["converse_in_lines", "load"]
+
+
+class _AtPrompt:
+    """Asks the person at the prompt, once there is one."""
+
+    prompt: "LivePrompt | LineMode | None" = None
+
+    async def confirm(self, question: str, *, default: bool = False) -> bool:
+        """Ask yes or no."""
+        return self.prompt is not None and await self.prompt.confirm(question, default=default)
+
+    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
+        """Ask for a line of text."""
+        return await self.prompt.ask_text(question, secret=secret) if self.prompt else None
+
+
+def load(
+    options: Options, environment: Mapping[str, str]
+) -> Callable[["LivePrompt", Door], Awaitable[None]]:
+    """Wire the program; return what talks through a prompt until someone leaves.
+
+    Runs in a thread. Raises ``UsageError``.
+    """
+    person = _AtPrompt()
+    program = wire(options, environment, person)
+
+    async def talk(prompt: "LivePrompt", door: Door) -> None:
+        person.prompt = prompt
+        front = Front(
+            program.session,
+            lambda: _load_drawing(options, environment),
+            unicode=is_utf8(sys.stdout.encoding),
+        )
+        front.attach(prompt)
+        door.open(front)
+        try:
+            await front.run(_begin(program))
+        finally:
+            await program.close()
+
+    return talk
+
+
+def _load_drawing(options: Options, environment: Mapping[str, str]) -> "Drawing":
+    from chatrepl.terminal.drawing import Drawing
+
+    return Drawing(
+        environment,
+        is_terminal=True,
+        encoding=sys.stdout.encoding or "utf-8",
+        no_color=options.no_color,
+    )
+
+
+def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
+    """Talk on a terminal that knows no escapes; return the exit code."""
+    from chatrepl.terminal.drawing import Drawing
+    from chatrepl.terminal.line_mode import LineMode
+
+    person = _AtPrompt()
+    program = wire(options, environment, person)
+    encoding = sys.stdout.encoding or "utf-8"
+    drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
+    mark = "❯ " if is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
+
+    async def talk() -> int | None:
+        mode = LineMode(program.session, drawing, sys.stdout, 0, mark)
+        person.prompt = mode
+        try:
+            return await mode.run(_begin(program))
+        finally:
+            await program.close()
+
+    fatal = asyncio.run(talk())
+    if fatal is not None:
+        exit_by_signal(fatal)
+    return 0
+
+
+async def _begin(program: Program) -> AsyncIterator[Event]:
+    """Go on with the session that is asked for, and make sure that somebody answers."""
+    session = program.session
+    yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
+    async for event in begin(program):
+        yield event
+    if session.uses_local:
+        yield LOCAL_INTRODUCTION
+    elif session.server is None:
+        async for event in _offer_local(program):
+            yield event
+
+
+async def _offer_local(program: Program) -> AsyncIterator[Event]:
+    session = program.session
+    ports = session.ports
+    size = "" if ports.local.is_fetched() else ", a download of 93 MB, once"
+    question = f"No key and no server. Talk to the built-in demo model{size}?"
+    if await ports.person.confirm(question, default=True):
+        session.use_local()
+        yield LOCAL_INTRODUCTION
+        async for event in session.prepare_local():
+            yield event
+        return
+    yield Notice(
+        "there is no server to talk to yet",
+        Level.WARNING,
+        hint="set OPENAI_API_KEY or --base-url; /local switches to the demo model",
+    )
