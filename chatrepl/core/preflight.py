@@ -56,8 +56,6 @@ class Preflight:
         server = target.server
         if not server.base_url or not (server.is_local or lessons.counts_itself):
             return plan
-        if lessons.counts_itself is False:
-            return plan
         for _ in range(_MOST_COUNTS):
             if plan.is_reported and not plan.new_messages:
                 return plan

@@ -1,0 +1,291 @@
+"""What happens between a message and its request: servers that count, costs, limits, reminders."""
+
+import json
+from dataclasses import replace
+
+from chatrepl.core.errors import Fault, ModelError
+from chatrepl.core.events import (
+    DraftReturned,
+    Meter,
+    Notice,
+    PlainText,
+    ResponseStarted,
+    Table,
+    TextDelta,
+)
+from chatrepl.core.messages import Json
+from chatrepl.core.ports import Price
+from chatrepl.core.session import Session
+from tests.core.test_session import errors, run, say, texts
+from tests.support.fakes import SERVER, FixedCatalog, Step, WordCounter, World, answer
+
+LONG = "word " * 100
+PRICED = FixedCatalog(8192, Price(1_000_000, 2_000_000))
+"""A dollar for a token, two for one of the answer."""
+
+
+def messages(world: World, number: int = -1) -> list[Json]:
+    sent = world.model.requests[number].body["messages"]
+    assert isinstance(sent, list)
+    return sent
+
+
+def local_world() -> World:
+    return World(
+        server=replace(SERVER, is_local=True),
+        counter=WordCounter(known=False),
+        catalog=FixedCatalog(600),
+        values={"model": "test-model", "reserve": 100},
+    )
+
+
+def test_a_server_that_counts_says_what_fits() -> None:
+    world = local_world()
+
+    async def work(session: Session) -> None:
+        await say(session, f"one {LONG}", f"two {LONG}")
+        assert len(messages(world)) == 3
+        # The server counts twice as much as is counted here: one turn has to go.
+        world.model.counts = [700, 420]
+        await say(session, f"three {LONG}")
+        assert len(messages(world)) == 3
+        assert world.model.counted[-1].body["messages"] == messages(world)
+
+    run(world, work)
+
+
+def test_what_a_server_counted_is_shown_as_reported_without_an_estimate_s_mark() -> None:
+    world = local_world()
+    world.model.scripts = [answer("ok", prompt_tokens=40)]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi")
+        target, plan = await session.plan()
+        assert session.planner.mark(target, plan) == "≈"
+        world.model.counts = [77]
+        plan = await session.preflight.counted(target, plan)
+        assert (plan.tokens, session.planner.mark(target, plan)) == (77, "")
+
+    run(world, work)
+
+
+def test_other_servers_are_not_asked_unless_they_look_like_one_that_counts() -> None:
+    world = World(counter=WordCounter(known=False))
+    llama: list[Step] = [ResponseStarted("r", "m", None, "b6510-c0ffee"), TextDelta("hi")]
+    world.model.scripts = [answer("ok"), llama, answer("ok"), answer("ok")]
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two")
+        assert not world.model.counted
+        await say(session, "three", "four")
+        # It did not tell, so it is not asked again.
+        assert len(world.model.counted) == 1
+
+    run(world, work)
+
+
+def test_a_message_that_only_seems_too_large_is_accepted_where_the_server_counts_less() -> None:
+    world = local_world()
+    world.model.counts = [300]
+
+    async def work(session: Session) -> None:
+        await say(session, "word " * 520)
+        assert len(world.model.requests) == 1
+
+    run(world, work)
+
+
+def test_the_ratio_of_a_server_s_counts_is_learnt_from_its_reports() -> None:
+    world = World(counter=WordCounter(known=False), catalog=FixedCatalog(20_000))
+
+    async def work(session: Session) -> None:
+        for number in range(6):
+            said = f"turn {number} {LONG}"
+            _, plan = await session.plan()
+            world.model.scripts = [answer(LONG, prompt_tokens=round(plan.plain_tokens * 1.3) + 140)]
+            await say(session, said)
+        _, plan = await session.plan()
+        assert plan.is_reported
+        await say(session, "/drop 1")
+        _, plan = await session.plan()
+        assert not plan.is_reported
+        assert abs(plan.tokens / plan.plain_tokens - 1.3) < 0.04
+
+    run(world, work)
+
+
+def test_one_refit_and_then_a_clear_error_with_the_text_back() -> None:
+    world = World()
+    too_long: list[Step] = [
+        ModelError("too long", fault=Fault.CONTEXT_LENGTH, details={"window": 400})
+    ]
+    again: list[Step] = [
+        ModelError("still too long", fault=Fault.CONTEXT_LENGTH, details={"window": 300})
+    ]
+
+    async def work(session: Session) -> None:
+        await say(session, "/reserve 10", f"one {LONG}", f"two {LONG}", f"three {LONG}")
+        before = len(world.model.requests)
+        world.model.scripts = [too_long, again, answer("never")]
+        events = await say(session, f"four {LONG}")
+        assert len(world.model.requests) == before + 2
+        assert len(messages(world)) < len(messages(world, -2))
+        assert errors(events) == ["still too long"]
+        assert DraftReturned(f"four {LONG}") in events
+
+    run(world, work)
+
+
+def test_the_reminder_goes_with_each_message_and_is_never_stored() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "/reminder be kind", "hi", "you")
+        assert messages(world) == [
+            {"role": "user", "content": "hi\n\nbe kind"},
+            {"role": "assistant", "content": "ok"},
+            {"role": "user", "content": "you\n\nbe kind"},
+        ]
+        assert [message.content for message in session.conversation.path][::2] == ["hi", "you"]
+        _, plan = await session.plan()
+        assert plan.tokens == 3 + 3 * 4 + 4 + 5 + 1 + (3 + 1) - 1 - 1
+        await say(session, "/reminder --clear", "there")
+        assert "be kind" not in str(messages(world))
+
+    run(world, work)
+
+
+def test_the_system_role_takes_the_form_that_is_set() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "/system be brief", "/set system_form developer", "hi")
+        assert messages(world)[0] == {"role": "developer", "content": "be brief"}
+        await say(session, "/set system_form user", "you")
+        assert messages(world)[0] == {"role": "user", "content": "be brief\n\nhi"}
+        assert "be brief" not in str(messages(world)[1:])
+        await say(session, "/set system_form default", "you")
+        assert messages(world)[0] == {"role": "system", "content": "be brief"}
+
+    run(world, work)
+
+
+def test_request_shows_what_is_sent_to_the_letter() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "/system söme “text”", "/reminder mind", "/seed 3", "hi")
+        shown = (await say(session, "/retry", "/undo", "/redo"))[-1]
+        session.conversation.head = session.conversation.path[0].id
+        shown = (await say(session, "/request"))[0]
+        assert isinstance(shown, PlainText)
+        assert json.loads(shown.text) == world.model.requests[-1].body
+
+    run(world, work)
+
+
+def test_context_shows_how_the_window_is_filled() -> None:
+    world = World(catalog=FixedCatalog(1000))
+
+    async def work(session: Session) -> None:
+        await say(
+            session, "/system be brief", "/budget 900", f"one {LONG}", "two", "/pin 3", "four"
+        )
+        events = await say(session, "/context")
+        meter = next(event for event in events if isinstance(event, Meter))
+        shares = dict(meter.shares)
+        assert sum(shares.values()) == meter.total == 1000
+        assert shares["system"] == 6
+        assert shares["pinned"] == 10
+        assert shares["reserve"] == 250
+        assert shares["beyond the budget"] == 100
+        _, plan = await session.plan()
+        used = ("system", "pinned", "summary", "history", "newest")
+        assert sum(shares[name] for name in used) == plan.tokens
+        assert "exact, counted with words" in meter.lines[0]
+
+    run(world, work)
+
+
+def test_costs_are_told_of_answer_session_day_and_month() -> None:
+    world = World(catalog=PRICED)
+    world.model.scripts = [answer("one", prompt_tokens=10), answer("two", prompt_tokens=20)]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi", "/new", "you")
+        table = (await say(session, "/cost"))[0]
+        assert isinstance(table, Table)
+        assert [(row[0], row[2], row[3], row[7]) for row in table.rows] == [
+            ("last answer", "1", "20", "$26.00"),
+            ("this session", "1", "20", "$26.00"),
+            ("today", "2", "30", "$42.00"),
+            ("this month", "2", "30", "$42.00"),
+        ]
+
+    run(world, work)
+
+
+def test_of_an_unknown_model_tokens_are_told_and_no_money() -> None:
+    world = World()
+    world.model.scripts = [answer("one", prompt_tokens=10)]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi")
+        table = (await say(session, "/cost"))[0]
+        assert isinstance(table, Table)
+        assert {row[7] for row in table.rows} == {"not known"}
+        assert {row[3] for row in table.rows} == {"10"}
+
+    run(world, work)
+
+
+def test_going_over_the_limit_is_asked_first_and_no_sends_nothing() -> None:
+    world = World(catalog=PRICED)
+    world.values = {"model": "test-model", "reserve": 10, "spending_limit": 30}
+
+    async def work(session: Session) -> None:
+        # 3 + 4 + 1 tokens at one dollar, and ten reserved at two.
+        world.model.scripts = [answer("one", prompt_tokens=8)]
+        await say(session, "hi")
+        assert not world.person.confirmed
+        events = await say(session, "you")
+        assert len(world.model.requests) == 1
+        assert len(world.person.confirmed) == 1
+        assert "$14.00 spent today" in world.person.confirmed[0]
+        assert "spending limit of $30.00" in errors(events)[0]
+        assert DraftReturned("you") in events
+        world.person.says_yes = True
+        assert texts(await say(session, "you")) == "ok"
+        await say(session, "more")
+        assert len(world.person.confirmed) == 2
+
+    run(world, work)
+
+
+def test_the_limit_tells_once_of_a_model_without_a_price() -> None:
+    world = World()
+    world.values = {"model": "test-model", "spending_limit": 1}
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi", "you")
+        told = [e.text for e in events if isinstance(e, Notice)]
+        assert told == [
+            "the price of test-model is not known: the spending limit cannot hold for it"
+        ]
+
+    run(world, work)
+
+
+def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
+    world = World(catalog=FixedCatalog(600))
+    world.values = {"model": "test-model", "reserve": 100}
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two", "/pin 1", "/drop 3", *(f"{n} {LONG}" for n in range(6)))
+        said = str(messages(world))
+        assert "'one'" in said
+        assert "'two'" not in said
+        await say(session, "/unpin 1", "/undrop 3", "more")
+        assert "'one'" not in str(messages(world))
+
+    run(world, work)
