@@ -80,8 +80,15 @@ class Chat(Terminal):
         assert self.process.poll() is None, self.text()
         return self
 
+    def settle(self, timeout_s: float = 15.0) -> "Chat":
+        """Wait for the answer's end: a session's setting waits for it, even to be shown."""
+        shown = self.everything().count(" seed: ")
+        self.say("/seed")
+        return self.expect_times(" seed: ", shown + 1, timeout_s)
+
     def context(self, timeout_s: float = 15.0) -> dict[str, Any]:
-        """Ask what would be sent, and read the answer."""
+        """Ask, after the answer, what would be sent, and read it."""
+        self.settle(timeout_s)
         count = self._commands("/context --json")
         self.say("/context --json")
         self.wait_for(lambda _: self._json_after("/context --json", count) is not None, timeout_s)

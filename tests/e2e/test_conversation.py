@@ -29,9 +29,7 @@ def converse(start: Callable[..., Chat], first_answer: str, second_answer: str) 
     chat.say(FIRST).expect(first_answer, timeout_s=90)
     chat.say("/seed 7").expect("✓ seed: 7")
     chat.say(SECOND).expect(second_answer, timeout_s=90)
-    # A setting waits for the answer's end.
-    chat.say("/seed").expect("seed: 7  (command)", timeout_s=90)
-    found = chat.context()
+    found = chat.context(90)
     assert sent(found) == ["system", "user", "assistant", "user", "assistant"]
     newest = sum(row["tokens"] for row in found["messages"] if row["role"] == "system")
     newest += sum(row["tokens"] for row in found["messages"][-2:])

@@ -86,12 +86,14 @@ def test_a_reader_that_leaves_early_ends_it_quietly(server: SseServer, home: Pat
 def test_what_a_model_sends_cannot_command_the_terminal_behind_a_pipe_either(
     run: Run, server: SseServer
 ) -> None:
-    for options in ([], ["--json"]):
-        server.answer(HOSTILE, chunk_chars=1)
-        done = run("--base-url", server.base_url, *options, "x")
+    server.answer(HOSTILE, chunk_chars=1)
+    plain = run("--base-url", server.base_url, "x")
+    server.answer(HOSTILE, chunk_chars=1)
+    as_json = run("--base-url", server.base_url, "--json", "x")
+    for done in (plain, as_json):
         assert "safe" in done.stdout
         assert not set("\x1b\x07\x9b\u202e") & set(done.stdout + done.stderr)
-    assert json.loads(done.stdout)["content"] == HOSTILE
+    assert json.loads(as_json.stdout)["content"] == HOSTILE
 
 
 def test_the_result_as_json_has_the_answer_and_what_it_cost(run: Run, server: SseServer) -> None:

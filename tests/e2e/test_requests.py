@@ -78,18 +78,19 @@ def test_the_messages_that_are_sent_are_those_that_context_shows_as_in(
     server.default = lambda _: Answer("Fine.", usage=False)
     chat = start("-s", "Be brief.", "--budget", "155", "--reserve", "40").ready()
     said: list[str] = []
+    numbers: list[int] = []
     for number in range(6):
         question = f"question {number} " + "word " * 14 + "end"
         chat.say(question)
         server.wait_for_requests(2 + number)
         said += [question, "Fine."]
-        shown = chat.ready().expect_times("Fine.", number + 1).context()
+        shown = chat.expect_times("Fine.", number + 1).context()
         numbers = [row["n"] for row in shown["messages"] if row["in"] and row["n"]]
         sent = [message["content"] for message in server.requests[-1].messages]
         assert [*sent, "Fine."] == ["Be brief.", *(said[n - 1] for n in numbers)]
         assert shown["tokens"] <= 155 - 40
         assert numbers[-1] == len(said)
-    assert len(numbers) == 8
+    assert 2 < len(numbers) < len(said)
     chat.expect("no longer fit").leave()
 
 
