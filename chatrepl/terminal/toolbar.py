@@ -34,6 +34,7 @@ class Toolbar:
             return
         try:
             target, plan = await session.plan()
+            plan = await session.preflight.counted(target, plan)
         except ChatreplError:
             return
         mark = session.planner.mark(target, plan)

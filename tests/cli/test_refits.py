@@ -1,0 +1,58 @@
+"""The server's own numbers, in every known shape, end to end: one re-fit, then a clear error."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatrepl.core.events import DraftReturned
+from tests.cli.talking import Home, errors, notices, said
+from tests.services.openai_api.test_context_lengths import TOO_LONG
+from tests.support.sse_server import SseServer
+
+SHAPES = [pytest.param(*case[1:], id=case[0]) for case in TOO_LONG]
+
+
+def conversation(window: int, prompt_tokens: int) -> list[str]:
+    """Write two messages that count about as much as the server says of them."""
+    older = "word " * max(1, round(prompt_tokens * 0.62))
+    newest = "newest " + "word " * round(min(prompt_tokens * 0.3, window * 0.3))
+    return ["/set context_window 10000000", "/reserve 100", older, newest]
+
+
+@pytest.mark.parametrize(("status", "body", "window", "prompt_tokens"), SHAPES)
+def test_a_refused_length_leads_to_one_visible_refit_or_to_an_error_with_the_text_back(
+    tmp_path: Path, status: int, body: Any, window: int | None, prompt_tokens: int | None
+) -> None:
+    with SseServer() as server:
+        server.answer("first")
+        server.error(status, body)
+        server.answer("second")
+        lines = conversation(window or 4096, prompt_tokens or window or 4096)
+        events = Home(tmp_path).talk(["--base-url", server.base_url, "-m", "unknown"], *lines)
+    if window is None and prompt_tokens is None:
+        assert len(server.requests) == 2
+        assert len(errors(events)) == 1
+        assert DraftReturned(lines[-1].strip()) in events or DraftReturned(lines[-1]) in events
+        return
+    assert len(server.requests) == 3, errors(events)
+    assert said(events).endswith("second")
+    assert any("fitting it to the server's own numbers" in text for text in notices(events))
+    refitted = [message["content"] for message in server.requests[2].messages]
+    assert refitted[-1].startswith("newest")
+    assert len(refitted) <= len(server.requests[1].messages)
+
+
+def test_a_server_that_goes_on_refusing_is_asked_twice(tmp_path: Path) -> None:
+    _, status, body, window, prompt_tokens = TOO_LONG[0]
+    assert window is not None and prompt_tokens is not None
+    with SseServer() as server:
+        server.answer("first")
+        server.error(status, body)
+        server.error(status, body)
+        server.error(status, body)
+        lines = conversation(window, prompt_tokens)
+        events = Home(tmp_path).talk(["--base-url", server.base_url, "-m", "unknown"], *lines)
+    assert len(server.requests) == 3
+    assert len(errors(events)) == 1
+    assert any(isinstance(event, DraftReturned) for event in events)
