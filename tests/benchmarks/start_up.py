@@ -30,7 +30,7 @@ def echo_s(argv: Sequence[str], home: str) -> float:
     environment = {"CHATREPL_HOME": home, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
     begun_s = time.perf_counter()
     with Terminal(argv, env=environment) as terminal:
-        terminal.wait_for(lambda t: "> " in t.text() or "❯" in t.text() or ">" in t.text())
+        terminal.wait_for(lambda t: "> " in t.text() or "❯" in t.text() or ">" in t.text())  # noqa: RUF001
         terminal.send(MARK)
         terminal.wait_for(MARK)
         return time.perf_counter() - begun_s

@@ -1,0 +1,141 @@
+"""Print estimate, corrected estimate and the built-in model's own count, side by side, by turn.
+
+``python -m tests.benchmarks.token_counts [CACHE_FOLDER]``: fetches the model where it is missing.
+The server's own counting is not used, so that what is learnt from its reports can be seen.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from chatrepl.core.commands.line import handle_line
+from chatrepl.core.events import AnswerEnded, Event, Level, ModelEvent, Notice
+from chatrepl.core.ports import ChatRequest, ModelInfo, Server
+from chatrepl.core.session import Session
+from chatrepl.core.settings import Layer, Settings
+from chatrepl.services.local_model import BuiltInModel
+from chatrepl.services.openai_api import OpenAIChatModel
+from chatrepl.services.tokenizer import TiktokenCounter
+from tests.support.fakes import FixedCatalog, World
+
+__all__ = ["Measured", "measure"]
+
+TURNS = 30
+WINDOW = 8192
+TOPICS = ("rivers", "bread", "prime numbers", "Zürich", "sailing", "the moon", "def f(x): return x")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One turn: what the whole prompt counted."""
+
+    turn: int
+    estimate: int
+    corrected: int
+    reported: int
+    omitted: int
+
+    @property
+    def error(self) -> float:
+        return self.corrected / self.reported - 1
+
+
+class NotCounting:
+    """The server without its own counting."""
+
+    def __init__(self, model: OpenAIChatModel) -> None:
+        self._model = model
+
+    def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
+        return self._model.stream(request)
+
+    async def models(self, server: Server) -> Sequence[ModelInfo]:
+        return await self._model.models(server)
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        return None
+
+    async def warm_up(self) -> None:
+        return
+
+    async def close(self) -> None:
+        await self._model.close()
+
+
+def question(turn: int, words: int) -> str:
+    topic = TOPICS[turn % len(TOPICS)]
+    filler = f"We spoke of {topic}, item {turn}: it was said that {topic} matter, more or less. "
+    return f"Tell me one thing about {topic}. " + filler * (words // 14)
+
+
+async def measure(cache: Path, turns: int, words: int, *, counts: bool) -> list[Measured]:
+    """Talk for some turns; raise ``AssertionError`` where a request is refused."""
+    local = BuiltInModel(cache)
+    async for _ in local.prepare():
+        pass
+    model = OpenAIChatModel()
+    world = World(catalog=FixedCatalog(WINDOW), server=replace(local.server(), is_local=counts))
+    session = world.session()
+    ports = replace(
+        session.ports,
+        model=model if counts else NotCounting(model),
+        counter=TiktokenCounter(),
+    )
+    values = {"model": local.name, "max_tokens": 48, "temperature": 0, "system": "Be brief."}
+    session = Session(ports, Settings().with_layer(Layer.FILE, values, "run"), server=world.server)
+    found: list[Measured] = []
+    try:
+        for turn in range(turns):
+            found.append(await _turn(session, turn, words))
+    finally:
+        await world.store.close()
+        await model.close()
+        await local.close()
+    return found
+
+
+async def _turn(session: Session, turn: int, words: int) -> Measured:
+    text = question(turn, words)
+    events: list[Event] = []
+    made = session.planner.plan
+    plans = []
+
+    def watched(*arguments: object, **options: object) -> object:
+        plans.append(made(*arguments, **options))  # type: ignore[arg-type]
+        return plans[-1]
+
+    session.planner.plan = watched  # type: ignore[method-assign, assignment]
+    try:
+        async for event in handle_line(session, text):
+            events.append(event)
+    finally:
+        session.planner.plan = made  # type: ignore[method-assign]
+    refused = [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
+    refused += [e.text for e in events if isinstance(e, Notice) and "own numbers" in e.text]
+    assert not refused, refused
+    ended = next(event for event in events if isinstance(event, AnswerEnded))
+    usage, plan = ended.message.usage, plans[-1]
+    assert usage is not None and usage.prompt_tokens is not None
+    return Measured(
+        turn + 1, plan.plain_tokens, plan.tokens, usage.prompt_tokens, plan.omitted_turns
+    )
+
+
+def main(cache: str = "/tmp/chatrepl-benchmark") -> None:
+    """Print the table for short turns, then for a conversation ten times the window."""
+    for title, turns, words in (("short turns", TURNS, 28), ("ten windows", 44, 1500)):
+        found = asyncio.run(measure(Path(cache), turns, words, counts=False))
+        print(f"{title}\n turn  estimate  corrected  reported   error  left out")
+        for row in found:
+            print(
+                f"{row.turn:5} {row.estimate:9,} {row.corrected:10,} {row.reported:9,} "
+                f"{row.error:+7.1%} {row.omitted:9}"
+            )
+        largest = max(abs(row.error) for row in found)
+        print(f"largest error {largest:.1%}; {sum(r.reported for r in found):,} tokens in all\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])
