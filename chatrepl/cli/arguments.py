@@ -16,7 +16,6 @@ from chatrepl.core.settings import SETTINGS, Setting
 __all__ = ["NOT_YET", "Options", "make_parser", "parse_options"]
 
 NOT_YET = {
-    "gguf": "--gguf",
     "file": "-f/--file",
     "n": "--n",
     "each_line": "--each-line",
@@ -43,6 +42,8 @@ class Options:
     """A role's name, with ``variable=value`` words after it."""
     base_url: str | None = None
     local: bool = False
+    gguf: str | None = None
+    """A model's file, to be run in the built-in model's place."""
     continue_newest: bool = False
     resume: str | None = None
     session: str | None = None
@@ -100,7 +101,7 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     group.add_argument("-P", "--profile", metavar="NAME", help="a profile of the configuration")
     group.add_argument("--base-url", metavar="URL", help="server to talk to")
     group.add_argument("--local", action="store_true", help="the built-in demo model")
-    group.add_argument("--gguf", metavar="PATH", help=argparse.SUPPRESS)
+    group.add_argument("--gguf", metavar="PATH", help="a model's GGUF file, run on this machine")
     group.add_argument(
         "-R",
         "--role",

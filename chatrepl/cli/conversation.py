@@ -10,7 +10,7 @@ from chatrepl.cli.arguments import Options
 from chatrepl.cli.begin import begin
 from chatrepl.cli.environment import is_utf8
 from chatrepl.cli.wiring import Program, wire
-from chatrepl.core.commands.server import LOCAL_INTRODUCTION
+from chatrepl.core.commands.server import introduce_local
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.terminal.door import Door
 from chatrepl.terminal.front import Front
@@ -108,7 +108,7 @@ async def _begin(program: Program) -> AsyncIterator[Event]:
     async for event in begin(program):
         yield event
     if session.uses_local:
-        yield LOCAL_INTRODUCTION
+        yield introduce_local(session)
     elif session.server is None:
         async for event in _offer_local(program):
             yield event
@@ -121,7 +121,7 @@ async def _offer_local(program: Program) -> AsyncIterator[Event]:
     question = f"No key and no server. Talk to the built-in demo model{size}?"
     if await ports.person.confirm(question, default=True):
         session.use_local()
-        yield LOCAL_INTRODUCTION
+        yield introduce_local(session)
         async for event in session.prepare_local():
             yield event
         return

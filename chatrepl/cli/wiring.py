@@ -89,7 +89,8 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     options = _with_schema_file(_with_system_file(options))
     profile = choose_profile(options, environment, configuration)
     settings = combine_settings(options, environment, configuration, profile)
-    server = None if options.local else choose_server(options, environment, configuration, profile)
+    uses_local = options.local or options.gguf is not None
+    server = None if uses_local else choose_server(options, environment, configuration, profile)
     disk_store = SqliteStore(paths.database)
     session = Session(
         Ports(
@@ -97,7 +98,11 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             store=SqliteStore(None) if options.no_save else disk_store,
             counter=TiktokenCounter(),
             catalog=PriceCatalog(own_prices(configuration)),
-            local=BuiltInModel(paths.cache_folder),
+            local=BuiltInModel(
+                paths.cache_folder,
+                gguf=Path(options.gguf).expanduser() if options.gguf else None,
+                context_window=settings.integer("context_window"),
+            ),
             clipboard=SystemClipboard(environment),
             files=UserFiles(),
             person=person or Nobody(),
@@ -113,7 +118,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
         ),
         settings,
         server=server,
-        uses_local=options.local,
+        uses_local=uses_local,
     )
     if options.no_save:
         session.disk_store = disk_store

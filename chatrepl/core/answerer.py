@@ -62,10 +62,9 @@ class Answerer:
         if not self.uses_local:
             self._aside = settings.values_of(Layer.PROFILE), settings.origin_of(Layer.PROFILE)
         self.uses_local = True
-        self._planner.models = {
-            self._local.name: ModelInfo(self._local.name, context_window=self._local.context_window)
-        }
-        return settings.with_layer(Layer.PROFILE, LOCAL_DEFAULTS, "built-in model")
+        self._list_local()
+        defaults = LOCAL_DEFAULTS if self._local.is_demo else {}
+        return settings.with_layer(Layer.PROFILE, defaults, "built-in model")
 
     def leave_local(self, settings: Settings) -> Settings:
         """Talk to the server again that was chosen before the built-in model."""
@@ -142,6 +141,13 @@ class Answerer:
         if self.uses_local and self.server is None:
             async for progress in self._local.prepare():
                 yield progress
+            self._list_local()
+
+    def _list_local(self) -> None:
+        name = self._local.name
+        self._planner.models = {
+            name: ModelInfo(name, "local", context_window=self._local.context_window)
+        }
 
     def _no_server(self) -> tuple[str, str]:
         if self.uses_local:

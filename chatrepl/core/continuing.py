@@ -1,6 +1,5 @@
 """Go on with a cut answer: the path with the partial answer last, as each server takes it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
@@ -55,7 +54,7 @@ def instruction(answer: Message, now: datetime) -> Message:
 
 def as_continuation(request: ChatRequest, way: Way) -> ChatRequest:
     """Write what a server wants in a request whose last message is to be gone on with."""
-    fields: Mapping[str, Json] = {}
+    fields: dict[str, Json] = {}
     if way is Way.FIELDS:
         fields = {"add_generation_prompt": False, "continue_final_message": True}
     messages = request.body["messages"]

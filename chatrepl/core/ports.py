@@ -289,7 +289,9 @@ class LocalModel(Protocol):
 
     name: str
     context_window: int
-    """In tokens."""
+    """In tokens; once it runs, what there really is."""
+    is_demo: bool
+    """It is the small one that comes with the program, not one of the user's."""
 
     def prepare(self) -> AsyncIterator[Progress]:
         """Fetch and start what is missing, yielding progress; any number of callers share one run.

@@ -54,7 +54,8 @@ class Toolbar:
         session = self._session
         model = session.model_name()
         if model is not None:
-            return safe_line(model) + (" (demo)" if session.uses_local else "")
+            where = " (demo)" if session.ports.local.is_demo else " (here)"
+            return safe_line(model) + (where if session.uses_local else "")
         return host_of(session.server.base_url) if session.server else "no server: /local"
 
     def _where(self) -> str:

@@ -128,6 +128,7 @@ class NoLocalModel:
     """A built-in model that is never up."""
 
     name = "smollm2-135m-instruct"
+    is_demo = True
     context_window = 8192
 
     async def prepare(self) -> AsyncIterator[Progress]:

@@ -9,15 +9,23 @@ from chatrepl.core.ports import ModelInfo, Server
 from chatrepl.core.servers import check_key, host_of
 from chatrepl.core.session import Session
 
-__all__ = ["LOCAL_INTRODUCTION", "key", "local", "models", "profile"]
+__all__ = ["introduce_local", "key", "local", "models", "profile"]
 
-LOCAL_INTRODUCTION = Notice(
+_DEMO_INTRODUCTION = Notice(
     "this is the built-in demo model, SmolLM2-135M: small enough to run anywhere, "
     "often wrong, good for a first try",
     hint="a real one: set OPENAI_API_KEY, or --base-url URL",
 )
 _FRESH = "--fresh"
 _NO_PROFILE = "default"
+
+
+def introduce_local(session: Session) -> Notice:
+    """Say what the model is that runs on this machine."""
+    local = session.ports.local
+    if local.is_demo:
+        return _DEMO_INTRODUCTION
+    return Notice(f"{local.name} runs on this machine", hint="/local off goes back to the server")
 
 
 async def models(call: Call) -> AsyncIterator[Event]:
@@ -149,7 +157,7 @@ async def local(call: Call) -> AsyncIterator[Event]:
     if call.rest:
         raise UsageError(f"/local does not know “{call.rest}”", "/local, or /local off")
     session.use_local()
-    yield LOCAL_INTRODUCTION
+    yield introduce_local(session)
     async for event in session.prepare_local():
         yield event
     yield Notice(f"{session.model_name()} is ready", Level.SUCCESS)

@@ -36,6 +36,7 @@ class BuiltInModel:
         is once the server is up.
         """
         self.name = gguf.stem if gguf else _DEMO_NAME
+        self.is_demo = gguf is None
         self.context_window = context_window or _WINDOW_TOKENS
         self._gguf = gguf.absolute() if gguf else None
         self._folder = cache_folder / "models"
