@@ -112,7 +112,7 @@ def rich_floor(text: str) -> tuple[float, int]:
     return time.thread_time() - begun_s, len(file.getvalue().encode())
 
 
-class _Nothing(pyte.Stream):  # type: ignore[misc]
+class _Nothing(pyte.Stream):
     def feed(self, data: str) -> None:
         """Draw nothing."""
 
