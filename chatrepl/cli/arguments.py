@@ -11,9 +11,10 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.formats import names_schema_file
 from chatrepl.core.json_value import Json
 from chatrepl.core.kinds import AnyJson, Format, Kind, Switch, Words
+from chatrepl.core.kinds import Choice as ClosedChoice
 from chatrepl.core.settings import SETTINGS, Setting
 
-__all__ = ["NOT_YET", "Options", "make_parser", "parse_options"]
+__all__ = ["NOT_YET", "OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
 NOT_YET = {
     "file": "-f/--file",
@@ -21,7 +22,6 @@ NOT_YET = {
     "each_line": "--each-line",
     "parallel": "--parallel",
     "script": "--script",
-    "print_completion": "--print-completion",
     "debug": "--debug",
 }
 """Options that are known by name and not there yet: attribute to option."""
@@ -58,6 +58,7 @@ class Options:
     list_sessions: bool = False
     list_roles: bool = False
     config: str | None = None
+    print_completion: str | None = None
 
     @property
     def choice(self) -> Choice:
@@ -68,6 +69,29 @@ class Options:
             named=self.session,
             pick=self.pick,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OptionRow:
+    """What a shell needs to know of one option."""
+
+    names: Sequence[str]
+    help: str
+    takes: int
+    """How many values follow it."""
+    metavar: str = ""
+    values: Sequence[str] = ()
+    is_repeatable: bool = False
+
+    @property
+    def wants_file(self) -> bool:
+        """Say whether its value is a file."""
+        return self.metavar in ("PATH", "FILE")
+
+    @property
+    def is_role(self) -> bool:
+        """Say whether its value is a role."""
+        return "--role" in self.names
 
 
 class _Parser(argparse.ArgumentParser):
@@ -187,7 +211,9 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--list-sessions", action="store_true", help="print the sessions and exit")
     group.add_argument("--list-roles", action="store_true", help="print the roles and exit")
     group.add_argument("--config", metavar="PATH", help="the configuration file to read")
-    group.add_argument("--print-completion", metavar="SHELL", help=argparse.SUPPRESS)
+    group.add_argument(
+        "--print-completion", metavar="SHELL", help="print the completion for bash, zsh or fish"
+    )
     group.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("--version", action="version", version=f"chatrepl {__version__}")
     group.add_argument("-h", "--help", action="help", help="show this and exit")
@@ -236,3 +262,29 @@ def _parse(setting: Setting, option: str, given: str | list[str]) -> Json:
         return given if setting.key in ("system", "user") else kind.parse(given)
     except UsageError as error:
         raise UsageError(f"{option}: {error.message}", error.hint) from None
+
+
+def option_rows() -> list[OptionRow]:
+    """List the options that are there, for the completion of shells."""
+    kinds = {f"setting_{setting.key}": setting.kind for setting in SETTINGS}
+    rows: list[OptionRow] = []
+    for action in make_parser()._actions:
+        if not action.option_strings or action.help == argparse.SUPPRESS:
+            continue
+        metavar = action.metavar[0] if isinstance(action.metavar, tuple) else action.metavar
+        kind = kinds.get(action.dest)
+        values = kind.values if isinstance(kind, ClosedChoice | Format) else ()
+        if action.dest == "print_completion":
+            values = ("bash", "zsh", "fish")
+        takes = action.nargs if isinstance(action.nargs, int) else 1
+        rows.append(
+            OptionRow(
+                tuple(action.option_strings),
+                (action.help or "").replace("%%", "%"),
+                takes,
+                metavar or "",
+                values,
+                is_repeatable=isinstance(action, argparse._AppendAction),
+            )
+        )
+    return rows

@@ -34,6 +34,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     early = hold_terminal() if is_live else None
     try:
         options = parse_options(arguments)
+        if options.print_completion:
+            _restore(early)
+            return _print_completion(options.print_completion)
         if early is not None and _is_conversation(options):
             from chatrepl.cli.interactive import converse
 
@@ -61,6 +64,14 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def _restore(early: HeldTerminal | None) -> None:
     if early is not None:
         early.restore()
+
+
+def _print_completion(shell: str) -> int:
+    from chatrepl.cli.arguments import option_rows
+    from chatrepl.cli.completion_scripts import completion_script
+
+    print_line(completion_script(shell, option_rows()))
+    return 0
 
 
 def _is_conversation(options: Options) -> bool:
