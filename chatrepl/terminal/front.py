@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Front"]
 
 _WAITING_TICK_S = 1.0
+_COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
 
 
@@ -68,6 +69,8 @@ class Front:
         self._arrived = asyncio.Event()
         self._is_working = False
         self._is_leaving = False
+        self._command: asyncio.Task[None] | None = None
+        """What is being dealt with and may be given up: a command, never a message."""
         self._beside: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.Task[None] | None = None
         self._drawing: Drawing | None = None
@@ -93,7 +96,12 @@ class Front:
 
     def stop(self) -> bool:
         """Stop the answer on its way, or what else is being done; False: nothing is."""
-        return self._session.stop()
+        if self._session.stop():
+            return True
+        command = self._command
+        if command is None or command.done() or self._session.is_answering:
+            return False
+        return command.cancel()
 
     def is_busy(self) -> bool:
         """Say whether a line is being dealt with."""
@@ -105,7 +113,7 @@ class Front:
 
     def toolbar(self) -> str:
         """Return the line below the prompt."""
-        return self._toolbar.text()
+        return self._toolbar.text(self._columns)
 
     def edit_last(self) -> None:
         """Take the last message back into the input line."""
@@ -115,7 +123,7 @@ class Front:
     def leave(self) -> None:
         """End the conversation; a running answer is stopped and kept."""
         self._is_leaving = True
-        self._session.stop()
+        self.stop()
         self._arrived.set()
 
     # What runs beside the prompt.
@@ -129,7 +137,7 @@ class Front:
         try:
             self._run_beside(self._warm_up())
             self._run_beside(self._look_after_disk())
-            await self._deal(begin)
+            await self._stoppable(self._deal(begin))
             while not self._is_leaving:
                 await self._next_line()
         finally:
@@ -140,12 +148,25 @@ class Front:
             self._is_working = True
             line = self._queue.popleft()
             self._prompt.show_queued([safe_line(queued) for queued in self._queue])
-            await self._deal_with(line)
+            if is_message(line):
+                await self._deal_with(line)
+            else:
+                self._start_waiting(line.split()[0], after_s=_COMMAND_QUIET_S)
+                await self._stoppable(self._deal_with(line))
             self._run_beside(self._refresh())
         self._is_working = False
         self._arrived.clear()
         if not self._is_leaving and not self._queue:
             await self._arrived.wait()
+
+    async def _stoppable(self, work: Coroutine[None, None, None]) -> None:
+        """Wait for a command, which may ask a server or a person, unless someone gives it up."""
+        self._command = asyncio.create_task(work)
+        await asyncio.wait({self._command})
+        if self._command.cancelled():
+            self._show(Notice("given up"))
+        else:
+            self._command.result()
 
     async def _end(self, painting: "asyncio.Task[None]") -> None:
         for task in self._beside:
@@ -275,6 +296,7 @@ class Front:
     def _show_progress(self, progress: Progress) -> None:
         assert self._drawing is not None
         is_over = progress.total > 0 and progress.done >= progress.total
+        self._stop_waiting()
         drawn = self._drawing.progress(progress, self._session.settings, self._columns)
         self._prompt.show_status("" if is_over else drawn)
 
@@ -285,9 +307,9 @@ class Front:
         except EditorError as error:
             self._show(Notice(str(error), Level.ERROR))
 
-    def _start_waiting(self, model: str) -> None:
+    def _start_waiting(self, what: str, after_s: float = 0.0) -> None:
         self._stop_waiting()
-        self._waiting = asyncio.create_task(self._wait_visibly(model))
+        self._waiting = asyncio.create_task(self._wait_visibly(what, after_s))
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:
@@ -295,10 +317,11 @@ class Front:
             self._waiting = None
             self._prompt.show_status("")
 
-    async def _wait_visibly(self, model: str) -> None:
+    async def _wait_visibly(self, what: str, after_s: float) -> None:
         assert self._drawing is not None
-        seconds = 0
+        await asyncio.sleep(after_s)
+        seconds = round(after_s)
         while True:
-            self._prompt.show_status(self._drawing.waiting(model, seconds))
+            self._prompt.show_status(self._drawing.waiting(what, seconds))
             await asyncio.sleep(_WAITING_TICK_S)
             seconds += 1

@@ -8,6 +8,7 @@ from chatrepl.core.session import Session
 __all__ = ["Toolbar"]
 
 _SESSION_CHARS = 30
+_FEWEST_SESSION_CHARS = 6
 _ASCII = str.maketrans({"·": "-", "≈": "~", "…": "..."})
 
 
@@ -44,10 +45,13 @@ class Toolbar:
             f" ({kind})" if kind else ""
         )
 
-    def text(self) -> str:
-        """Return the line."""
-        parts = [*self._lasting.values(), self._who(), self._where(), self._tokens]
-        line = " · ".join(part for part in parts if part)
+    def text(self, columns: int) -> str:
+        """Return the line; where there is not room for all, the session's name gives way."""
+        before = [part for part in (*self._lasting.values(), self._who()) if part]
+        after = [self._tokens] if self._tokens else []
+        room = columns - len(" · ".join([*before, "", *after]))
+        where = self._where(min(room, _SESSION_CHARS))
+        line = " · ".join([*before, *where, *after])
         return line if self._unicode else line.translate(_ASCII)
 
     def _who(self) -> str:
@@ -58,8 +62,10 @@ class Toolbar:
             return safe_line(model) + (where if session.uses_local else "")
         return host_of(session.server.base_url) if session.server else "no server: /local"
 
-    def _where(self) -> str:
+    def _where(self, room: int) -> list[str]:
         session = self._session
         title = session.name or (session.record.title if session.record else "new session")
         line = safe_line(title)
-        return line if len(line) <= _SESSION_CHARS else line[: _SESSION_CHARS - 1] + "…"
+        if len(line) > room:
+            line = line[: room - 1] + "…"
+        return [line] if room >= _FEWEST_SESSION_CHARS else []

@@ -99,3 +99,32 @@ def test_a_suspended_program_gives_the_terminal_back_and_goes_on(
     shell.send("\x04")
     shell.wait_for(lambda _: shell.prompt_row().startswith("shell$"))
     os.kill(shell.process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("way", ["\x03", "/exit\r", "\x04", "SIGTERM"])
+def test_a_command_that_waits_for_a_silent_server_can_be_given_up_and_left(
+    start: Start, server: SseServer, way: str
+) -> None:
+    chat = start("-m", "test-model").ready()
+    server.silence(to="models")
+    chat.say("/models").expect("Esc stops")
+    if way == "SIGTERM":
+        chat.signal(signal.SIGTERM)
+        assert chat.wait_exit() == -signal.SIGTERM
+    elif way == "\x03":
+        chat.send(way)
+        chat.expect("given up").say("hello").expect("You said: hello").ready().leave()
+    else:
+        chat.send(way)
+        assert chat.wait_exit() == 0
+    assert chat.dirt() == []
+
+
+def test_the_line_below_the_prompt_shows_the_tokens_however_long_the_title(
+    start: Start,
+) -> None:
+    chat = start("-m", "a-model-with-a-rather-long-name-indeed", columns=72).ready()
+    chat.say("a question that makes quite a long title for a session").expect("You said:")
+    chat.wait_for(lambda c: "tokens" in c.text().splitlines()[-1])
+    assert len(chat.text().splitlines()[-1]) <= 72
+    chat.ready().leave()
