@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chatrepl.core.budget import Plan
 from chatrepl.core.commands.line import handle_line
-from chatrepl.core.events import AnswerEnded, Event, Level, ModelEvent, Notice
+from chatrepl.core.events import AnswerEnded, Level, ModelEvent, Notice
+from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest, ModelInfo, Server
 from chatrepl.core.session import Session
 from chatrepl.core.settings import Layer, Settings
@@ -70,53 +72,53 @@ def question(turn: int, words: int) -> str:
     return f"Tell me one thing about {topic}. " + filler * (words // 14)
 
 
-async def measure(cache: Path, turns: int, words: int, *, counts: bool) -> list[Measured]:
+async def measure(
+    cache: Path, turns: int, words: int, *, counts: bool, window: int = WINDOW
+) -> list[Measured]:
     """Talk for some turns; raise ``AssertionError`` where a request is refused."""
-    local = BuiltInModel(cache)
+    local = BuiltInModel(cache, context_window=window)
     async for _ in local.prepare():
         pass
     model = OpenAIChatModel()
-    world = World(catalog=FixedCatalog(WINDOW), server=replace(local.server(), is_local=counts))
+    world = World(catalog=FixedCatalog(window), server=replace(local.server(), is_local=counts))
     session = world.session()
     ports = replace(
         session.ports,
         model=model if counts else NotCounting(model),
         counter=TiktokenCounter(),
     )
-    values = {"model": local.name, "max_tokens": 48, "temperature": 0, "system": "Be brief."}
-    session = Session(ports, Settings().with_layer(Layer.FILE, values, "run"), server=world.server)
-    found: list[Measured] = []
+    settings = Settings().with_layer(
+        Layer.FILE,
+        {"model": local.name, "max_tokens": 48, "temperature": 0, "system": "Be brief."},
+        "run",
+    )
+    session = Session(ports, settings, server=world.server)
     try:
-        for turn in range(turns):
-            found.append(await _turn(session, turn, words))
+        return [await _turn(session, turn, words) for turn in range(turns)]
     finally:
         await world.store.close()
         await model.close()
         await local.close()
-    return found
 
 
 async def _turn(session: Session, turn: int, words: int) -> Measured:
-    text = question(turn, words)
-    events: list[Event] = []
-    made = session.planner.plan
-    plans = []
+    plans: list[Plan] = []
+    made = session.planner.request
 
-    def watched(*arguments: object, **options: object) -> object:
-        plans.append(made(*arguments, **options))  # type: ignore[arg-type]
-        return plans[-1]
+    def watched(settings: Settings, target: Target, plan: Plan) -> ChatRequest:
+        plans.append(plan)
+        return made(settings, target, plan)
 
-    session.planner.plan = watched  # type: ignore[method-assign, assignment]
+    session.planner.request = watched  # type: ignore[method-assign]
     try:
-        async for event in handle_line(session, text):
-            events.append(event)
+        events = [event async for event in handle_line(session, question(turn, words))]
     finally:
-        session.planner.plan = made  # type: ignore[method-assign]
-    refused = [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
-    refused += [e.text for e in events if isinstance(e, Notice) and "own numbers" in e.text]
+        session.planner.request = made  # type: ignore[method-assign]
+    told = [event for event in events if isinstance(event, Notice)]
+    refused = [e.text for e in told if e.level is Level.ERROR or "own numbers" in e.text]
     assert not refused, refused
-    ended = next(event for event in events if isinstance(event, AnswerEnded))
-    usage, plan = ended.message.usage, plans[-1]
+    usage = next(event for event in events if isinstance(event, AnswerEnded)).message.usage
+    plan = plans[-1]
     assert usage is not None and usage.prompt_tokens is not None
     return Measured(
         turn + 1, plan.plain_tokens, plan.tokens, usage.prompt_tokens, plan.omitted_turns
@@ -125,8 +127,11 @@ async def _turn(session: Session, turn: int, words: int) -> Measured:
 
 def main(cache: str = "/tmp/chatrepl-benchmark") -> None:
     """Print the table for short turns, then for a conversation ten times the window."""
-    for title, turns, words in (("short turns", TURNS, 28), ("ten windows", 44, 1500)):
-        found = asyncio.run(measure(Path(cache), turns, words, counts=False))
+    for title, turns, words, window in (
+        ("short turns", TURNS, 28, WINDOW),
+        ("ten windows of 1,024 tokens", 36, 200, 1024),
+    ):
+        found = asyncio.run(measure(Path(cache), turns, words, counts=False, window=window))
         print(f"{title}\n turn  estimate  corrected  reported   error  left out")
         for row in found:
             print(

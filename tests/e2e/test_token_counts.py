@@ -1,0 +1,33 @@
+"""The built-in model beside our counts: corrected estimates, exact ones, and nothing refused."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.token_counts import measure
+
+pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def cache() -> Path:
+    pytest.importorskip("xllamacpp")
+    return Path(os.environ.get("CHATREPL_TEST_CACHE", "~/.cache/chatrepl-test")).expanduser()
+
+
+def test_estimates_come_within_three_percent_once_the_server_has_reported(cache: Path) -> None:
+    found = asyncio.run(measure(cache, 30, 28, counts=False))
+    assert all(abs(row.error) < 0.03 for row in found[1:])
+    # Our own vocabulary would be off by more than that.
+    assert abs(found[-1].estimate / found[-1].reported - 1) > 0.03
+
+
+def test_what_the_model_counts_itself_is_exact_and_a_long_conversation_is_never_refused(
+    cache: Path,
+) -> None:
+    found = asyncio.run(measure(cache, 36, 200, counts=True, window=1024))
+    assert [row.corrected for row in found] == [row.reported for row in found]
+    # Three turns and the reserve fill the window: so this is more than ten of it.
+    assert found[-1].omitted > 30
