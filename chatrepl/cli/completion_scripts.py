@@ -66,8 +66,7 @@ def _zsh(rows: Sequence[OptionRow]) -> str:
             "#compdef chatrepl",
             "_chatrepl() {",
             "  _arguments -s \\",
-            *(f"  {spec} \\" for spec in specs),
-            "    '*:prompt: '",
+            " \\\n".join(f"  {spec}" for spec in specs),
             "}",
             # In a folder of $fpath the script is the function's body; else it is evaluated.
             'if [ "$funcstack[1]" = _chatrepl ]; then',
