@@ -84,7 +84,8 @@ class Front:
 
     def submit(self, text: str) -> None:
         """Deal with a line: at once where that is possible, else in its turn."""
-        if self._is_working and not runs_at_once(text):
+        can_show = self._drawing is not None
+        if self._is_working and not (can_show and runs_at_once(text)):
             self._queue.append(text)
             self._prompt.show_queued([safe_line(line) for line in self._queue])
         elif self._is_working:
