@@ -6,7 +6,7 @@ from dataclasses import replace
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, UsageError
 from chatrepl.core.events import Progress
 from chatrepl.core.messages import Json
-from chatrepl.core.own_files import Profile
+from chatrepl.core.own_files import Memory, Profile
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Secret, Server
 from chatrepl.core.servers import host_of
@@ -18,6 +18,8 @@ OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_SYSTEM = "You are a helpful assistant."
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
+_TOPIC = "models"
+_MOST_REMEMBERED = 1000
 _LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
 """Stands for the built-in model's server until that is up."""
 
@@ -26,12 +28,19 @@ class Answerer:
     """The server in use. What a switch changes in the settings is returned, not applied."""
 
     def __init__(
-        self, model: ChatModel, local: LocalModel, planner: Planner, server: Server | None
+        self,
+        model: ChatModel,
+        local: LocalModel,
+        planner: Planner,
+        memory: Memory,
+        server: Server | None,
     ) -> None:
         self.uses_local = False
         self._model = model
         self._local = local
         self._planner = planner
+        self._memory = memory
+        self._remembered: Mapping[str, Json] = {}
         self._chosen = server
         self._typed_keys: dict[str, Secret] = {}
         self._aside: tuple[Mapping[str, Json], str] = ({}, "profile")
@@ -121,7 +130,20 @@ class Answerer:
                 details=error.details,
             ) from None
         self._planner.models = {model.id: model for model in models}
+        names: Json = [model.id for model in models[:_MOST_REMEMBERED]]
+        await self._memory.remember(_TOPIC, server.base_url, names)
         return models
+
+    async def recall(self) -> None:
+        """Read what servers listed in earlier runs, for completion."""
+        self._remembered = await self._memory.recall(_TOPIC)
+
+    def known_models(self) -> Sequence[str]:
+        """Name the models that the server listed in this run, else in an earlier one."""
+        if self._planner.models or self.server is None:
+            return list(self._planner.models)
+        names = self._remembered.get(self.server.base_url)
+        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
     async def need_model(self, settings: Settings) -> str:
         """Return the model in force; may ask the server for its models, once."""

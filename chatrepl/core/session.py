@@ -49,7 +49,9 @@ class Session(KeptConversation):
         self, ports: Ports, settings: Settings, *, server: Server | None, uses_local: bool = False
     ) -> None:
         super().__init__(ports, settings)
-        self.answerer = Answerer(ports.model, ports.local, self.planner, server)
+        self.answerer = Answerer(
+            ports.model, ports.local, self.planner, ports.memory, server
+        )
         self.preflight = Preflight(self)
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
@@ -369,6 +371,7 @@ class Session(KeptConversation):
 
     async def warm_up(self) -> AsyncIterator[Progress]:
         """Pay ahead for what the first message would wait for."""
+        await self.answerer.recall()
         await self.ports.model.warm_up()
         async for event in self.prepare_local():
             if isinstance(event, Progress):

@@ -1,7 +1,11 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from chatrepl.cli.arguments import parse_options
+from chatrepl.cli.wiring import wire
+from chatrepl.core.completion import complete
 from chatrepl.core.events import Table
 from tests.cli.talking import Home, errors, notices, said
 from tests.support.sse_server import SseServer
@@ -155,3 +159,23 @@ def test_a_profile_s_headers_query_and_organisation_travel_with_it_only(home: Ho
     assert "x-team" not in second.requests[0].headers
     assert "openai-organization" not in second.requests[0].headers
     assert not second.requests[0].query
+
+
+def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
+    async def offered(base_url: str) -> list[str]:
+        program = wire(
+            parse_options(["--base-url", base_url]), {"CHATREPL_HOME": str(home.folder)}, None
+        )
+        try:
+            await program.session.answerer.recall()
+            return [suggestion.text for suggestion in complete(program.session, "/model q")]
+        finally:
+            await program.close()
+
+    with SseServer() as server, SseServer() as other:
+        server.models = ["qwen", "quill", "llama"]
+        home.talk(["--base-url", server.base_url], "/models")
+        count = len(server.requests)
+        assert asyncio.run(offered(server.base_url)) == ["qwen", "quill"]
+        assert asyncio.run(offered(other.base_url)) == []
+        assert len(server.requests) == count

@@ -193,4 +193,8 @@ def complete_model(session: Session, text: str) -> Sequence[Value]:
     """Offer the models that the server listed."""
     if " " in text.lstrip():
         return ()
-    return [Value(info.id, info.owned_by) for info in session.planner.models.values()]
+    listed = session.planner.models
+    return [
+        Value(name, listed[name].owned_by if name in listed else "")
+        for name in session.answerer.known_models()
+    ]
