@@ -49,9 +49,7 @@ class Session(KeptConversation):
         self, ports: Ports, settings: Settings, *, server: Server | None, uses_local: bool = False
     ) -> None:
         super().__init__(ports, settings)
-        self.answerer = Answerer(
-            ports.model, ports.local, self.planner, ports.memory, server
-        )
+        self.answerer = Answerer(ports.model, ports.local, self.planner, ports.memory, server)
         self.preflight = Preflight(self)
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ __all__ = ["InputHistory"]
 
 _KEPT_ENTRIES = 2000
 _READ_BYTES = 1_000_000
+_KEY_LINE = re.compile(r"\s*/key\s+\S")
+"""A key that was typed in clear, which the command does not take."""
 _LONGEST_STORED = 65536
 
 
@@ -63,8 +66,8 @@ class InputHistory(History):
             super().append_string(string)
 
     def store_string(self, string: str) -> None:
-        """Append an entry to the file; very long ones stay in memory only."""
-        if self.path is None or len(string) > _LONGEST_STORED:
+        """Append an entry to the file; very long ones, and keys, stay in memory only."""
+        if self.path is None or len(string) > _LONGEST_STORED or _KEY_LINE.match(string):
             return
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
