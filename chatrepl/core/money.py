@@ -81,7 +81,9 @@ def cost_of(message: Message) -> float | None:
 
 def dollars(amount: float) -> str:
     """Write an amount with as many digits as it takes to say something."""
-    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4g}"
+    if amount >= 1 or not amount:
+        return f"${amount:,.2f}"
+    return f"${amount:.4g}" if amount >= 0.001 else f"${amount:.7f}".rstrip("0")
 
 
 def beginning_of_day(now: datetime) -> datetime:

@@ -102,7 +102,7 @@ def indexes_of(case: Case, plan: Plan) -> set[int]:
     return {index for index in found if index is not None}
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(cases())
 def test_what_is_sent_fits_keeps_what_must_go_and_drops_no_more_than_needed(case: Case) -> None:
     plan = fit(case.contents, case.measure, case.limits)
@@ -128,7 +128,7 @@ def test_what_is_sent_fits_keeps_what_must_go_and_drops_no_more_than_needed(case
         assert case.tokens(sent | {max(out)}) > case.limits.room
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(cases(), st.integers(0, 20_000), st.integers(0, 3), st.booleans())
 def test_a_server_s_count_holds_only_for_exactly_what_it_counted(
     case: Case, counted: int, new: int, is_other: bool
@@ -151,7 +151,7 @@ def test_a_server_s_count_holds_only_for_exactly_what_it_counted(
     assert plan.fits or indexes_of(case, plan) <= must | {plan.oldest}
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(cases())
 def test_the_rows_of_a_context_add_up_to_what_is_sent(case: Case) -> None:
     plan = fit(case.contents, case.measure, case.limits)
@@ -210,7 +210,7 @@ def cookbook(counter: TiktokenCounter, messages: object) -> int:
     return tokens
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(cases(), st.integers(0, 300), st.integers(0, 300))
 def test_counts_of_many_turns_at_once_are_the_sums_of_their_messages(
     case: Case, one: int, other: int
@@ -250,7 +250,7 @@ def test_a_system_text_for_models_without_that_role_goes_into_the_first_message(
     ]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from(["new", "up", "back", "state"]), max_size=60))
 def test_a_path_is_the_same_however_the_head_came_there(steps: list[str]) -> None:
     conversation = Conversation()

@@ -276,6 +276,18 @@ def test_the_limit_tells_once_of_a_model_without_a_price() -> None:
     run(world, work)
 
 
+def test_the_last_of_pin_and_drop_holds() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two", "/pin 1", "/drop 1", "three")
+        assert "'one'" not in str(messages(world))
+        await say(session, "/pin 1", "four")
+        assert "'one'" in str(messages(world))
+
+    run(world, work)
+
+
 def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
     world = World(catalog=FixedCatalog(600))
     world.values = {"model": "test-model", "reserve": 100}

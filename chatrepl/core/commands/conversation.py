@@ -105,10 +105,11 @@ def _marker(field: str, *, add: bool, done: str) -> Handler:
                 "/context shows the numbers",
             )
         ids = frozenset(message.id for message in turn.messages)
-        marks = session.conversation.marks
+        old = session.conversation.marks
+        # A turn is pinned or dropped, never both.
+        marks = Marks(old.pinned - ids, old.dropped - ids) if add else old
         marked: frozenset[str] = getattr(marks, field)
-        new_marks = replace(marks, **{field: marked | ids if add else marked - ids})
-        await _set_marks(session, new_marks)
+        await _set_marks(session, replace(marks, **{field: marked | ids if add else marked - ids}))
         for notice in session.take_notices():
             yield notice
         yield Notice(f"turn of message {number} {done}", Level.SUCCESS)
