@@ -84,9 +84,8 @@ def fork(session: Session) -> None:
     assert session.record is not None
     path, marks = session.conversation.path, session.conversation.marks
     ids = {message.id for message in path}
-    session.go_on_with(
-        Conversation(path, session.conversation.head, Marks(marks.pinned & ids, marks.dropped & ids))
-    )
+    kept = Marks(marks.pinned & ids, marks.dropped & ids)
+    session.go_on_with(Conversation(path, session.conversation.head, kept))
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.name = None
