@@ -22,6 +22,7 @@ from chatrepl.core.events import (
     Event,
     ExitRequested,
     MessageAccepted,
+    Meter,
     Notice,
     PlainText,
     Progress,
@@ -122,7 +123,9 @@ class LineMode:
             case AnswerEnded():
                 self._end_answer()
                 self._print(self._drawing.lines(event, settings, _COLUMNS))
-            case Notice() | Table() | PlainText() | ConversationShown() | ToolCallDelta():
+            case TextDelta() | ReasoningDelta() | RefusalDelta():
+                pass
+            case Notice() | Table() | Meter() | PlainText() | ConversationShown() | ToolCallDelta():
                 self._print(self._drawing.lines(event, settings, _COLUMNS))
             case ExitRequested():
                 self._is_leaving = True
@@ -131,8 +134,6 @@ class LineMode:
             case DraftReturned(text=text):
                 self._print([f"not sent: {line}" for line in text.split("\n")])
             case MessageAccepted() | Progress() | SessionChanged() | TextCopied():
-                pass
-            case _:
                 pass
 
     def _end_answer(self) -> None:

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.key_binding.key_bindings import KeyBindings
+from prompt_toolkit.layout.layout import Layout
 
 from chatrepl.terminal.input.actions import Actions
 from chatrepl.terminal.input.early import PASTE_ON, HeldTerminal, hold_terminal
 from chatrepl.terminal.input.editor import EditorError, edit_text
-from chatrepl.terminal.input.frames import Frames
 from chatrepl.terminal.input.key_actions import KeyActions
 from chatrepl.terminal.input.keyboard import Keyboard
 from chatrepl.terminal.input.keys import build_key_bindings
 from chatrepl.terminal.input.line import InputLine
 from chatrepl.terminal.input.output import WriterOutput, choose_colour_depth, clipboard_sequence
 from chatrepl.terminal.input.questions import Questions
-from chatrepl.terminal.input.reflow import Reflow, answers_size, rewraps
 from chatrepl.terminal.input.region import RegionState
 from chatrepl.terminal.input.signals import SignalWatch
-from chatrepl.terminal.input.view import build_application, build_view
+from chatrepl.terminal.input.view import build_frames, build_view
 from chatrepl.terminal.input.writer import TerminalWriter
 
 __all__ = ["LivePrompt"]
@@ -64,13 +64,56 @@ class LivePrompt:
         self._held = held or hold_terminal()
         self._actions = actions
         self._on_signal, self._on_reply = on_signal, on_reply
-        self.on_resize = on_resize
         self._fatal: int | None = None
         self._is_over = self._is_away = False
         self._away = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._hint_timer: asyncio.TimerHandle | None = None
 
+        self._connect(unicode=unicode)
+        mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
+        self._state = RegionState(mark=mark, toolbar=actions.toolbar)
+        self.line = InputLine(actions.complete, history_file)
+        self._questions = Questions(self._state, self.refresh)
+        self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
+        self._questions.attach(layout, self.line.buffer)
+        keys = self._bind_keys(layout, multiline=multiline)
+        self._app, self._frames = build_frames(
+            layout,
+            keys,
+            self._keyboard,
+            self._output,
+            self._writer,
+            on_resize=on_resize or (lambda: None),
+            on_error=self._fail,
+        )
+        self._signals = SignalWatch(
+            on_fatal=self._end_by_signal,
+            on_interrupt=self._interrupt_by_signal,
+            on_suspend=self._suspend_by_signal,
+            on_continue=self._continue_by_signal,
+        )
+        self.vi = vi
+
+    def _bind_keys(self, layout: Layout, *, multiline: bool) -> KeyBindings:
+        self._key_actions = KeyActions(
+            self.line,
+            self._actions,
+            self._questions,
+            multiline=multiline,
+            is_searching=lambda: layout.is_searching,
+            hint=self.hint,
+            repaint=self.repaint,
+            suspend=self._suspend_by_key,
+            open_editor=self._open_editor,
+        )
+        return build_key_bindings(
+            self._key_actions,
+            is_asking=self._questions.is_asking,
+            is_asking_yes_no=self._questions.is_asking_yes_no,
+        )
+
+    def _connect(self, *, unicode: bool) -> None:
         encoding = "utf-8" if unicode else "latin-1"
         self._writer = TerminalWriter(self._held.output_fd, self._on_gone)
         self._output = WriterOutput(self._writer, choose_colour_depth(os.environ), encoding)
@@ -81,46 +124,6 @@ class LivePrompt:
             on_reply=self._take_reply,
             encoding=encoding,
         )
-        mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
-        self._state = RegionState(mark=mark, toolbar=actions.toolbar)
-        self.line = InputLine(actions.complete, history_file)
-        self._questions = Questions(self._state, self.refresh)
-        self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
-        self._questions.attach(layout, self.line.buffer)
-        self._key_actions = KeyActions(
-            self.line,
-            actions,
-            self._questions,
-            multiline=multiline,
-            is_searching=lambda: layout.is_searching,
-            hint=self.hint,
-            repaint=self.repaint,
-            suspend=self._suspend_by_key,
-            open_editor=self._open_editor,
-        )
-        keys = build_key_bindings(
-            self._key_actions,
-            is_asking=self._questions.is_asking,
-            is_asking_yes_no=self._questions.is_asking_yes_no,
-        )
-        self._app, renderer = build_application(layout, keys, self._keyboard, self._output)
-        self._frames = Frames(
-            self._app,
-            self._writer,
-            self._output,
-            renderer,
-            reflow=Reflow(is_rewrapping=rewraps(os.environ), is_answering=answers_size(os.environ)),
-            on_resize=self._resized,
-            before_first=self._keyboard.collect_early,
-        )
-        self._frames.on_error = self._fail
-        self._signals = SignalWatch(
-            on_fatal=self._end_by_signal,
-            on_interrupt=self._interrupt_by_signal,
-            on_suspend=self._suspend_by_signal,
-            on_continue=self._continue_by_signal,
-        )
-        self.vi = vi
 
     async def run(self) -> int | None:
         """Run until ``leave``, and give the terminal back whatever happens.
@@ -172,22 +175,19 @@ class LivePrompt:
             self._state.status = text
             self._frames.request()
 
-    def refresh(self) -> None:
-        """Repaint, because the toolbar has changed."""
-        self._frames.request()
-
     def repaint(self) -> None:
         """Draw the live region anew."""
         self._frames.repaint()
 
+    def refresh(self) -> None:
+        """Repaint, because the toolbar has changed."""
+        self._frames.request()
+
     def hint(self, text: str) -> None:
         """Show a text in the toolbar's place for a moment."""
+        self._clear_hint()
         self._state.hint = text
-        if self._hint_timer is not None:
-            self._hint_timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._hint_timer = loop.call_later(_HINT_S, self._clear_hint) if text else None
-        self._frames.request()
+        self._hint_timer = asyncio.get_running_loop().call_later(_HINT_S, self._clear_hint)
 
     async def ready(self) -> None:
         """Wait until everything is printed and the terminal can take more."""
@@ -376,10 +376,6 @@ class LivePrompt:
             self._held.make_raw()
             self._writer.write(PASTE_ON)
             self.repaint()
-
-    def _resized(self) -> None:
-        if self.on_resize is not None:
-            self.on_resize()
 
     def _clear_hint(self) -> None:
         self._state.hint = ""

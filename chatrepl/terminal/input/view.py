@@ -1,5 +1,8 @@
 """The windows of the live region, put together."""
 
+import os
+from collections.abc import Callable
+
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -9,12 +12,14 @@ from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
 from prompt_toolkit.layout.layout import Layout
 from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSearchProcessor
 
-from chatrepl.terminal.input.frames import LiveApplication
+from chatrepl.terminal.input.frames import Frames, LiveApplication
 from chatrepl.terminal.input.keyboard import Keyboard
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
+from chatrepl.terminal.input.reflow import Reflow, answers_size, rewraps
 from chatrepl.terminal.input.region import Region, RegionState
+from chatrepl.terminal.input.writer import TerminalWriter
 
-__all__ = ["build_application", "build_view"]
+__all__ = ["build_frames", "build_view"]
 
 _LEAST_COLUMNS_FOR_MARK = 8
 
@@ -52,10 +57,17 @@ def build_view(state: RegionState, line: Buffer, answer: Window) -> tuple[Region
     return region, Layout(region, focused_element=main)
 
 
-def build_application(
-    layout: Layout, keys: KeyBindings, keyboard: Keyboard, output: WriterOutput
-) -> tuple[LiveApplication, LiveRenderer]:
-    """Build the application; nothing runs or is drawn yet."""
+def build_frames(
+    layout: Layout,
+    keys: KeyBindings,
+    keyboard: Keyboard,
+    output: WriterOutput,
+    writer: TerminalWriter,
+    *,
+    on_resize: Callable[[], None],
+    on_error: Callable[[Exception], None],
+) -> tuple[LiveApplication, Frames]:
+    """Build the application and what paints it; nothing runs or is drawn yet."""
     app = LiveApplication(
         layout=layout,
         key_bindings=keys,
@@ -69,4 +81,14 @@ def build_application(
     app.ttimeoutlen = 0.05
     renderer = LiveRenderer(app.renderer.style, output)
     app.renderer = renderer
-    return app, renderer
+    frames = Frames(
+        app,
+        writer,
+        output,
+        renderer,
+        reflow=Reflow(is_rewrapping=rewraps(os.environ), is_answering=answers_size(os.environ)),
+        on_resize=on_resize,
+        before_first=keyboard.collect_early,
+    )
+    frames.on_error = on_error
+    return app, frames

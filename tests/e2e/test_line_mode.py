@@ -1,0 +1,55 @@
+"""On a terminal that knows no escapes the conversation is lines, and nothing but lines."""
+
+import signal
+import threading
+
+import pytest
+
+from tests.e2e.conftest import Start
+from tests.support.sse_server import SseServer
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_a_dumb_terminal_gets_a_conversation_in_plain_lines(
+    start_alone: Start, server: SseServer, term: str
+) -> None:
+    server.answer("# A heading\n\n- **bold** \x1b[31mred\n")
+    chat = start_alone("--base-url", server.base_url, env={"TERM": term})
+    chat.expect("Ctrl+D leaves").say("hello")
+    chat.expect("A heading", "bold", "red")
+    chat.say("/context").expect("budget", "A heading - ")
+    chat.send("\x04")
+    assert chat.wait_exit() == 0
+    assert b"\x1b" not in chat.raw
+    assert chat.is_terminal_clean()
+
+
+def test_interrupting_in_line_mode_keeps_what_came(start_alone: Start, server: SseServer) -> None:
+    gate = threading.Event()
+    server.answer("first line\nsecond line", gate=gate, gate_after_chars=18)
+    chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
+    chat.expect("Ctrl+D leaves").say("go on").expect("first line")
+    chat.send("\x03")
+    chat.expect("stopped")
+    gate.set()
+    chat.say("/history").expect_times("first line", 2)
+
+
+def test_a_signal_in_line_mode_saves_and_ends_as_it_says(
+    start_alone: Start, server: SseServer
+) -> None:
+    gate = threading.Event()
+    server.answer("half an answer\nand the rest", gate=gate, gate_after_chars=18)
+    chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
+    chat.expect("Ctrl+D leaves").say("go on").expect("half an answer")
+    chat.signal(signal.SIGTERM)
+    assert chat.wait_exit() == -signal.SIGTERM
+    gate.set()
+    again = start_alone("--base-url", server.base_url, "-c", env={"TERM": "dumb"})
+    again.expect("half an answer", "going on with")
+
+
+def test_a_backslash_goes_on_in_the_next_line(start_alone: Start, server: SseServer) -> None:
+    chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
+    chat.expect("Ctrl+D leaves").say("one\\").say("two").expect("You said: one")
+    assert server.requests[-1].messages[-1]["content"] == "one\ntwo"
