@@ -57,7 +57,7 @@ class DirectWriter:
         self._write(erasing + finished + "\n".join(tail))
 
     def _erasing(self) -> str:
-        """Go to the first row of the tail, and erase from there; the first cell by itself (tmux)."""
+        """Go to the first row of the tail, erase from there; the first cell apart (for tmux)."""
         up = f"\x1b[{self._tail_rows - 1}A" if self._tail_rows > 1 else ""
         return f"\r{up}\x1b[K\x1b[C\x1b[J\x1b[D" if self._tail_rows else ""
 

@@ -26,7 +26,7 @@ def test_a_dumb_terminal_gets_a_conversation_in_plain_lines(
 
 def test_interrupting_in_line_mode_keeps_what_came(start_alone: Start, server: SseServer) -> None:
     gate = threading.Event()
-    server.answer("first line\nsecond line", gate=gate, gate_after_chars=18)
+    server.answer("first line\n\nsecond line\n\nthird", gate=gate, gate_after_chars=22)
     chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
     chat.expect("Ctrl+D leaves").say("go on").expect("first line")
     chat.send("\x03")
@@ -39,7 +39,7 @@ def test_a_signal_in_line_mode_saves_and_ends_as_it_says(
     start_alone: Start, server: SseServer
 ) -> None:
     gate = threading.Event()
-    server.answer("half an answer\nand the rest", gate=gate, gate_after_chars=18)
+    server.answer("half an answer\n\nand the rest\n\nof it", gate=gate, gate_after_chars=24)
     chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
     chat.expect("Ctrl+D leaves").say("go on").expect("half an answer")
     chat.signal(signal.SIGTERM)
