@@ -1,0 +1,132 @@
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TypeVar
+
+from chatrepl.core.commands.line import handle_line
+from chatrepl.core.events import DraftReturned, Event, Level, Notice, PlainText, Table
+from chatrepl.core.session import Session
+from tests.support.fakes import World, answer
+
+T = TypeVar("T")
+
+
+async def say(session: Session, *lines: str) -> list[Event]:
+    return [event for line in lines async for event in handle_line(session, line)]
+
+
+def run(world: World, work: Callable[[Session], Coroutine[None, None, T]]) -> T:
+    async def main() -> T:
+        try:
+            return await work(world.session())
+        finally:
+            await world.store.close()
+
+    return asyncio.run(main())
+
+
+def path(session: Session) -> list[str]:
+    return [message.content for message in session.conversation.path]
+
+
+def errors(events: list[Event]) -> list[str]:
+    return [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
+
+
+def test_an_edited_message_stands_beside_the_old_one_and_picking_goes_back() -> None:
+    world = World()
+    world.model.scripts = [answer("a1"), answer("a2"), answer("a3")]
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two")
+        events = await say(session, "/edit 3")
+        assert events[-1] == DraftReturned("two")
+        await say(session, "two again")
+        assert path(session) == ["one", "a1", "two again", "a3"]
+        drawn = next(e for e in await say(session, "/tree") if isinstance(e, PlainText))
+        assert drawn.text.split("\n") == [
+            "1  ● user: one",
+            "2  ● assistant: a1",
+            "   ├─○ user: two",
+            "a  │ ○ assistant: a2",
+            "3  ● user: two again",
+            "4  ● assistant: a3  ← here",
+        ]
+        await say(session, "/pick a")
+        assert path(session) == ["one", "a1", "two", "a2"]
+
+    run(world, work)
+
+
+def test_sibling_answers_are_listed_and_picked_by_number() -> None:
+    world = World()
+    world.model.scripts = [answer("first"), answer("second")]
+
+    async def work(session: Session) -> None:
+        await say(session, "question", "/retry")
+        table = next(e for e in await say(session, "/alt") if isinstance(e, Table))
+        assert [(row[0], row[1], row[3]) for row in table.rows] == [
+            ("1", "", "first"),
+            ("2", "●", "second"),
+        ]
+        await say(session, "/pick 1")
+        assert path(session) == ["question", "first"]
+        assert errors(await say(session, "/pick 3")) == ["there is no answer 3"]
+
+    run(world, work)
+
+
+def test_redo_finds_the_way_forward_after_a_restart() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two", "/undo")
+        again = world.session()
+        assert session.record is not None
+        await again.open(session.record.id)
+        assert path(again) == ["one", "ok"]
+        await say(again, "/redo")
+        assert path(again) == ["one", "ok", "two", "ok"]
+
+    run(world, work)
+
+
+def test_a_fork_leaves_the_old_session_as_it_is() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "/save old", "one", "/fork new", "two")
+        old, new = await world.store.find("old"), await world.store.find("new")
+        assert old is not None
+        assert new is not None
+        kept = (await world.store.load(old.id)).messages
+        assert [message.content for message in kept] == ["one", "ok"]
+        copied = (await world.store.load(new.id)).messages
+        assert [message.content for message in copied] == ["one", "ok", "two", "ok"]
+
+    run(world, work)
+
+
+def test_a_deleted_session_comes_back_by_load() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "/save keep", "hello", "/new")
+        record = await world.store.find("keep")
+        assert record is not None
+        await world.store.delete(record.id)
+        assert await world.store.find("keep") is None
+        await say(session, "/load keep")
+        assert path(session) == ["hello", "ok"]
+
+    run(world, work)
+
+
+def test_a_search_opens_the_branch_where_the_words_are() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "find the walrus", "/undo", "other", "/new", "elsewhere")
+        await say(session, "/search walrus", "/load 1")
+        assert path(session) == ["find the walrus", "ok"]
+
+    run(world, work)
