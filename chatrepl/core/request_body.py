@@ -47,5 +47,24 @@ def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
         one: dict[str, Json] = {"role": message.role, "content": content}
         if message.name:
             one["name"] = message.name
+        if message.attachments or message.extra:
+            one.update(_more_than_text(message, content))
         written.append(one)
     return written
+
+
+def _more_than_text(message: Message, content: str) -> dict[str, Json]:
+    """Write what an imported message has beside its text, where the API takes it back."""
+    from chatrepl.core.transcript.api import to_api
+
+    sent = to_api(message)
+    more: dict[str, Json] = {}
+    if isinstance(sent["content"], list) and content == message.content:
+        more["content"] = sent["content"]
+    calls = sent.get("tool_calls")
+    # What this program's own answers note of a call has no id, and is refused.
+    if isinstance(calls, list) and all(isinstance(call, dict) and "id" in call for call in calls):
+        more |= {"tool_calls": calls, "content": message.content or None}
+    if isinstance(sent.get("tool_call_id"), str):
+        more["tool_call_id"] = sent["tool_call_id"]
+    return more

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
@@ -130,3 +131,33 @@ def test_a_search_opens_the_branch_where_the_words_are() -> None:
         assert path(session) == ["find the walrus", "ok"]
 
     run(world, work)
+
+
+def test_an_imported_picture_and_tool_call_are_sent_as_they_came() -> None:
+    world = World()
+    messages = [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "look"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+            ],
+        },
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+            ],
+        },
+        {"role": "tool", "content": "42", "tool_call_id": "c1"},
+        {"role": "assistant", "content": "it is 42"},
+    ]
+    world.files.files["in.json"] = json.dumps(messages)
+
+    async def work(session: Session) -> None:
+        await say(session, "/import in.json", "more")
+
+    run(world, work)
+    sent = world.model.requests[0].body["messages"]
+    assert sent == [*messages, {"role": "user", "content": "more"}]
