@@ -86,7 +86,7 @@ def test_pastes_are_one_message_each_whatever_they_contain(start: Start, server:
         "/help is no command here\nnor is\n/exit",
         "look: \tindented\n    more\nend",
     ]
-    chat.ready().leave()
+    chat.ready().wait_until_quiet(0.1).leave()
 
 
 def test_a_paste_that_arrives_before_the_prompt_is_drawn_is_one_message(
@@ -173,7 +173,7 @@ def test_what_was_sent_comes_back_from_the_history_of_earlier_runs(
     start: Start, server: SseServer
 ) -> None:
     chat = start().ready()
-    chat.say("an old question").expect("You said: an old question")
+    chat.say("an old question").expect("You said: an old question").wait_until_quiet(0.2)
     chat.send("a draft, never sent")
     chat.expect_draft("a draft, never sent")
     chat.send("\x03")
@@ -184,7 +184,7 @@ def test_what_was_sent_comes_back_from_the_history_of_earlier_runs(
     again.send("\x1b[A")
     again.expect_draft("an old question")
     again.send("\r")
-    again.expect("You said: an old question")
+    again.expect_times("You said: an old question", 1).wait_until_quiet(0.2)
     again.send("\x12old")
     again.send("\r")
     again.expect_draft("an old question")
