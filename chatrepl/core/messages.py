@@ -18,6 +18,7 @@ __all__ = [
     "Usage",
 ]
 
+
 class State(StrEnum):
     """How far a message came."""
 

@@ -33,9 +33,7 @@ class Refused:
         """Return the body as the server takes it."""
         left_out = self.left_out | ({"stream_options"} if "stream" in self.left_out else set())
         return {
-            self.renamed.get(key, key): value
-            for key, value in body.items()
-            if key not in left_out
+            self.renamed.get(key, key): value for key, value in body.items() if key not in left_out
         }
 
     def learn(self, refused: str, replacement: str) -> str:

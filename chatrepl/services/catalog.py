@@ -62,7 +62,6 @@ class PriceCatalog:
             float(cached) if isinstance(cached, Decimal) else None,
         )
 
-
     def cost(self, model: str, usage: Usage) -> float | None:
         """Return what an answer costs in dollars, by today's price; None: it is not known.
 

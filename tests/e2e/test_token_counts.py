@@ -29,7 +29,7 @@ def test_estimates_come_within_three_percent_once_the_server_has_reported(cache:
 def test_what_the_model_counts_itself_is_exact_and_a_long_conversation_is_never_refused(
     cache: Path,
 ) -> None:
-    found = asyncio.run(measure(cache, 36, 200, counts=True, window=1024))
+    found = asyncio.run(measure(cache, 40, 100, counts=True, window=512))
     assert [row.corrected for row in found] == [row.reported for row in found]
     # Three turns and the reserve fill the window: so this is more than ten of it.
     assert found[-1].omitted > 30
