@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from chatrepl.cli.wiring import Program
 from chatrepl.core.commands.roles import use_role
 from chatrepl.core.commands.sessions import choose_at_start
-from chatrepl.core.events import Event
+from chatrepl.core.events import Event, Level, Notice
 
 __all__ = ["begin"]
 
@@ -13,6 +13,8 @@ __all__ = ["begin"]
 async def begin(program: Program) -> AsyncIterator[Event]:
     """Go on with the session that is asked for, and take the role. Raises ``UsageError``."""
     options = program.options
+    for warning in program.warnings:
+        yield Notice(warning, Level.WARNING)
     async for event in choose_at_start(program.session, options.choice):
         yield event
     if options.role:

@@ -1,6 +1,6 @@
 """Wire the rooms: services behind the core's ports, and one session to talk through."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import gettempdir
@@ -54,6 +54,8 @@ class Program:
     options: Options
     paths: Paths
     environment: Mapping[str, str]
+    warnings: Sequence[str] = ()
+    """What there is to say about the configuration."""
 
     async def close(self) -> None:
         """Release everything; the order lets the last words reach the disk."""
@@ -122,7 +124,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     )
     if options.no_save:
         session.disk_store = disk_store
-    return Program(session, options, paths, environment)
+    return Program(session, options, paths, environment, configuration.warnings)
 
 
 def _with_system_file(options: Options) -> Options:
