@@ -1,0 +1,103 @@
+"""Fails each call to the store in turn, through a whole scenario: nothing is lost, all is told."""
+
+import asyncio
+import inspect
+from pathlib import Path
+from typing import Any
+
+from chatrepl.core.commands.line import handle_line
+from chatrepl.core.errors import StoreError
+from chatrepl.core.events import Event, Level, Notice
+from chatrepl.core.session import Session
+from chatrepl.services.store import SqliteStore
+from tests.support.fakes import World
+
+SCENARIO = (
+    "one",
+    "/pin 1",
+    "two",
+    "/undo",
+    "two again",
+    "/retry",
+    "/rename kept",
+    "/fork copy",
+    "three",
+    "/new",
+    "four",
+)
+
+
+class FailingStore:
+    """A real store, one of whose calls fails; ``stays_broken``: so do all after it."""
+
+    def __init__(self, store: SqliteStore, failing: int, *, stays_broken: bool) -> None:
+        self._store, self._failing, self._stays_broken = store, failing, stays_broken
+        self.calls = 0
+        self.warnings: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+        if not inspect.iscoroutinefunction(method) or name in ("close", "append", "set_counts"):
+            return method
+
+        async def call(*values: Any, **options: Any) -> Any:
+            self.calls += 1
+            if self.calls == self._failing or (self._stays_broken and self.calls > self._failing):
+                raise StoreError("the disk is full")
+            return await method(*values, **options)
+
+        return call
+
+    def mend(self) -> None:
+        self._failing, self._stays_broken = -1, False
+
+
+async def play(session: Session) -> list[Event]:
+    return [event for line in SCENARIO async for event in handle_line(session, line)]
+
+
+def said_on(events: list[Event]) -> bool:
+    return any(isinstance(event, Notice) and event.level is Level.ERROR for event in events)
+
+
+async def contents_of(store: SqliteStore) -> set[str]:
+    loaded = [await store.load(summary.id) for summary in await store.sessions()]
+    return {message.content for one in loaded for message in one.messages}
+
+
+async def scenario(path: Path, failing: int, *, stays_broken: bool) -> int:
+    real = SqliteStore(path)
+    store = FailingStore(real, failing, stays_broken=stays_broken)
+    world = World()
+    world.store = store  # type: ignore[assignment]
+    session = world.session()
+    try:
+        events = await play(session)
+        if failing <= store.calls:
+            assert said_on(events), f"nothing was said of call {failing}"
+            accepted = {
+                str(request.body["messages"][-1]["content"])  # type: ignore[index, call-overload]
+                for request in world.model.requests
+            }
+            store.mend()
+            assert await session.keeper.flush()
+            assert session.keeper.is_saved
+            assert accepted <= await contents_of(real), f"call {failing}"
+        return store.calls
+    finally:
+        await real.close()
+
+
+def test_whatever_call_fails_once_it_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    calls = asyncio.run(scenario(tmp_path / "whole.db", 10**9, stays_broken=False))
+    assert calls > 20
+    for failing in range(1, calls + 1):
+        asyncio.run(scenario(tmp_path / f"{failing}.db", failing, stays_broken=False))
+
+
+def test_from_whatever_call_on_the_disk_fails_all_is_written_when_it_works_again(
+    tmp_path: Path,
+) -> None:
+    calls = asyncio.run(scenario(tmp_path / "whole.db", 10**9, stays_broken=True))
+    for failing in range(1, calls + 1):
+        asyncio.run(scenario(tmp_path / f"{failing}.db", failing, stays_broken=True))
