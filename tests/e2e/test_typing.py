@@ -179,7 +179,7 @@ def test_what_was_sent_comes_back_from_the_history_of_earlier_runs(
     chat.send("\x03")
     chat.ready().leave()
     again = start().ready()
-    again.send("\x1b[A\x1b[A")
+    again.expect("/help lists").wait_until_quiet(0.3).send("\x1b[A\x1b[A")
     again.expect_draft("a draft, never sent")
     again.send("\x1b[A")
     again.expect_draft("an old question")
