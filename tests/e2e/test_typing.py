@@ -86,7 +86,8 @@ def test_pastes_are_one_message_each_whatever_they_contain(start: Start, server:
         "/help is no command here\nnor is\n/exit",
         "look: \tindented\n    more\nend",
     ]
-    chat.ready().wait_until_quiet(0.1).leave()
+    chat.ready().wait_until_quiet(0.1)
+    chat.leave()
 
 
 def test_a_paste_that_arrives_before_the_prompt_is_drawn_is_one_message(
