@@ -252,6 +252,12 @@ class AnswerRun:
             if exchange.continued is not None:
                 self._journal.add(exchange.continued.content, exchange.continued.reasoning)
         self._journal.add(text, reasoning)
+        if self._journal.error is not None and self._exchange.keeper.is_saved:
+            # Told while the answer still comes: its text is on the screen, and not on the disk.
+            self._exchange.keeper.fail(
+                self._journal.error, self._exchange.record(self._exchange.question.id)
+            )
+            self._tell()
 
     def _message(self, state: State) -> Message:
         draft, exchange = self._draft, self._exchange

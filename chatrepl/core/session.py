@@ -357,10 +357,11 @@ class Session(KeptConversation):
             for name in self.planner.refusals.take_untold(key, self.settings.parameters())
         ]
         if plan.omitted_turns:
-            turns = "turn" if plan.omitted_turns == 1 else "turns"
+            many = f"the oldest {plan.omitted_turns} turns no longer fit and are not sent"
+            one = "the oldest turn no longer fits and is not sent"
             notices.append(
                 Notice(
-                    f"the oldest {plan.omitted_turns} {turns} no longer fit and are not sent",
+                    one if plan.omitted_turns == 1 else many,
                     Level.WARNING,
                     hint="/context shows all",
                 )

@@ -275,7 +275,7 @@ def test_oldest_whole_turns_go_out_and_it_is_said() -> None:
 
     events = run(world, work)
     notices = [event.text for event in events if isinstance(event, Notice)]
-    assert notices == ["the oldest 1 turn no longer fit and are not sent"]
+    assert notices == ["the oldest turn no longer fits and is not sent"]
     contents = [content.split()[0] for _, content in sent(world)]
     assert contents == ["second", "ok", "third", "ok", "fourth"]
 
