@@ -13,6 +13,7 @@ __all__ = ["InputHistory"]
 
 _KEPT_ENTRIES = 2000
 _READ_BYTES = 1_000_000
+_QUICK_BYTES = 65_536
 _KEY_LINE = re.compile(r"\s*/key\s+\S")
 """A key that was typed in clear, which the command does not take."""
 _LONGEST_STORED = 65536
@@ -34,6 +35,10 @@ class InputHistory(History):
         self._size_at_start = _size(path)
         self._loaded = not self._size_at_start
         self._loading: asyncio.Future[list[str]] | None = None
+        if 0 < self._size_at_start <= _QUICK_BYTES:
+            # Quicker than a thread; and the very first key may ask for it.
+            self._loaded_strings = self._read()
+            self._loaded = True
 
     @property
     def is_loaded(self) -> bool:

@@ -130,7 +130,8 @@ class Region(Container):
         room = rows - len(toolbar)
         wanted = self._active().preferred_height(columns, rows).preferred
         above = len(self._state.tail) + len(others)
-        input_rows = max(1, min(wanted, room - min(above, room // 3)))
+        # A draft of many rows scrolls in its place: what was said about it stays in view.
+        input_rows = max(1, min(wanted, room - min(above, room // 3), max(room * 2 // 3, 3)))
         menu = self._menu(room - input_rows, columns)
         room -= input_rows + len(menu)
         others = others[-room:] if room > 0 else []
