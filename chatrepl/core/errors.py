@@ -117,4 +117,6 @@ class ModelError(ChatreplError):
     @property
     def is_transient(self) -> bool:
         """Say whether the same request may succeed a moment later."""
+        if self.fault is Fault.UNREACHABLE:
+            return "retry_after_s" in self.details
         return self.fault in (Fault.RATE_LIMIT, Fault.SERVER, Fault.TIMEOUT)

@@ -339,7 +339,9 @@ class Session(KeptConversation):
 
     def _plan_notices(self, target: Target, plan: Plan) -> list[Notice]:
         notices: list[Notice] = []
-        if self.planner.is_estimate(target.model) and target.model not in self._told_estimate:
+        # The built-in model's own server counts each request before it leaves.
+        is_estimate = self.planner.is_estimate(target.model) and not target.server.is_local
+        if is_estimate and target.model not in self._told_estimate:
             self._told_estimate.add(target.model)
             notices.append(
                 Notice(

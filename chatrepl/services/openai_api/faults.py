@@ -29,6 +29,9 @@ _UNREACHABLE = frozenset(
 )
 _NOT_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER|HTTP_REQUEST|UNKNOWN_PROTOCOL|EOF occ")
 
+_CLOSED = "closed the connection without an answer"
+_CLOSED_PAUSE_S = 0.5
+
 
 def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
     """Name the cause of any exception that a request raised.
@@ -140,7 +143,9 @@ def _broken_connection(
     for cause in causes:
         if found := _protocol_cause(cause, facts):
             message, hint = found
-            return ModelError(message, hint, fault=Fault.UNREACHABLE)
+            # A server may close a kept connection in the very moment of a request.
+            details = {"retry_after_s": _CLOSED_PAUSE_S} if message.endswith(_CLOSED) else {}
+            return ModelError(message, hint, fault=Fault.UNREACHABLE, details=details)
     return ModelError(
         f"no connection to {facts.host}", "is the server running there?", fault=Fault.UNREACHABLE
     )
@@ -198,7 +203,7 @@ def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str
             hint = f"if it speaks TLS, try {_with_scheme('https', facts)}"
             return f"{host} does not speak HTTP", "check base_url" if is_https else hint
         case httpx2.RemoteProtocolError() | httpx2.NetworkError():
-            return f"{host} closed the connection without an answer", "/retry asks again"
+            return f"{host} {_CLOSED}", "/retry asks again"
         case _:
             return None
 

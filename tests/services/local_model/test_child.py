@@ -229,7 +229,7 @@ def test_the_key_is_not_among_the_arguments_that_all_can_see(
         key = model.server().api_key
         assert key is not None
         shown = subprocess.run(
-            ["ps", "-o", "args=", "-p", str(fakes.pids()[0])], capture_output=True, text=True
+            ["ps", "-ww", "-o", "args=", "-p", str(fakes.pids()[0])], capture_output=True, text=True
         ).stdout
         assert "server.py" in shown
         assert key.value not in shown
