@@ -29,7 +29,8 @@ _LOCAL, _INPUT, _CHARACTERS = 3, 0, 6
 class HeldTerminal:
     """A terminal in raw mode, which goes back to what it was at ``restore``.
 
-    ``typed_before`` tells whether anything was typed, and so echoed, before raw mode.
+    ``bytes_before`` tells how much was typed, and so echoed and its line ends rewritten by the
+    system, before raw mode.
     """
 
     def __init__(self, input_fd: int, output_fd: int) -> None:
@@ -38,7 +39,7 @@ class HeldTerminal:
         self._is_held = False
         self._handled: list[signal.Signals] = []
         self.make_raw()
-        self.typed_before = _bytes_waiting(input_fd) > 0
+        self.bytes_before = _bytes_waiting(input_fd)
         self._write(PASTE_ON)
         self._watch_signals()
 

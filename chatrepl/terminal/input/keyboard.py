@@ -22,6 +22,7 @@ from chatrepl.terminal.input.splitter import (
     Piece,
     Reply,
     type_ahead,
+    with_single_line_ends,
 )
 
 __all__ = ["Keyboard"]
@@ -37,7 +38,8 @@ _RUN = re.compile(r"[^\x00-\x1f\x7f]{4,}(?:\n+[^\x00-\x1f\x7f]+)*")
 class Keyboard(Input):
     """The terminal's input side. ``on_gone`` is called once when the terminal is closed.
 
-    Whatever ``on_error`` gets was raised by a key's binding.
+    Whatever ``on_error`` gets was raised by a key's binding. The first ``bytes_before`` bytes went
+    through the system's line mode.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Keyboard(Input):
         on_error: Callable[[Exception], None],
         on_reply: Callable[[str], None] | None,
         encoding: str = "utf-8",
+        bytes_before: int = 0,
     ) -> None:
         self._fd = input_fd
         self._on_gone, self._on_error, self._on_reply = on_gone, on_error, on_reply
@@ -57,6 +60,7 @@ class Keyboard(Input):
         self._parser = Vt100Parser(self._keys.append)
         self._callback: Callable[[], None] | None = None
         self._early: list[str] | None = None
+        self._bytes_before, self._characters_before = bytes_before, 0
         self._early_s = 0.0
         self._early_timer: asyncio.TimerHandle | None = None
         self.takes_runs = True
@@ -146,11 +150,14 @@ class Keyboard(Input):
             self._callback = None
             self._on_gone()
             return
-        text = self._decoder.decode(data)
         if self._early is not None:
-            self._collect(text)
+            before, data = data[: self._bytes_before], data[self._bytes_before :]
+            self._bytes_before -= len(before)
+            text = self._decoder.decode(before)
+            self._characters_before += len(text)
+            self._collect(text + self._decoder.decode(data))
             return
-        self._deliver(text)
+        self._deliver(self._decoder.decode(data))
 
     def _deliver(self, text: str) -> None:
         pieces = self._splitter.feed(text, asyncio.get_running_loop().time())
@@ -180,7 +187,7 @@ class Keyboard(Input):
             self._early_timer = loop.call_later(_PAUSE_S, self._end_early)
             return
         self._early = self._early_timer = None
-        for part in type_ahead(text):
+        for part in type_ahead(with_single_line_ends(text, self._characters_before)):
             self._deliver(part)
 
     def _convert(self, pieces: list[Piece]) -> None:

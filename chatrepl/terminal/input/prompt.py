@@ -123,6 +123,7 @@ class LivePrompt:
             on_error=self._fail,
             on_reply=self._take_reply,
             encoding=encoding,
+            bytes_before=self._held.bytes_before,
         )
 
     async def run(self) -> int | None:
@@ -133,7 +134,7 @@ class LivePrompt:
         """
         self._writer.start(asyncio.get_running_loop())
         self._signals.start()
-        if self._held.typed_before:
+        if self._held.bytes_before:
             # What was typed before this program could prevent it has been echoed.
             self._writer.write(_CLEAR_ROW)
         try:

@@ -4,7 +4,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["InputSplitter", "Paste", "Piece", "Reply", "Typed", "type_ahead"]
+__all__ = [
+    "InputSplitter",
+    "Paste",
+    "Piece",
+    "Reply",
+    "Typed",
+    "type_ahead",
+    "with_single_line_ends",
+]
 
 PASTE_START = "\x1b[200~"
 PASTE_END = "\x1b[201~"
@@ -34,6 +42,8 @@ _CERTAIN_PART = re.compile(r"\x1b(?:\][0-9]+;|P[>!0-9]|_G)")
 _CURSOR_REPORT = re.compile(r"\x1b\[[0-9]+;[0-9]+R\Z")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_FEEDS = re.compile(r"\n+")
+_FEWEST_DOUBLED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +198,21 @@ def type_ahead(text: str) -> list[str]:
         return [_LINE_END.sub("\r", text) if PASTE_START not in text else _with_enter(text)]
     body = "".join(part for part, _ in parts)
     return [PASTE_START + body.rstrip("\r\n") + PASTE_END]
+
+
+def with_single_line_ends(text: str, before: int) -> str:
+    """Make one line end of the two that the system's line mode makes of a carriage return and feed.
+
+    It had the text's first ``before`` characters. A text has such line ends if all are doubled
+    there; text in which only few are is more likely to have empty lines.
+    """
+    early, late = text[:before], text[before:]
+    if late.startswith("\n"):
+        early, late = early + "\n", late[1:]
+    runs = [len(run) for run in _LINE_FEEDS.findall(early)]
+    if len(runs) < _FEWEST_DOUBLED or any(run % 2 for run in runs):
+        return text
+    return _LINE_FEEDS.sub(lambda run: run[0][::2], early) + late
 
 
 def _with_enter(text: str) -> str:

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.terminal.input.splitter import InputSplitter, Paste, Piece, Reply, Typed, type_ahead
+from chatrepl.terminal.input.splitter import (
+    InputSplitter,
+    Paste,
+    Piece,
+    Reply,
+    Typed,
+    type_ahead,
+    with_single_line_ends,
+)
 from tests.terminal.input.conftest import DRIVER, MARK, Driven, Start
 
 LINES = "\n".join(f"line {n}\t東京 ok" for n in range(200))
@@ -130,6 +138,14 @@ def test_a_long_early_paste_arrives_whole(start: Start) -> None:
     assert "\x1b[200~" not in terminal.everything()
 
 
+def test_a_paste_with_carriage_returns_is_whole_before_the_terminal_is_held(start: Start) -> None:
+    text = LINES.replace("line 9", "\nline 9")
+    terminal = early(start, text.replace("\n", "\r\n").encode())
+    terminal.wait_for("line 199")
+    terminal.send("\r")
+    terminal.wait_call("submit", text)
+
+
 def test_escape_sequences_typed_early_are_keys(start: Start) -> None:
     terminal = slow_start(start, b"bc\x1b[D\x1b[Da")
     terminal.wait_for(MARK + " abc")
@@ -217,3 +233,18 @@ def test_control_c_gets_out_of_a_paste_that_never_ends() -> None:
 )
 def test_what_came_before_the_prompt_is_a_line_or_a_paste(text: str, inputs: list[str]) -> None:
     assert type_ahead(text) == inputs
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "meant"),
+    [
+        ("a\n\nb\n\nc\n\n", "", "a\nb\nc\n"),
+        ("a\n\n\n\nb\n\nc\n\nd", "e\r\n\r\nf", "a\n\nb\nc\nde\r\n\r\nf"),
+        ("a\n\nb\n\nc\n", "\nd\r\n", "a\nb\nc\nd\r\n"),
+        ("a\n\nb\n\nc", "", "a\n\nb\n\nc"),
+        ("a\n\nb\n\nc\n\nd\ne", "", "a\n\nb\n\nc\n\nd\ne"),
+        ("", "\na\n\nb\n\nc\n\n", "\na\n\nb\n\nc\n\n"),
+    ],
+)
+def test_line_ends_that_line_mode_doubled_are_single(early: str, late: str, meant: str) -> None:
+    assert with_single_line_ends(early + late, len(early)) == meant
