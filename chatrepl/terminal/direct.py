@@ -8,7 +8,7 @@ from typing import TextIO
 
 from chatrepl.core.events import ReasoningDelta, TextDelta
 from chatrepl.core.settings import Settings
-from chatrepl.terminal.drawing import AnswerView, Drawing
+from chatrepl.terminal.drawing import Drawing
 
 __all__ = ["DirectWriter"]
 
@@ -27,7 +27,7 @@ class DirectWriter:
     ) -> None:
         self._stream = stream
         self._clock = clock
-        self._view: AnswerView = drawing.answer(settings, self._size().columns)
+        self._view = drawing.answer(settings, self._size().columns)
         self._tail_rows = 0
         self._painted_s = 0.0
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from chatrepl.core.commands.line import handle_line
 from chatrepl.core.errors import ChatreplError
@@ -35,7 +35,10 @@ from chatrepl.core.events import (
     ToolCallDelta,
 )
 from chatrepl.core.session import Session
-from chatrepl.terminal.drawing import AnswerView, Drawing
+from chatrepl.terminal.drawing import Drawing
+
+if TYPE_CHECKING:
+    from chatrepl.terminal.draw.answer import AnswerView
 
 __all__ = ["LineMode"]
 

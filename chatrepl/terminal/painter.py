@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.drawing import AnswerView
+    from chatrepl.terminal.draw.answer import AnswerView
     from chatrepl.terminal.input.prompt import LivePrompt
 
 __all__ = ["Painter"]

@@ -4,18 +4,26 @@ Each function takes an event of ``chatrepl.core.events`` and returns terminal li
 without line ends, safe whatever the event holds. ``width`` is the terminal's, in cells.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from chatrepl.core.events import AnswerEnded, ConversationShown, Level, Notice, PlainText, Progress
+from chatrepl.core.events import (
+    AnswerEnded,
+    ConversationShown,
+    Level,
+    Notice,
+    PlainText,
+    Progress,
+    ReasoningDelta,
+    TextDelta,
+)
 from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State
 from chatrepl.core.safe_text import TextCleaner, safe_line
-from chatrepl.core.thinking import ThinkSplitter
+from chatrepl.terminal.draw.answer import AnswerView
 from chatrepl.terminal.draw.cells import cell_width, clip
 from chatrepl.terminal.draw.code import CodeHighlighter
-from chatrepl.terminal.draw.markdown import MarkdownStream
-from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
+from chatrepl.terminal.draw.plain import PlainStream
 from chatrepl.terminal.draw.spans import Span, paint, span
 from chatrepl.terminal.draw.style import ColorDepth, DrawStyle
 from chatrepl.terminal.draw.tables import TableLayout
@@ -117,9 +125,13 @@ def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[st
     return _hanging([span(reason, "muted")], [], style, width) if reason else []
 
 
-def draw_conversation(shown: ConversationShown, style: DrawStyle, width: int) -> list[str]:
+def draw_conversation(
+    shown: ConversationShown, style: DrawStyle, width: int, *, is_markdown: bool = True
+) -> list[str]:
     """Draw messages as they were drawn when they came, with an empty line between them."""
-    drawn = (_message_lines(message, style, width) for message in shown.messages)
+    drawn = (
+        _message_lines(message, style, width, is_markdown=is_markdown) for message in shown.messages
+    )
     parts = [lines for lines in drawn if lines]
     return [
         *chain.from_iterable([*lines, ""] for lines in parts[:-1]),
@@ -127,30 +139,18 @@ def draw_conversation(shown: ConversationShown, style: DrawStyle, width: int) ->
     ]
 
 
-def _message_lines(message: Message, style: DrawStyle, width: int) -> list[str]:
+def _message_lines(
+    message: Message, style: DrawStyle, width: int, *, is_markdown: bool
+) -> list[str]:
     if message.role == "user":
         return draw_user_message(message.content, style, width)
     if message.role != "assistant":
         lines = _hanging([span(_clean(message.content), "muted")], [], style, width)
         return [paint([span(f"{safe_line(message.role)}:", "muted")], style), *lines]
-    lines = list(_answer_lines(message, style, width))
+    answer = AnswerView(style, is_markdown=is_markdown, width=width)
+    lines = answer.feed(ReasoningDelta(message.reasoning), width) if message.reasoning else []
+    lines += [*answer.feed(TextDelta(message.content), width), *answer.finish(width)]
     return [*lines, *draw_answer_end(AnswerEnded(message), style, width)]
-
-
-def _answer_lines(message: Message, style: DrawStyle, width: int) -> Iterator[str]:
-    """Draw an answer by the streams that drew it when it came."""
-    reasoning = ReasoningStream(width=width, style=style)
-    answer = MarkdownStream(width=width, style=style)
-    yield from reasoning.feed(message.reasoning)
-    splitter = ThinkSplitter()
-    for kind, text in (*splitter.feed(message.content), *splitter.finish()):
-        if kind == "reasoning":
-            yield from reasoning.feed(text)
-        else:
-            yield from reasoning.finish()
-            yield from answer.feed(text)
-    yield from reasoning.finish()
-    yield from answer.finish()
 
 
 def _end_reason(message: Message) -> str:

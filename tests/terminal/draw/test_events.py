@@ -12,8 +12,10 @@ from chatrepl.core.events import (
     PlainText,
     Progress,
     Table,
+    TextDelta,
 )
 from chatrepl.core.messages import Message, State
+from chatrepl.terminal.draw.answer import AnswerView
 from chatrepl.terminal.draw.cells import cell_width
 from chatrepl.terminal.draw.events import (
     draw_answer_end,
@@ -125,6 +127,17 @@ def test_messages_are_drawn_as_they_were_when_they_came() -> None:
         drawn = draw_conversation(ConversationShown([message("user", "hi"), shown]), COLOR, 50)
         assert drawn[2:] == streamed
         assert visible(drawn[0]) == "❯ hi"  # noqa: RUF001
+
+
+@pytest.mark.parametrize("is_markdown", [True, False])
+def test_an_answer_shown_again_looks_as_it_did_when_it_streamed(is_markdown: bool) -> None:
+    text = "<think>so</think>\n# Title\n\n- a **b**\n\n```py\nx = 1\n```\n| a |\n|---|\n| b |"
+    view = AnswerView(COLOR, is_markdown=is_markdown, width=50)
+    streamed = [line for character in text for line in view.feed(TextDelta(character), 50)]
+    streamed += view.finish(50)
+    shown = ConversationShown([message("assistant", text)])
+    assert draw_conversation(shown, COLOR, 50, is_markdown=is_markdown) == streamed
+    assert ("# Title" in streamed) is not is_markdown
 
 
 def test_thinking_is_labelled_set_apart_and_can_be_hidden() -> None:

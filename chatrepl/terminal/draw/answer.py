@@ -1,0 +1,56 @@
+"""Draw one answer, whether it streams, is shown again, or is all there is: one way for all."""
+
+from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from chatrepl.core.thinking import Part, ThinkSplitter
+from chatrepl.terminal.draw.markdown import MarkdownStream
+from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
+from chatrepl.terminal.draw.style import DrawStyle
+
+__all__ = ["AnswerView"]
+
+
+class AnswerView:
+    """One answer as it grows: thinking first, then text; finished lines, and an open tail."""
+
+    def __init__(self, style: DrawStyle, *, is_markdown: bool, width: int) -> None:
+        self._splitter = ThinkSplitter()
+        self._reasoning = ReasoningStream(width=width, style=style)
+        stream = MarkdownStream if is_markdown else PlainStream
+        self._text: PlainStream | MarkdownStream = stream(width=width, style=style)
+        self._width = width
+        self._is_thinking = False
+
+    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
+        """Take a further piece; return the lines that are finished by it."""
+        self._resize(width)
+        if isinstance(piece, ReasoningDelta):
+            return self._take("reasoning", piece.text)
+        return [
+            line
+            for part, text in self._splitter.feed(piece.text)
+            for line in self._take(part, text)
+        ]
+
+    def tail(self, rows: int) -> list[str]:
+        """Return the last rows of what is not finished yet."""
+        return self._reasoning.tail(rows) if self._is_thinking else self._text.tail(rows)
+
+    def finish(self, width: int) -> list[str]:
+        """Return the rest."""
+        self._resize(width)
+        lines = [line for part, text in self._splitter.finish() for line in self._take(part, text)]
+        return [*lines, *self._reasoning.finish(), *self._text.finish()]
+
+    def _take(self, part: Part, text: str) -> list[str]:
+        if part == "reasoning":
+            self._is_thinking = True
+            return self._reasoning.feed(text)
+        ended = self._reasoning.finish() if self._is_thinking else []
+        self._is_thinking = False
+        return [*ended, *self._text.feed(text)]
+
+    def _resize(self, width: int) -> None:
+        if width != self._width:
+            self._width = width
+            self._reasoning.resize(width)
+            self._text.resize(width)
