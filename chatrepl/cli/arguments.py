@@ -221,7 +221,10 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
 
 def parse_options(arguments: Sequence[str]) -> Options:
     """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` exit."""
-    found = make_parser().parse_intermixed_args(list(arguments))
+    # What follows "--" is text, however it begins; argparse forgets that between options.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    found = make_parser().parse_intermixed_args(list(arguments[:end]))
+    found.prompt = [*found.prompt, *arguments[end + 1 :]]
     for attribute, option in NOT_YET.items():
         if getattr(found, attribute) not in (None, False):
             raise UsageError(f"{option} is not there yet", "chatrepl --help lists what is")

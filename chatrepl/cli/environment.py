@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-__all__ = ["SystemClock", "is_interactive", "is_utf8", "new_id", "print_line", "variables"]
+__all__ = [
+    "SystemClock",
+    "is_interactive",
+    "is_utf8",
+    "new_id",
+    "open_missing_streams",
+    "print_line",
+    "variables",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,21 @@ class SystemClock:
 def new_id() -> str:
     """Make a random id, unique everywhere."""
     return os.urandom(10).hex()
+
+
+def open_missing_streams() -> None:
+    """Put the null device where a standard stream is closed.
+
+    Else the next file that is opened, the database perhaps, takes its place, and its output.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is the one that is missing.
+            os.open(os.devnull, os.O_RDWR)
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
 
 
 def is_interactive() -> bool:

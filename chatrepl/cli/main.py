@@ -7,7 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl.cli.arguments import Options, parse_options
-from chatrepl.cli.environment import is_interactive, print_line, variables
+from chatrepl.cli.environment import (
+    is_interactive,
+    open_missing_streams,
+    print_line,
+    variables,
+)
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.terminal.input.early import HeldTerminal, hold_terminal
 
@@ -19,6 +24,7 @@ __all__ = ["main", "run"]
 
 def run() -> NoReturn:
     """Run the program, and exit as it says."""
+    open_missing_streams()
     code = main(sys.argv[1:], variables())
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import Run, Start
 from tests.e2e.program import PROGRAM, environment_of
 from tests.support.sse_server import SseServer
@@ -43,6 +45,28 @@ def test_options_may_stand_before_and_behind_the_words(run: Run, server: SseServ
     done = run("--no-save", "what", "-t", "0.5", "else", "--base-url", server.base_url)
     assert done.stdout == "You said: what else\n"
     assert server.requests[-1].body["temperature"] == 0.5
+
+
+def test_words_behind_two_hyphens_are_text_however_they_begin(run: Run, server: SseServer) -> None:
+    done = run("--base-url", server.base_url, "what", "--", "is", "-t", "--")
+    assert (done.returncode, done.stdout) == (0, "You said: what is -t --\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_error_and_no_file_takes_its_place(
+    server: SseServer, home: Path, closed: str
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, "--base-url", server.base_url, "hi"],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},
+    )
+    shown = "" if ">&-" in closed.replace("2>", "") else "You said: hi\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, shown, "")
+    assert server.requests[-1].messages == [{"role": "user", "content": "hi"}]
+    database = next(home.rglob("sessions.db"))
+    assert database.read_bytes().startswith(b"SQLite format 3")
 
 
 def test_exit_codes_tell_what_went_wrong_and_stdout_stays_empty(
