@@ -245,8 +245,12 @@ def _within(kind: Integer | Number, value: float) -> bool:
 
 def _bounds(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f" between {low:g} and {high:g}"
-    return "" if low is None else f" of at least {low:g}"
+        return f" between {_plain(low)} and {_plain(high)}"
+    return "" if low is None else f" of at least {_plain(low)}"
+
+
+def _plain(bound: float) -> str:
+    return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
 
 
 def shown(value: Json) -> str:
