@@ -1,6 +1,22 @@
-"""Run the program as ``python -m chatrepl``."""
+"""Run the program, by its name or as ``python -m chatrepl``."""
 
-from chatrepl.cli.main import run
+import signal
+from typing import NoReturn
+
+__all__ = ["run"]
+
+
+def run() -> NoReturn:
+    """Load the program and run it; Ctrl+C meanwhile ends it without a word."""
+    has_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if has_default:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from chatrepl.cli.main import run as run_loaded
+
+    if has_default:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    run_loaded()
+
 
 if __name__ == "__main__":
     run()

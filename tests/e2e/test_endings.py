@@ -2,12 +2,15 @@
 
 import os
 import signal
+import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import Run, Start
-from tests.e2e.program import PROGRAM
+from tests.e2e.program import PROGRAM, Chat, environment_of
 from tests.support.sse_server import SseServer
 
 CAME = "Words that came, and were shown."
@@ -128,3 +131,36 @@ def test_the_line_below_the_prompt_shows_the_tokens_however_long_the_title(
     chat.wait_for(lambda c: "tokens" in c.text().splitlines()[-1])
     assert len(chat.text().splitlines()[-1]) <= 72
     chat.ready().leave()
+
+
+_SLOW_TO_LOAD = """
+import sys, time
+import chatrepl.__main__
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "chatrepl.cli.main":
+            print("loading", flush=True)
+            time.sleep(20)
+
+sys.meta_path.insert(0, Slow())
+chatrepl.__main__.run()
+"""
+
+
+def test_control_c_while_the_program_loads_ends_it_without_a_word(home: Path) -> None:
+    with Chat([sys.executable, "-c", _SLOW_TO_LOAD], env=environment_of(home)) as chat:
+        chat.expect("loading")
+        chat.send("\x03")
+        assert chat.wait_exit() == -signal.SIGINT
+        assert chat.everything().split() == ["loading", "^C"]
+
+
+def test_control_c_again_and_again_leaves_as_twice_does(start: Start) -> None:
+    chat = start().ready()
+    chat.say("hello").expect("You said: hello").ready()
+    while chat.process.poll() is None:
+        chat.send("\x03")
+        time.sleep(0.005)
+    assert chat.wait_exit() == 0
+    assert "Traceback" not in chat.everything()
