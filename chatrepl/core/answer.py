@@ -19,11 +19,14 @@ from chatrepl.core.events import (
     RefusalDelta,
     ResponseStarted,
     TextDelta,
+    TokenScore,
+    TokensScored,
     ToolCallDelta,
     UsageReported,
 )
 from chatrepl.core.journal import Journal
 from chatrepl.core.keeper import Keeper
+from chatrepl.core.logprobs import with_scores
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Json, Message, SessionRecord, State, Usage
 from chatrepl.core.money import with_cost
@@ -77,6 +80,7 @@ class _Draft:
     tool_calls: list[Json] = field(default_factory=list)
     is_refusal: bool = False
     first_text_s: float | None = None
+    scores: list[TokenScore] = field(default_factory=list)
 
     @property
     def has_content(self) -> bool:
@@ -233,6 +237,8 @@ class AnswerRun:
                 draft.started = event
             case UsageReported(usage=usage):
                 draft.usage = usage
+            case TokensScored(scores=scores, index=0):
+                draft.scores += scores
             case ChoiceFinished(finish_reason=reason, index=0):
                 draft.finish_reason = reason
             case _:
@@ -308,6 +314,7 @@ class AnswerRun:
         cost = await exchange.cost(exchange.target, message)
         elapsed_s = exchange.clock.monotonic() - self._started_s
         extra = {**with_cost(message.extra, cost), **timing(elapsed_s, self._draft.first_text_s)}
+        extra = with_scores(extra, self._draft.scores, exchange.continued)
         message = replace(message, extra=extra)
         exchange.settle(message)
         await exchange.keeper.finish_answer(exchange.record(message.id), message)

@@ -34,8 +34,11 @@ __all__ = [
     "Table",
     "TextCopied",
     "TextDelta",
+    "TokenScore",
+    "TokensScored",
     "ToolCallDelta",
     "UsageReported",
+    "WordsShaded",
 ]
 
 
@@ -110,6 +113,27 @@ class ChoiceFinished:
     index: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """One token of an answer, and how sure the model was of it."""
+
+    token: str
+    logprob: float
+    """The natural logarithm of its probability; finite, 0 at the most."""
+    data: bytes | None = None
+    """The token to the letter: its text shows a part of a character as something else."""
+    others: tuple[tuple[str, float], ...] = ()
+    """The likeliest tokens in its place, each with its logarithm; the token may be among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokensScored:
+    """How sure the model was of some further tokens of an answer, in order."""
+
+    scores: tuple[TokenScore, ...]
+    index: int = 0
+
+
 ModelEvent = (
     ResponseStarted
     | TextDelta
@@ -117,6 +141,7 @@ ModelEvent = (
     | RefusalDelta
     | ToolCallDelta
     | UsageReported
+    | TokensScored
     | ChoiceFinished
 )
 
@@ -197,6 +222,13 @@ class PlainText:
 
 
 @dataclass(frozen=True, slots=True)
+class WordsShaded:
+    """An answer's text in pieces, each with the probability of its least sure token."""
+
+    pieces: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationShown:
     """Messages printed again, drawn exactly as when they came."""
 
@@ -260,6 +292,7 @@ Event = (
     | Table
     | Meter
     | PlainText
+    | WordsShaded
     | ConversationShown
     | Progress
     | DraftReturned

@@ -116,7 +116,7 @@ SETTINGS: tuple[Setting, ...] = (
     _parameter("stop", Words(4), "texts that end the answer"),
     _parameter("seed", Integer(), "the same seed asks for the same answer"),
     _parameter("logit_bias", Bias(), "make words, or single tokens, likelier or unlikelier"),
-    _parameter("logprobs", Switch(), "ask how sure the model was of each word"),
+    _parameter("logprobs", Switch(), "ask how sure the model was of each word; show: see it"),
     _parameter("top_logprobs", Integer(0, 20), "with logprobs: the likeliest other words, too"),
     _parameter("reasoning_effort", Choice(_EFFORTS, open=True), "how long the model thinks"),
     _parameter("verbosity", Choice(("low", "medium", "high")), "how long answers are"),

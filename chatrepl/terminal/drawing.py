@@ -12,6 +12,7 @@ from chatrepl.core.events import (
     Progress,
     Table,
     ToolCallDelta,
+    WordsShaded,
 )
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.settings import Settings
@@ -26,6 +27,7 @@ from chatrepl.terminal.draw.events import (
     draw_user_message,
 )
 from chatrepl.terminal.draw.meter import draw_meter
+from chatrepl.terminal.draw.shades import draw_shaded
 from chatrepl.terminal.draw.style import DrawStyle, detect_style
 
 __all__ = ["Drawing"]
@@ -39,6 +41,7 @@ Drawn = (
     | PlainText
     | ConversationShown
     | ToolCallDelta
+    | WordsShaded
 )
 """Events that become finished lines at once."""
 
@@ -82,6 +85,8 @@ class Drawing:
                 return draw_table(event, style, width)
             case Meter():
                 return draw_meter(event, style, width)
+            case WordsShaded():
+                return draw_shaded(event, style, width)
             case PlainText():
                 return draw_plain(event, style, width)
             case ConversationShown():

@@ -34,6 +34,7 @@ from chatrepl.core.events import (
     TextCopied,
     TextDelta,
     ToolCallDelta,
+    WordsShaded,
 )
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.session import Session
@@ -252,7 +253,7 @@ class Front:
                 self._show_notice(event)
             case Progress():
                 self._show_progress(event)
-            case Table() | Meter() | PlainText() | ConversationShown():
+            case Table() | Meter() | PlainText() | WordsShaded() | ConversationShown():
                 self._painter.gap()
                 self._draw(event)
                 self._painter.gap()

@@ -33,6 +33,7 @@ from chatrepl.core.events import (
     TextCopied,
     TextDelta,
     ToolCallDelta,
+    WordsShaded,
 )
 from chatrepl.core.session import Session
 from chatrepl.terminal.drawing import Drawing
@@ -128,7 +129,9 @@ class LineMode:
                 self._print(self._drawing.lines(event, settings, _COLUMNS))
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 pass
-            case Notice() | Table() | Meter() | PlainText() | ConversationShown() | ToolCallDelta():
+            case (
+                Notice() | Table() | Meter() | PlainText() | ConversationShown() | ToolCallDelta()
+            ) | WordsShaded():
                 self._print(self._drawing.lines(event, settings, _COLUMNS))
             case ExitRequested():
                 self._is_leaving = True

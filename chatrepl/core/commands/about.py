@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
+from chatrepl.core.logprobs import LOGPROBS_FIELD, scores_of
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.session import Session
 from chatrepl.core.timing import TIMING_FIELD, tell_timing
@@ -101,6 +102,7 @@ def _response_rows(answer: Message) -> list[tuple[str, str]]:
         )
     )
     fingerprint = answer.extra.get("system_fingerprint")
+    scored = len(scores_of(answer))
     return [
         ("last response", answer.response_id or "no id"),
         ("its model", answer.model or "not told"),
@@ -109,6 +111,7 @@ def _response_rows(answer: Message) -> list[tuple[str, str]]:
         ("usage", used or "not reported"),
         *tell_timing(answer),
         *([("fingerprint", str(fingerprint))] if fingerprint else []),
+        *([("logprobs", f"of {scored:,} tokens; /logprobs show")] if scored else []),
     ]
 
 
@@ -137,6 +140,7 @@ async def response(call: Call) -> AsyncIterator[Event]:
             {
                 "index": 0,
                 "message": {"role": "assistant", "content": answer.content, **_shown(answer)},
+                "logprobs": answer.extra.get(LOGPROBS_FIELD),
                 "finish_reason": answer.finish_reason,
             }
         ],
@@ -154,5 +158,5 @@ async def response(call: Call) -> AsyncIterator[Event]:
 
 def _shown(answer: Message) -> dict[str, Json]:
     """Return the response's further fields, without what this program added."""
-    ours = (COST_FIELD, TIMING_FIELD)
+    ours = (COST_FIELD, TIMING_FIELD, LOGPROBS_FIELD)
     return {key: value for key, value in answer.extra.items() if key not in ours}

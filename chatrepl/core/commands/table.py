@@ -4,6 +4,7 @@ from chatrepl.core.commands import (
     about,
     branches,
     budget,
+    certainty,
     context,
     conversation,
     roles,
@@ -13,7 +14,7 @@ from chatrepl.core.commands import (
     values,
 )
 from chatrepl.core.commands.arguments import Command
-from chatrepl.core.settings import SETTINGS, Setting
+from chatrepl.core.settings import SETTINGS, Setting, find_setting
 
 __all__ = ["COMMANDS"]
 
@@ -32,7 +33,7 @@ def _of_setting(setting: Setting) -> Command:
     )
 
 
-_OWN_ROWS = frozenset({"model", "system", "reminder"})
+_OWN_ROWS = frozenset({"model", "system", "reminder", "logprobs"})
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -93,6 +94,14 @@ COMMANDS: tuple[Command, ...] = (
         _of_setting(setting)
         for setting in SETTINGS
         if setting.has_command and setting.key not in _OWN_ROWS
+    ),
+    Command(
+        "logprobs",
+        find_setting("logprobs").help,
+        certainty.logprobs,
+        usage="[on | off | show [N] | default]",
+        complete=certainty.complete_logprobs,
+        is_setting=True,
     ),
     Command("n", "how many answers to ask for"),
     Command(

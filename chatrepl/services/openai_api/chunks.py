@@ -16,11 +16,13 @@ from chatrepl.core.events import (
     RefusalDelta,
     ResponseStarted,
     TextDelta,
+    TokensScored,
     ToolCallDelta,
     UsageReported,
 )
 from chatrepl.core.messages import Usage
 from chatrepl.services.openai_api.error_bodies import RequestFacts, error_from_payload, excerpt
+from chatrepl.services.openai_api.scores import read_scores
 
 __all__ = ["MAXIMUM_TEXT_CHARS", "ChunkParser", "parse_json"]
 
@@ -186,6 +188,9 @@ class ChunkParser:
         delta = choice.get("delta" if "delta" in choice else "message")
         if isinstance(delta, dict):
             self._delta(delta, index)
+        if (logprobs := choice.get("logprobs")) and (scores := read_scores(logprobs)):
+            self._end_run()
+            self._events.append(TokensScored(scores, index))
         reason = choice.get("finish_reason")
         if reason and isinstance(reason, str) and index not in self._finished:
             self._finished.add(index)

@@ -130,6 +130,9 @@ _STYLES: Mapping[str, tuple[str, str, str]] = {
     "warning": ("yellow", "#e6c07b", "#8a4b00"),
     "error": ("bold red", "bold #ff8f8f", "bold #c4232f"),
     "title": ("bold", "bold", "bold"),
+    "unsure.little": ("cyan", "#7fdbca", "#0b6e8a"),
+    "unsure.much": ("magenta", "#f5a97f", "#b35900"),
+    "unsure.guess": ("bold underline red", "bold underline #ff8f8f", "bold underline #c4232f"),
     "progress": ("cyan", "#7fdbca", "#0b6e8a"),
 }
 _COLUMNS: Mapping[Theme, int] = {"auto": 0, "dark": 1, "light": 2}

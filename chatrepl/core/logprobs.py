@@ -1,0 +1,161 @@
+"""How sure the model was of an answer's tokens: kept with the answer, and told in words.
+
+What is kept has the form of the API's ``logprobs``, less what is not needed: ``bytes`` only where
+the text does not say them, other tokens only where the model was unsure.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from chatrepl.core.events import TokenScore
+from chatrepl.core.messages import Json, Message
+
+__all__ = ["LOGPROBS_FIELD", "SURE", "Piece", "pieces_of", "scores_of", "with_scores", "words_of"]
+
+LOGPROBS_FIELD = "logprobs"
+"""Where an answer keeps its tokens' scores, among its further fields."""
+
+SURE = 0.9
+"""From this probability on, a token counts as sure."""
+
+_MOST_TOKENS = 4000
+_MOST_OTHERS = 5
+_DIGITS = 4
+_FIRST_IDEOGRAPH = "\u2e80"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The least tokens that are whole characters together, mostly one."""
+
+    text: str
+    probability: float
+    others: tuple[tuple[str, float], ...] = ()
+    """What could stand in its place, with probabilities, the likeliest first."""
+
+
+def with_scores(
+    extra: Mapping[str, Json], scores: Sequence[TokenScore], continued: Message | None = None
+) -> dict[str, Json]:
+    """Add scores to an answer's further fields: those of its first 4,000 tokens.
+
+    ``continued`` is the answer that this one goes on with; where its tokens have no scores, the
+    new ones would stand for the wrong text, and are left out.
+    """
+    before: list[Json] = []
+    if continued is not None and continued.content:
+        before = _rows(continued)
+        if not before:
+            return dict(extra)
+    rows = [*before, *(_row(score) for score in scores)][:_MOST_TOKENS]
+    return {**extra, LOGPROBS_FIELD: {"content": rows}} if rows else dict(extra)
+
+
+def scores_of(answer: Message) -> list[TokenScore]:
+    """Return the scores that an answer keeps; it may come from another program's transcript."""
+    return [score for row in _rows(answer) if (score := _score(row)) is not None]
+
+
+def pieces_of(scores: Sequence[TokenScore]) -> list[Piece]:
+    """Join tokens that are parts of a character; their probabilities multiply."""
+    pieces: list[Piece] = []
+    held: list[TokenScore] = []
+    for score in scores:
+        if not held and (score.data is None or _is_whole(score.data)):
+            pieces.append(_piece(score))
+            continue
+        held.append(score)
+        if score.data is None or _is_whole(b"".join(one.data or b"" for one in held)):
+            pieces.append(_joined(held))
+            held = []
+    if held:
+        pieces.append(_joined(held))
+    return [piece for piece in pieces if piece.text]
+
+
+def words_of(pieces: Sequence[Piece]) -> list[tuple[str, float]]:
+    """Join pieces into words, each as sure as its least sure piece.
+
+    Blanks and marks, and each piece of a script that has no blanks, stand for themselves.
+    """
+    words: list[tuple[str, float]] = []
+    for piece in pieces:
+        # A blank by itself is nothing to be unsure of.
+        probability = piece.probability if piece.text.strip() else 1.0
+        if words and _is_of_word(piece.text[0]) and _is_of_word(words[-1][0][-1]):
+            text, before = words.pop()
+            words.append((text + piece.text, min(before, probability)))
+        else:
+            words.append((piece.text, probability))
+    return words
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() and character < _FIRST_IDEOGRAPH
+
+
+def _is_whole(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _piece(score: TokenScore) -> Piece:
+    text = score.token if score.data is None else score.data.decode()
+    others = sorted(score.others, key=lambda other: -other[1])
+    return Piece(
+        text,
+        math.exp(score.logprob),
+        tuple((other, math.exp(logprob)) for other, logprob in others if other != score.token),
+    )
+
+
+def _joined(held: Sequence[TokenScore]) -> Piece:
+    data = b"".join(score.token.encode() if score.data is None else score.data for score in held)
+    return Piece(data.decode("utf-8", "replace"), math.exp(sum(score.logprob for score in held)))
+
+
+def _row(score: TokenScore) -> Json:
+    row: dict[str, Json] = {"token": score.token, "logprob": round(score.logprob, _DIGITS)}
+    if score.data is not None and score.data != score.token.encode():
+        row["bytes"] = list(score.data)
+    if score.others and math.exp(score.logprob) < SURE:
+        likeliest = sorted(score.others, key=lambda other: -other[1])[:_MOST_OTHERS]
+        row["top_logprobs"] = [
+            {"token": token, "logprob": round(logprob, _DIGITS)} for token, logprob in likeliest
+        ]
+    return row
+
+
+def _rows(answer: Message) -> list[Json]:
+    kept = answer.extra.get(LOGPROBS_FIELD)
+    rows = kept.get("content") if isinstance(kept, dict) else None
+    return list(rows) if isinstance(rows, list) else []
+
+
+def _score(row: Json) -> TokenScore | None:
+    if not isinstance(row, dict):
+        return None
+    token, logprob = row.get("token"), row.get("logprob")
+    if not isinstance(token, str) or not _is_logarithm(logprob):
+        return None
+    score = TokenScore(token, min(0.0, float(str(logprob))))
+    numbers = row.get("bytes")
+    if isinstance(numbers, list) and all(type(n) is int and 0 <= n < 256 for n in numbers):
+        score = replace(score, data=bytes(n for n in numbers if isinstance(n, int)))
+    others = row.get("top_logprobs")
+    return replace(score, others=tuple(_others(others if isinstance(others, list) else [])))
+
+
+def _others(rows: Sequence[Json]) -> Iterator[tuple[str, float]]:
+    for row in rows:
+        other = _score({**row, "top_logprobs": None}) if isinstance(row, dict) else None
+        if other is not None:
+            yield other.token, other.logprob
+
+
+def _is_logarithm(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

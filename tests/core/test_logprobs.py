@@ -1,0 +1,136 @@
+"""How sure the model was: tokens become words, are kept in a bounded form, and are shown."""
+
+import asyncio
+import math
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatrepl.core.commands.line import handle_line
+from chatrepl.core.events import (
+    ChoiceFinished,
+    Event,
+    Notice,
+    Table,
+    TextDelta,
+    TokenScore,
+    TokensScored,
+    WordsShaded,
+)
+from chatrepl.core.logprobs import LOGPROBS_FIELD, pieces_of, scores_of, with_scores, words_of
+from chatrepl.core.messages import Message, State
+from chatrepl.core.session import Session
+from tests.support.fakes import World
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+UNSURE = math.log(0.3)
+
+
+def say(session: Session, *lines: str) -> list[Event]:
+    async def work() -> list[Event]:
+        return [event for line in lines for event in [e async for e in handle_line(session, line)]]
+
+    return asyncio.run(work())
+
+
+def kept(*scores: TokenScore) -> Message:
+    return Message("a", None, "assistant", "", NOW, extra=with_scores({}, scores))
+
+
+def bytewise(text: str, sizes: list[int]) -> list[TokenScore]:
+    """Cut a text's bytes into tokens as byte-level vocabularies do, anywhere."""
+    data, tokens = text.encode(), []
+    for size in sizes:
+        part, data = data[:size], data[size:]
+        if part:
+            tokens.append(TokenScore(part.decode("utf-8", "replace"), -0.5, part))
+    return [*tokens, TokenScore(data.decode("utf-8", "replace"), -0.5, data)] if data else tokens
+
+
+@given(st.text(), st.lists(st.integers(1, 5)))
+def test_tokens_cut_inside_characters_join_to_the_very_text_after_being_kept(
+    text: str, sizes: list[int]
+) -> None:
+    scores = scores_of(kept(*bytewise(text, sizes)))
+    assert "".join(piece.text for piece in pieces_of(scores)) == text
+    assert "".join(word for word, _ in words_of(pieces_of(scores))) == text
+
+
+def test_a_character_of_several_tokens_is_as_likely_as_all_of_them_together() -> None:
+    first, second = "é".encode()[:1], "é".encode()[1:]
+    half = math.log(0.5)
+    (piece,) = pieces_of([TokenScore("\ufffd", half, first), TokenScore("\ufffd", half, second)])
+    assert piece.text == "é"
+    assert math.isclose(piece.probability, 0.25)
+
+
+def test_a_word_is_as_sure_as_its_least_sure_token_and_marks_stand_alone() -> None:
+    scores = [TokenScore(" Par", 0.0), TokenScore("is", UNSURE), TokenScore(".", -3.0)]
+    words = words_of(pieces_of([TokenScore("It's", 0.0), *scores]))
+    assert [word for word, _ in words] == ["It's", " Paris", "."]
+    assert math.isclose(words[1][1], 0.3)
+
+
+def test_others_are_kept_for_unsure_tokens_only_and_four_thousand_tokens_at_the_most() -> None:
+    others = tuple((f"other{number}", -float(number)) for number in range(20))
+    answer = kept(TokenScore("sure", 0.0, None, others), TokenScore("unsure", -2.0, None, others))
+    sure, unsure = scores_of(answer)
+    assert sure.others == ()
+    assert [token for token, _ in unsure.others] == [f"other{number}" for number in range(5)]
+    many = kept(*[TokenScore("x", -1.0)] * 5000)
+    assert len(scores_of(many)) == 4000
+
+
+def test_scores_of_another_programs_transcript_are_read_as_far_as_they_are_well_formed() -> None:
+    rows: list[object] = [
+        {"token": "a", "logprob": -1.0, "bytes": [97, 999], "top_logprobs": "none"},
+        {"token": 3, "logprob": -1.0},
+        {"token": "b", "logprob": float("nan")},
+        {"token": "c", "logprob": 5},
+        None,
+    ]
+    message = Message("a", None, "assistant", "", NOW, extra={"logprobs": {"content": rows}})  # type: ignore[dict-item]
+    assert scores_of(message) == [TokenScore("a", -1.0), TokenScore("c", 0.0)]
+
+
+def test_the_view_shades_the_last_answer_and_lists_its_least_sure_tokens() -> None:
+    world = World()
+    scores = (
+        TokenScore("It is", -0.01),
+        TokenScore(" Paris", UNSURE, None, ((" Paris", UNSURE), (" Rome", -1.5))),
+    )
+    world.model.scripts.append(
+        [TextDelta("It is Paris"), TokensScored(scores), ChoiceFinished("stop")]
+    )
+    session = world.session()
+    say(session, "where?")
+    events = say(session, "/logprobs show")
+    (shaded,) = [event for event in events if isinstance(event, WordsShaded)]
+    assert [text for text, _ in shaded.pieces] == ["It is", " Paris"]
+    (table,) = [event for event in events if isinstance(event, Table)]
+    assert table.rows == [("30%", '" Paris"', '" Rome" 22%', "It is[ Paris]")]
+    (told,) = [event for event in say(session, "/info") if isinstance(event, Table)]
+    assert ("logprobs", "of 2 tokens; /logprobs show") in [tuple(row) for row in told.rows]
+
+
+def test_an_answer_without_scores_is_told_how_to_get_them() -> None:
+    session = World().session()
+    say(session, "where?")
+    (event,) = say(session, "/logprobs show")
+    assert isinstance(event, Notice)
+    assert "/logprobs on" in event.hint
+    assert [e.text for e in say(session, "/logprobs on") if isinstance(e, Notice)] == [
+        "logprobs: on"
+    ]
+    assert session.settings.get("logprobs") is True
+
+
+def test_an_answer_that_goes_on_with_one_without_scores_has_none() -> None:
+    cut = Message("a", None, "assistant", "It", NOW, state=State.CUT)
+    assert LOGPROBS_FIELD not in with_scores({}, [TokenScore(" is", -1.0)], cut)
+    scored = Message("a", None, "assistant", "It", NOW, extra=kept(TokenScore("It", 0.0)).extra)
+    both = Message(
+        "b", None, "assistant", "", NOW, extra=with_scores({}, [TokenScore("!", 0.0)], scored)
+    )
+    assert [score.token for score in scores_of(both)] == ["It", "!"]
