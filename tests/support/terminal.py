@@ -156,7 +156,10 @@ class Terminal:
             if time.monotonic() > deadline:
                 raise AssertionError(f"still writing after {timeout_s} s:\n{self.text()}")
             time.sleep(0.02)
-            if len(self.raw) != seen:
+            # What has arrived may take the screen longer to draw than the silence lasts.
+            with self._changed:
+                is_waiting = bool(select.select([self.master], [], [], 0)[0])
+            if is_waiting or len(self.raw) != seen:
                 seen, since = len(self.raw), time.monotonic()
         return self
 

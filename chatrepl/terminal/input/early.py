@@ -21,7 +21,7 @@ FATAL_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 PASTE_ON = b"\x1b[?2004h"
 _CLEAN = b"\x1b[?2004l\x1b[0m\x1b[?7h\x1b[?25h"
-_GONE_WRITE_S = 0.2
+_GONE_WRITE_S = 2.0
 
 _LOCAL, _INPUT, _CHARACTERS = 3, 0, 6
 
