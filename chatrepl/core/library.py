@@ -100,11 +100,11 @@ async def rename(session: Session, name: str) -> None:
     await session.save_settings()
 
 
-async def check_free(session: Session, name: str) -> None:
-    """Refuse what cannot be a session's name, or is another's already."""
+async def check_free(session: Session, name: str, *, is_for_copy: bool = False) -> None:
+    """Refuse what cannot be a session's name, or is another's already: a copy's own one's too."""
     check_name(name)
     taken = await session.ports.store.find(name)
-    own_id = session.record.id if session.record else None
+    own_id = session.record.id if session.record and not is_for_copy else None
     if taken is not None and taken.name == name and taken.id != own_id:
         raise UsageError(f"another session is named “{name}”", "choose another name")
 

@@ -174,6 +174,7 @@ class Session(KeptConversation):
             if last is None:
                 raise UsageError("there is no message to answer again", "type one")
             question, fallback = last, self.conversation.head
+        self.undone.clear()
         self.conversation.head = question.id
         await self.keeper.set_state(self.move_head(question.id), question)
         async for event in self._answer(question, fallback, model):

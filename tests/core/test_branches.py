@@ -161,3 +161,26 @@ def test_an_imported_picture_and_tool_call_are_sent_as_they_came() -> None:
     run(world, work)
     sent = world.model.requests[0].body["messages"]
     assert sent == [*messages, {"role": "user", "content": "more"}]
+
+
+def test_a_copy_cannot_take_the_name_of_what_it_copies() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "/rename work")
+        assert errors(await say(session, "/fork work")) == ["another session is named “work”"]
+        assert session.name == "work"
+
+    run(world, work)
+
+
+def test_redo_does_not_go_back_behind_a_new_answer() -> None:
+    world = World()
+    world.model.scripts = [answer("a1"), answer("a2"), answer("a3")]
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two", "/undo", "/retry")
+        assert errors(await say(session, "/redo")) == ["there is nothing to redo"]
+        assert path(session) == ["one", "a3"]
+
+    run(world, work)

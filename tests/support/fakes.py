@@ -1,7 +1,7 @@
 """Fakes of the core's ports: small, typed, and scripted by the test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -269,12 +269,13 @@ class World:
     roles: MemoryRoles = field(default_factory=MemoryRoles)
     memory: NoMemory = field(default_factory=NoMemory)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
+    clock: StepClock = field(default_factory=StepClock)
+    ids: Iterator[int] = field(default_factory=lambda: count(1))
 
     def session(self) -> Session:
         """Build a session over this world."""
         from chatrepl.core.settings import Layer
 
-        ids = count(1)
         settings = Settings().with_layer(Layer.FILE, dict(self.values), "configuration")  # type: ignore[arg-type]
         ports = Ports(
             model=self.model,
@@ -285,9 +286,9 @@ class World:
             clipboard=self.clipboard,
             files=self.files,
             person=self.person,
-            clock=StepClock(),
+            clock=self.clock,
             html=lambda text: text,
-            new_id=lambda: f"id{next(ids):06}",
+            new_id=lambda: f"id{next(self.ids):06}",
             memory=self.memory,
             profiles=self.profiles,
             roles=self.roles,

@@ -78,17 +78,20 @@ class Report:
     told: int = 0
     """Starts that told of a recovered answer."""
     losses_ms: list[float] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    """What is known of losses over 250 ms."""
     faults: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
         stages = ", ".join(f"{stage} {self.runs[stage]}" for stage in STAGES)
-        late = sum(loss > 250 for loss in self.losses_ms)
         worst = max(self.losses_ms, default=0.0)
         return [
             f"{sum(self.runs.values())} kills: {stages}",
             f"{self.accepted} accepted messages, {self.finished} finished answers,"
             f" {self.cut} answers cut, {self.told} starts told of a recovered one",
-            f"lost of arriving text: {worst:.0f} ms at worst, more than 250 ms {late} times",
+            f"lost of arriving text: {worst:.0f} ms at worst, more than 250 ms"
+            f" {len(self.late)} times",
+            *self.late,
             f"{len(self.faults)} faults",
             *self.faults,
         ]
@@ -102,6 +105,7 @@ class _Home:
         self.sent: dict[str, Sent] = {}
         """Answers by the message they answer; one for each message that the server got."""
         self.killed_s = 0.0
+        self.stage = ""
 
     def start(self) -> Terminal:
         arguments = [sys.executable, "-m", "chatrepl", "-c", "-m", "m"]
@@ -160,6 +164,7 @@ class _Killer:
                 self._say(terminal, f"m{number}.{turn}")
                 self._wait_for_end(home, f"m{number}.{turn}")
             self._reach(home, terminal, f"m{number}.last", stage)
+            home.stage = stage
             home.killed_s = time.monotonic()
             self._kill(terminal)
 
@@ -252,8 +257,17 @@ class _Killer:
         for word, sent_s in zip(sent.words, sent.times_s, strict=False):
             known += len(word)
             if known > len(text):
-                self.report.losses_ms.append(max(0.0, (home.killed_s - sent_s) * 1000))
+                self._note_loss(home, sent, len(text), max(0.0, (home.killed_s - sent_s) * 1000))
                 break
+
+    def _note_loss(self, home: _Home, sent: Sent, kept: int, loss_ms: float) -> None:
+        self.report.losses_ms.append(loss_ms)
+        if loss_ms > 250:
+            went_out_ms = (home.killed_s - sent.times_s[0]) * 1000
+            self.report.late.append(
+                f"{home.stage}: {loss_ms:.0f} ms lost, {kept} characters kept; the answer had"
+                f" begun {went_out_ms:.0f} ms before, a piece every {sent.pause_s * 1000:.1f} ms"
+            )
 
 
 def _is_ready(terminal: Terminal) -> bool:

@@ -35,7 +35,7 @@ async def fork(call: Call) -> AsyncIterator[Event]:
     if session.record is None:
         raise UsageError("there is nothing to copy yet", "say something first")
     if name:
-        await library.check_free(session, name)
+        await library.check_free(session, name, is_for_copy=True)
     old = session.name or session.record.title
     library.fork(session)
     session.name = name or None
