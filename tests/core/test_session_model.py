@@ -6,7 +6,7 @@ CHATREPL_MODEL_RUNS says how many conversations of 50 steps are tried.
 import asyncio
 import os
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -28,7 +28,7 @@ from chatrepl.core.commands.line import handle_line
 from chatrepl.core.commands.sessions import choose_at_start
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import DraftReturned, Event, Level, Notice, TextDelta
-from chatrepl.core.messages import Message, State
+from chatrepl.core.messages import Message, SearchHit, State
 from chatrepl.services.store import SqliteStore
 from tests.core.session_model import Kept, Model, Said
 from tests.services.store.values import crash_image
@@ -201,16 +201,12 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(1, 3))
     def pick(self, number: int) -> None:
-        answers = self.model.alternatives()
+        answers, head = self.model.alternatives(), self.model.head
         self.command(f"/pick {number}", works=number <= len(answers))
-        if number <= len(answers) and answers[number - 1] != self.model.last("assistant"):
+        is_waiting = head is not None and self.model.said[head].role == "user"
+        current = None if is_waiting else self.model.last("assistant")
+        if number <= len(answers) and answers[number - 1] != current:
             self.go_to(answers[number - 1])
-        elif number <= len(answers) and self.said_last().role == "user":
-            self.go_to(answers[number - 1])
-
-    def said_last(self) -> Said:
-        assert self.model.head is not None
-        return self.model.said[self.model.head]
 
     def go_to(self, text: str) -> None:
         assert self.model.current is not None
@@ -279,9 +275,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(words=SOUGHT, opened=st.none() | st.integers(1, 3))
     def search(self, words: str, opened: int | None) -> None:
-        self.session.listed = ()
-        self.command(f"/search {words}", works=True)
-        hits = [hit for hit in self.session.listed if not isinstance(hit, str)]
+        hits = self.hits(words)
         expected = self.model.holding(words)
         found = {self.text_of[hit.message_id] for hit in hits}
         assert len(found) == len(hits) == min(len(expected), 20)
@@ -296,6 +290,12 @@ class SessionMachine(RuleBasedStateMachine):
         if text not in self.model.path(kept.head):
             self.model.head = self.model.newest_end(kept, text)
 
+    def hits(self, words: str) -> list[SearchHit]:
+        self.session.listed = ()
+        self.command(f"/search {words}", works=True)
+        listed: Sequence[str | SearchHit] = self.session.listed
+        return [hit for hit in listed if isinstance(hit, SearchHit)]
+
     # Ends.
 
     @rule(crashes=st.booleans(), goes_on=st.booleans())
@@ -308,9 +308,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.go_on(goes_on)
 
     @rule(words=WORDS, answered=WORDS, is_streaming=st.booleans(), retries=st.booleans())
-    def crash_in_a_turn(
-        self, words: str, answered: str, is_streaming: bool, retries: bool
-    ) -> None:
+    def crash_in_a_turn(self, words: str, answered: str, is_streaming: bool, retries: bool) -> None:
         again = self.model.retry() if retries else None
         line = "/retry" if again else self.new_text("q", words)
         came = self.new_text("a", answered) if is_streaming else ""
