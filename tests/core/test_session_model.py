@@ -7,9 +7,8 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,49 +25,20 @@ from chatrepl.core.branches import branch_ends
 from chatrepl.core.choice import Choice
 from chatrepl.core.commands.line import handle_line
 from chatrepl.core.commands.sessions import choose_at_start
-from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.events import DraftReturned, Event, Level, Notice, TextDelta
+from chatrepl.core.events import TextDelta
 from chatrepl.core.messages import Message, SearchHit, State
 from chatrepl.services.store import SqliteStore
 from tests.core.session_model import Kept, Model, Said
+from tests.core.turns import Gate, Played, script, turn
 from tests.services.store.values import crash_image
-from tests.support.fakes import Step, World, answer
+from tests.support.fakes import World
 
 T = TypeVar("T")
 RUNS = int(os.environ.get("CHATREPL_MODEL_RUNS", "12"))
 WORDS = st.sampled_from(["apple", "apple pie", "東京", "京", "ab", "a\ud800b", "x\0y", "/apple"])
 SOUGHT = st.sampled_from(["apple", "pie apple", "東", "東京", "京", "a", "ab", "q1", "x"])
 NAMES = st.sampled_from(["work", "home", "東"])
-Ending = Literal["whole", "stopped", "broken"]
 ENDINGS = st.tuples(st.integers(0, 3), st.sampled_from(["whole", "stopped", "broken"]))
-
-
-class Gate(asyncio.Event):
-    """A place in an answer where the server waits for ever."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reached = asyncio.Event()
-
-    async def wait(self) -> Literal[True]:
-        self.reached.set()
-        return await super().wait()
-
-
-@dataclass
-class Played:
-    """What a line led to."""
-
-    events: list[Event] = field(default_factory=list)
-
-    @property
-    def errors(self) -> list[str]:
-        return [e.text for e in self.events if isinstance(e, Notice) and e.level is Level.ERROR]
-
-    @property
-    def draft(self) -> str | None:
-        drafts = [e.text for e in self.events if isinstance(e, DraftReturned)]
-        return drafts[-1] if drafts else None
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -104,10 +74,7 @@ class SessionMachine(RuleBasedStateMachine):
     # Lines.
 
     def say(self, line: str) -> Played:
-        async def work() -> Played:
-            return Played([event async for event in handle_line(self.session, line)])
-
-        return self.do(work())
+        return self.do(turn(self.session, line, None))
 
     def command(self, line: str, *, works: bool) -> Played:
         played = self.say(line)
@@ -120,42 +87,11 @@ class SessionMachine(RuleBasedStateMachine):
         sent = words.replace("\ud800", "\ufffd") if kind == "q" else words
         return f"{kind}{self.texts} {sent}"
 
-    def script(self, text: str, pieces: int, ending: str) -> tuple[Gate | None, State | None, str]:
-        """Let the next answer go so; returns its state and what of it comes (None: nothing)."""
-        came = text[: 3 * pieces]
-        deltas: list[Step] = [TextDelta(came[at : at + 3]) for at in range(0, len(came), 3)]
-        if ending == "whole":
-            self.world.model.scripts = [answer(text)]
-            return None, State.COMPLETE, text
-        if ending == "broken":
-            self.world.model.scripts = [[*deltas, ModelError("gone", fault=Fault.UNREACHABLE)]]
-            return None, State.CUT if came else None, came
-        gate = Gate()
-        self.world.model.scripts = [[*deltas, gate]]
-        return gate, State.STOPPED if came else None, came
-
-    def turn(self, line: str, gate: Gate | None) -> Played:
-        async def work() -> Played:
-            played = Played()
-
-            async def play() -> None:
-                async for event in handle_line(self.session, line):
-                    played.events.append(event)
-
-            playing = asyncio.create_task(play())
-            if gate is not None:
-                await gate.reached.wait()
-                assert self.session.stop()
-            await playing
-            return played
-
-        return self.do(work())
-
     @rule(words=WORDS, answered=WORDS, ending=ENDINGS)
     def send(self, words: str, answered: str, ending: tuple[int, str]) -> None:
         question, fallback = self.new_text("q", words), self.model.head
-        gate, state, came = self.script(self.new_text("a", answered), *ending)
-        played = self.turn(question, gate)
+        gate, state, came = script(self.world, self.new_text("a", answered), *ending)
+        played = self.do(turn(self.session, question, gate))
         assert self.session.record is not None
         self.model.accept(question, self.session.record.id)
         self.model.answer(question, fallback, came, state, ending[1] == "stopped")
@@ -169,8 +105,8 @@ class SessionMachine(RuleBasedStateMachine):
             self.command("/retry", works=False)
             return
         question, fallback = again
-        gate, state, came = self.script(self.new_text("a", answered), *ending)
-        played = self.turn("/retry", gate)
+        gate, state, came = script(self.world, self.new_text("a", answered), *ending)
+        played = self.do(turn(self.session, "/retry", gate))
         self.model.answer(question, fallback, came, state, ending[1] == "stopped")
         is_given_back = state is None and fallback == self.model.said[question].parent
         assert played.draft == (question if is_given_back else None)
