@@ -16,12 +16,11 @@ from chatrepl.core.settings import SETTINGS, Setting
 
 __all__ = ["NOT_YET", "OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
+_MOST_PARALLEL = 64
+
 NOT_YET = {
     "file": "-f/--file",
     "n": "--n",
-    "each_line": "--each-line",
-    "parallel": "--parallel",
-    "script": "--script",
     "debug": "--debug",
 }
 """Options that are known by name and not there yet: attribute to option."""
@@ -53,6 +52,10 @@ class Options:
     quiet: bool = False
     json: bool = False
     dry_run: bool = False
+    each_line: bool = False
+    parallel: int | None = None
+    """How many lines are asked at the same time; None: one."""
+    script: str | None = None
     export: str | None = None
     list_models: bool = False
     list_sessions: bool = False
@@ -201,9 +204,19 @@ def _add_display(group: argparse._ArgumentGroup) -> None:
         "--dry-run", action="store_true", help="one-shot: print the request, send nothing"
     )
     group.add_argument("-f", "--file", action="append", metavar="PATH", help=argparse.SUPPRESS)
-    group.add_argument("--each-line", action="store_true", help=argparse.SUPPRESS)
-    group.add_argument("--parallel", metavar="N", help=argparse.SUPPRESS)
-    group.add_argument("--script", metavar="FILE", help=argparse.SUPPRESS)
+    group.add_argument(
+        "--each-line",
+        action="store_true",
+        help="each line of stdin is a message of its own, behind PROMPT; JSON lines out",
+    )
+    group.add_argument(
+        "--parallel", metavar="N", help="with --each-line: so many lines at the same time (1 to 64)"
+    )
+    group.add_argument(
+        "--script",
+        metavar="FILE",
+        help="run messages and slash-commands from a file, one a line; - is stdin",
+    )
 
 
 def _add_others(group: argparse._ArgumentGroup) -> None:
@@ -230,6 +243,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
             raise UsageError(f"{option} is not there yet", "chatrepl --help lists what is")
     if sum(map(bool, (found.continue_newest, found.resume, found.session, found.pick))) > 1:
         raise UsageError("-c, -r, -S and --pick each choose a session", "give one of them")
+    _check_forms(found)
     names = Options.__dataclass_fields__.keys() - {"settings", "schema_file"}
     form = found.setting_response_format or ""
     return Options(
@@ -237,6 +251,27 @@ def parse_options(arguments: Sequence[str]) -> Options:
         settings=_setting_values(found),
         schema_file=form if names_schema_file(form) else None,
     )
+
+
+def _check_forms(found: argparse.Namespace) -> None:
+    """Refuse ways to run the program that exclude each other; read a number of lines."""
+    if found.script and (found.prompt or found.each_line):
+        raise UsageError("--script says all there is to say", "leave out the words and --each-line")
+    if found.script and found.dry_run:
+        raise UsageError("--dry-run shows one request", "use /request in the script")
+    if found.each_line and (found.dry_run or found.pick):
+        raise UsageError("--dry-run and --pick do not go with --each-line")
+    if found.each_line and (found.continue_newest or found.resume or found.session):
+        raise UsageError(
+            "with --each-line each line is a conversation of its own", "leave out -c, -r and -S"
+        )
+    if found.parallel is None:
+        return
+    if not found.each_line:
+        raise UsageError("--parallel goes with --each-line")
+    if not found.parallel.isdecimal() or not 1 <= int(found.parallel[:9]) <= _MOST_PARALLEL:
+        raise UsageError(f"--parallel: not a whole number from 1 to {_MOST_PARALLEL}")
+    found.parallel = int(found.parallel)
 
 
 def _setting_values(found: argparse.Namespace) -> dict[str, Json]:

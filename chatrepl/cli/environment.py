@@ -48,7 +48,9 @@ def open_missing_streams() -> None:
             # The lowest number that is free is the one that is missing.
             os.open(os.devnull, os.O_RDWR)
             mode = "r" if number == 0 else "w"
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))
+            # It is there as long as the program is.
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def is_interactive() -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
@@ -89,6 +89,8 @@ def _is_conversation(options: Options) -> bool:
         or options.export
         or options.dry_run
         or options.json
+        or options.each_line
+        or options.script
     )
 
 
@@ -98,18 +100,53 @@ def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
 
     if options.pick:
         raise UsageError("--pick needs a terminal to choose in", "-r NAME, --list-sessions")
+    if options.each_line or options.script:
+        return _many(options, environment)
     text = "" if _only_prints(options) else oneshot.read_message(list(options.prompt))
     program = wire(options, environment)
+    return _to_the_end(program, lambda: _deal(program, text), program.session.stop)
+
+
+def _many(options: Options, environment: Mapping[str, str]) -> int:
+    """Deal with many lines, of a script or of stdin."""
+    from chatrepl.cli import oneshot
+    from chatrepl.cli.begin import begin
+    from chatrepl.cli.each_line import EachLine
+    from chatrepl.cli.line_source import LineSource
+    from chatrepl.cli.script import Script, open_script
+    from chatrepl.cli.wiring import wire
+
+    if options.each_line and os.isatty(0):
+        raise UsageError("--each-line reads lines from stdin", "pipe a file in, or use < FILE")
+    source = open_script(options.script) if options.script else LineSource(0)
+    program = wire(options, environment)
+    lines: Script | EachLine
+    if options.script:
+        lines = Script(program, source, options.script)
+    else:
+        lines = EachLine(program, list(options.prompt), source)
+
+    async def work() -> int:
+        await oneshot.quietly(begin(program), options.quiet)
+        return await lines.run()
+
+    return _to_the_end(program, work, lines.stop)
+
+
+def _to_the_end(
+    program: "Program", deal: Callable[[], Awaitable[int]], stop: Callable[[], bool]
+) -> int:
+    from chatrepl.cli import oneshot
 
     async def work() -> int:
         try:
-            return await _deal(program, text)
+            return await deal()
         finally:
             for notice in program.session.take_notices():
-                oneshot.tell(notice, options.quiet)
+                oneshot.tell(notice, program.options.quiet)
             await program.close()
 
-    return oneshot.run_until_signal(work(), program.session.stop)
+    return oneshot.run_until_signal(work(), stop)
 
 
 def _only_prints(options: Options) -> bool:

@@ -26,7 +26,17 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.safe_text import safe_line, safe_text
 
-__all__ = ["dry_run", "one_shot", "read_message", "run_until_signal", "tell"]
+__all__ = [
+    "answer_writer",
+    "dry_run",
+    "exit_code",
+    "one_shot",
+    "read_message",
+    "result_of",
+    "run_until_signal",
+    "safe_json",
+    "tell",
+]
 
 _INTERRUPTED = 130
 
@@ -109,7 +119,7 @@ class _Silent:
         """End."""
 
 
-def _writer(program: Program) -> Writer:
+def answer_writer(program: Program) -> Writer:
     """Choose how an answer is written: drawn on a terminal, else as plain text."""
     if program.options.json:
         return _Silent()
@@ -131,7 +141,7 @@ def _writer(program: Program) -> Writer:
 async def one_shot(program: Program, text: str) -> int:
     """Ask once; return the exit code."""
     session, options = program.session, program.options
-    output = _writer(program)
+    output = answer_writer(program)
     code = 1
     async for event in session.ask(text):
         match event:
@@ -142,8 +152,8 @@ async def one_shot(program: Program, text: str) -> int:
             case AnswerEnded(message=message):
                 output.finish()
                 if options.json:
-                    print_line(_result(message))
-                code = _exit_code(message)
+                    print_line(safe_json(result_of(message)))
+                code = exit_code(message)
                 _tell_end(message, options.quiet)
             case Notice():
                 code = event.exit_code or code
@@ -153,7 +163,8 @@ async def one_shot(program: Program, text: str) -> int:
     return code
 
 
-def _exit_code(message: Message) -> int:
+def exit_code(message: Message) -> int:
+    """Return what the program ends with after an answer."""
     if message.state is State.STOPPED:
         return _INTERRUPTED
     return 0 if message.state is State.COMPLETE else 1
@@ -174,9 +185,10 @@ def _tell_end(message: Message, quiet: bool) -> None:
         tell(Notice("the answer is empty", Level.WARNING), quiet)
 
 
-def _result(message: Message) -> str:
+def result_of(message: Message) -> dict[str, Json]:
+    """Put what an answer is and what it used into the form of ``--json``."""
     usage = message.usage
-    result: dict[str, Json] = {
+    return {
         "id": message.response_id,
         "model": message.model,
         "created": int(message.created.timestamp()),
@@ -194,7 +206,6 @@ def _result(message: Message) -> str:
             "reasoning_tokens": usage.reasoning_tokens,
         },
     }
-    return safe_json(result)
 
 
 def safe_json(value: Json) -> str:

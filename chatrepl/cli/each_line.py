@@ -1,0 +1,139 @@
+"""Each line of stdin is a message of its own, and each answer a line of JSON."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from chatrepl.cli.line_source import LineSource
+from chatrepl.cli.oneshot import exit_code, result_of, safe_json
+from chatrepl.cli.wiring import Program
+from chatrepl.core.errors import ChatreplError
+from chatrepl.core.events import AnswerEnded, Level, Notice
+from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.session import Session
+from chatrepl.core.settings import Layer
+
+__all__ = ["EachLine"]
+
+_PROGRESS_S = 0.1
+_INTERRUPTED = 130
+
+
+class EachLine:
+    """Asks so many lines at the same time as ``parallel`` says; each is a conversation of its own.
+
+    Results go out as they come, each with its line's number.
+    """
+
+    def __init__(self, program: Program, words: Sequence[str], source: LineSource) -> None:
+        self._program = program
+        self._before = " ".join(words)
+        self._source = source
+        self._sessions: list[Session] = []
+        self._is_stopped = False
+        self._done = self._failed = 0
+        self._shows_progress = not program.options.quiet and _is_terminal(2)
+        self._shown_s = 0.0
+
+    def stop(self) -> bool:
+        """Stop all; what came of the answers is written."""
+        self._is_stopped = True
+        self._source.close()
+        for session in self._sessions:
+            session.stop()
+        return bool(self._sessions)
+
+    async def run(self) -> int:
+        """Ask all lines; return the exit code: 1 if any of them failed. Raises ``UsageError``."""
+        first = self._program.session
+        async for _ in first.prepare_local():
+            pass
+        # Who is asked is found out once, and what is wrong with that is told once.
+        model = (await first.target()).model
+        self._sessions = [first, *(self._twin(model) for _ in range(self._parallel - 1))]
+        workers = [asyncio.create_task(self._work(session)) for session in self._sessions]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            self._show_progress(is_last=True)
+        for session in self._sessions:
+            # What the disk did not take of each must not stay untold.
+            first.keeper.notices.extend(() if session is first else session.take_notices())
+        if self._is_stopped:
+            return _INTERRUPTED
+        return 1 if self._failed else 0
+
+    @property
+    def _parallel(self) -> int:
+        return self._program.options.parallel or 1
+
+    def _twin(self, model: str) -> Session:
+        """Make a further session that talks to the same model with the same settings."""
+        first = self._program.session
+        if first.uses_local:
+            return Session(first.ports, first.settings, server=None, uses_local=True)
+        settings = first.settings.with_value(Layer.COMMAND, "model", model)
+        return Session(first.ports, settings, server=first.server)
+
+    async def _work(self, session: Session) -> None:
+        async for number, line in self._source:
+            if not line.strip():
+                continue
+            text = f"{self._before}\n\n{line}" if self._before else line
+            _write({"line": number, "input": line, **await self._ask(session, text)})
+            self._done += 1
+            self._show_progress()
+            session.start_new()
+
+    async def _ask(self, session: Session, text: str) -> Mapping[str, Json]:
+        answer: Message | None = None
+        said: Notice | None = None
+        async for event in session.ask(text):
+            match event:
+                case AnswerEnded(message=message):
+                    answer = answer or message
+                case Notice(level=Level.ERROR):
+                    said = event
+                case _:
+                    pass
+        if answer is not None and exit_code(answer) == 0:
+            return result_of(answer)
+        self._failed += 1
+        why = said.text if said else "stopped" if self._is_stopped else "no answer came"
+        error: Json = {"message": why, "hint": said.hint if said else ""}
+        kept = result_of(answer) if answer is not None else {"state": State.FAILED.value}
+        return {**kept, "error": error}
+
+    def _show_progress(self, *, is_last: bool = False) -> None:
+        now_s = time.monotonic()
+        if not self._shows_progress or (now_s - self._shown_s < _PROGRESS_S and not is_last):
+            return
+        self._shown_s = now_s
+        failed = f", {self._failed:,} failed" if self._failed else ""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"\r\x1b[K{self._done:,} done{failed}" + ("\n" if is_last else ""))
+            sys.stderr.flush()
+
+
+def _write(row: Mapping[str, Json]) -> None:
+    """Write a line at once. A reader that has gone raises ``BrokenPipeError``."""
+    try:
+        sys.stdout.write(safe_json(dict(row)) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ChatreplError(f"the results cannot be written: {error.strerror}") from None
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False

@@ -1,0 +1,107 @@
+"""Lines of a pipe or a file, read only as far ahead as whoever takes them follows."""
+
+import asyncio
+import os
+import select
+import threading
+from collections.abc import AsyncIterator
+
+from chatrepl.core.errors import ChatreplError, UsageError
+
+__all__ = ["LineSource"]
+
+_READ_BYTES = 65536
+_LINES_AHEAD = 64
+_LONGEST_LINE_BYTES = 64 * 2**20
+_BOM = b"\xef\xbb\xbf"
+
+
+class LineSource:
+    """Reads a descriptor in a thread of its own, for a pipe may be silent for as long as it likes.
+
+    Iterate it from any number of tasks of one event loop; each line goes to one of them.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._room = threading.Semaphore(_LINES_AHEAD)
+        self._lines: asyncio.Queue[tuple[int, str] | ChatreplError | None] = asyncio.Queue()
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    def close(self) -> None:
+        """End it for all who take lines; what was read ahead is left."""
+        self._is_closed = True
+        self._lines.put_nowait(None)
+        self._room.release()
+
+    async def __aiter__(self) -> AsyncIterator[tuple[int, str]]:
+        """Yield lines without their ends, each with its number from 1.
+
+        A line of more than 64 MB, and a descriptor that cannot be read, raise ``ChatreplError``.
+        """
+        if self._thread is None:
+            loop = asyncio.get_running_loop()
+            # A daemon: a read that nothing ends must not keep the program from leaving.
+            self._thread = threading.Thread(target=self._read, args=(loop,), daemon=True)
+            self._thread.start()
+        while not self._is_closed:
+            item = await self._lines.get()
+            self._room.release()
+            if item is None or self._is_closed:
+                break
+            if isinstance(item, ChatreplError):
+                raise item
+            yield item
+        # Whoever else waits is to hear of the end, too.
+        self._lines.put_nowait(None)
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            self._read_lines(loop)
+            self._hand_over(loop, None)
+        except ChatreplError as error:
+            self._hand_over(loop, error)
+        except OSError as error:
+            said = ChatreplError(f"the lines cannot be read: {error.strerror}")
+            self._hand_over(loop, said)
+
+    def _read_lines(self, loop: asyncio.AbstractEventLoop) -> None:
+        number, rest = 0, bytearray()
+        while not self._is_closed:
+            data = self._next_bytes()
+            rest += data
+            if not data and not rest:
+                return
+            if b"\n" not in data and data:
+                if len(rest) > _LONGEST_LINE_BYTES:
+                    raise UsageError(f"line {number + 1} has more than 64 MB")
+                continue
+            *lines, left = bytes(rest).split(b"\n") if data else (bytes(rest), b"")
+            rest = bytearray(left)
+            for line in lines:
+                number += 1
+                plain = line.removeprefix(_BOM) if number == 1 else line
+                text = plain.removesuffix(b"\r").decode("utf-8", "replace")
+                self._room.acquire()
+                if not self._hand_over(loop, (number, text)):
+                    return
+
+    def _next_bytes(self) -> bytes:
+        while True:
+            try:
+                return os.read(self._descriptor, _READ_BYTES)
+            except BlockingIOError:
+                select.select([self._descriptor], [], [])
+
+    def _hand_over(
+        self, loop: asyncio.AbstractEventLoop, item: tuple[int, str] | ChatreplError | None
+    ) -> bool:
+        if self._is_closed:
+            return False
+        try:
+            loop.call_soon_threadsafe(self._lines.put_nowait, item)
+        except RuntimeError:
+            # The loop is closed: nobody takes lines any more.
+            return False
+        return True
