@@ -1,12 +1,19 @@
 """Streaming long answers as fast as they come, beside the two things that cannot be saved.
 
-``python -m tests.benchmarks.flood [KILOBYTES ...]`` streams mixed Markdown through the real program
-in a terminal and prints, for each size, the program's CPU and wall time from Enter to quiet, and
-their ratio to the sum of two floors: reading the raw events of the same answer, and rendering the
-whole text once with the same renderer. Also: the ratio to plain ``rich.markdown``, the bytes to the
-terminal beside those of ``rich.markdown``, and the exponent of growth over all sizes.
+``python -m tests.benchmarks.flood [KIND ...]`` streams answers of each kind (``long_answers``; all
+unless named) in growing sizes through the real program in a terminal, each in a program of its own,
+after a first short exchange. It prints the program's CPU from Enter to quiet, and its ratio to the
+sum of two floors, measured right after it:
+
+- read: reading the raw events of the same answer from the same server and parsing their JSON, with
+  nothing but the standard library. In brackets: with the SDK's own client, which the program has;
+- draw: drawing the whole text once with the same renderer.
+
+Also: the ratio to plain ``rich.markdown``, the bytes to the terminal beside those of
+``rich.markdown``, and the exponent of each kind's growth over its sizes.
 """
 
+import asyncio
 import io
 import json
 import math
@@ -16,62 +23,72 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import openai
 import pyte
 import rich.console
 import rich.markdown
 
 from chatrepl.terminal.draw.markdown import MarkdownStream
 from chatrepl.terminal.draw.style import detect_style
+from tests.benchmarks.long_answers import long_answer
 from tests.support.sse_server import SseServer
 from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
-SIZES_KB = (25, 50, 100, 200)
+SIZES_KB: Mapping[str, Sequence[int]] = {
+    "mixed": (25, 50, 100, 200),
+    "code": (30, 60),
+    "paragraph": (30, 60),
+    "list": (36, 72),
+    "chinese": (20, 40),
+}
 COLUMNS, ROWS = 100, 40
 QUIET_S = 0.6
-SAMPLE = """\
-## Section {n}: what is **measured** here
-
-The quick brown fox jumps over the `lazy` dog, *again* and **again**, until the [source]({url}) says
-otherwise; number {n} of many paragraphs as long as paragraphs are, with words and more words.
-
-- an item with `code` in it
-- another one, **bold**
-  1. nested, first
-  2. nested, second
-
-```python
-def function_{n}(argument: int) -> str:
-    \"\"\"Return the number as text.\"\"\"
-    return f"{{argument}} is not {n}"
-```
-
-| name | value | meaning |
-|---|---:|---|
-| alpha | {n} | the first of the letters |
-| beta | 2 | 中文 and `code` |
-
-> A quotation of some length, which goes on for a while and then ends.
-
-"""
+LAST_WORD = "endmark"
+FLOOR_RUNS = 3
+_PROMPT_BYTES = 20_000
 
 
-def mixed_markdown(kilobytes: int) -> str:
-    """Return mixed Markdown of that size."""
-    text = ""
-    number = 0
-    while len(text.encode()) < kilobytes * 1000:
-        number += 1
-        text += SAMPLE.format(n=number, url=f"https://example.org/{number}")
-    return text
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What one answer cost; times in CPU seconds."""
+
+    program_s: float
+    wall_s: float
+    read_s: float
+    sdk_read_s: float
+    draw_s: float
+    rich_s: float
+    written_bytes: int
+    rich_bytes: int
+
+    def row(self) -> str:
+        """Return the figures as a row of the table."""
+        return (
+            f"{self.program_s:5.2f} {self.wall_s:6.2f} "
+            f"{self.read_s:6.2f} + {self.draw_s:4.2f} {self.ratio(self.read_s):6.2f} "
+            f" ({self.sdk_read_s:4.2f}: {self.ratio(self.sdk_read_s):4.2f}) "
+            f"{self.program_s / self.rich_s:8.2f} {self.written_bytes / self.rich_bytes:7.2f}"
+        )
+
+    def ratio(self, read_s: float) -> float:
+        """Return how many times the floors the program took."""
+        return self.program_s / (read_s + self.draw_s)
 
 
 def cpu_s_of(pid: int) -> float:
     """Return the CPU seconds a process and its waited-for children have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _content(line: str | bytes) -> str:
+    choices = json.loads(line[6:]).get("choices") or [{}]
+    return (choices[0].get("delta") or {}).get("content") or ""
 
 
 def read_floor_s(server: SseServer, text: str) -> float:
@@ -82,17 +99,32 @@ def read_floor_s(server: SseServer, text: str) -> float:
         server.base_url + "/chat/completions", json.dumps(body).encode(), {"Connection": "close"}
     )
     begun_s = time.thread_time()
-    parts = []
     with urllib.request.urlopen(request) as response:
-        for line in response:
-            if line.startswith(b"data: {"):
-                choices = json.loads(line[6:]).get("choices") or [{}]
-                parts.append((choices[0].get("delta") or {}).get("content") or "")
+        parts = [_content(line) for line in response if line.startswith(b"data: {")]
     assert "".join(parts) == text
     return time.thread_time() - begun_s
 
 
-def render_floor_s(text: str) -> float:
+def sdk_read_floor_s(server: SseServer, text: str) -> float:
+    """Return the CPU seconds that the same takes with the SDK's client, connected before."""
+
+    async def read() -> float:
+        async with openai.AsyncOpenAI(base_url=server.base_url, api_key="none") as client:
+            await client.models.list()
+            begun_s = time.thread_time()
+            async with client.chat.completions.with_streaming_response.create(
+                model="m", messages=[{"role": "user", "content": "x"}], stream=True
+            ) as response:
+                lines = response.iter_lines()
+                parts = [_content(line) async for line in lines if line.startswith("data: {")]
+            assert "".join(parts) == text
+            return time.thread_time() - begun_s
+
+    server.answer(text)
+    return asyncio.run(read())
+
+
+def draw_floor_s(text: str) -> float:
     """Return the CPU seconds that drawing the whole text once takes."""
     style = detect_style({"TERM": "xterm-256color"}, is_terminal=True, encoding="utf-8")
     begun_s = time.thread_time()
@@ -128,7 +160,7 @@ class Unwatched(Terminal):
 def start_program(server: SseServer, home: str) -> Unwatched:
     """Start the program, and have a first short exchange, which pays for what is loaded late."""
     terminal = Unwatched(
-        [sys.executable, "-m", "chatrepl", "--no-save", "--base-url", server.base_url],
+        [sys.executable, "-m", "chatrepl", "--base-url", server.base_url],
         env={"CHATREPL_HOME": home, "PYTHONPATH": str(ROOT), "HOME": home},
         rows=ROWS,
         columns=COLUMNS,
@@ -140,41 +172,54 @@ def start_program(server: SseServer, home: str) -> Unwatched:
     return terminal
 
 
-def measure(kilobytes: int, server: SseServer, home: str) -> float:
-    """Print what one size costs; return its CPU seconds."""
-    text = mixed_markdown(kilobytes)
+def _median_s(measure: Callable[[], float]) -> float:
+    return statistics.median(measure() for _ in range(FLOOR_RUNS))
+
+
+def flood(text: str, server: SseServer, home: str) -> Flood:
+    """Stream a text that ends in the last word, and measure it and its floors."""
     with start_program(server, home) as terminal:
         server.answer(text)
         before_s, before_bytes = cpu_s_of(terminal.process.pid), len(terminal.raw)
         begun_s = time.monotonic()
         terminal.send("flood\r")
-        terminal.wait_for(lambda t: len(t.raw) > before_bytes + len(text) // 2, 60)
+        terminal.wait_for(lambda t: LAST_WORD.encode() in t.raw[-_PROMPT_BYTES:], 120)
+        wall_s = time.monotonic() - begun_s
         terminal.wait_until_quiet(QUIET_S, 60)
-        wall_s = time.monotonic() - begun_s - QUIET_S
-        cpu_s = cpu_s_of(terminal.process.pid) - before_s
-        written = len(terminal.raw) - before_bytes
-    reading_s = statistics.median(read_floor_s(server, text) for _ in range(3))
-    rendering_s = statistics.median(render_floor_s(text) for _ in range(3))
+        program_s = cpu_s_of(terminal.process.pid) - before_s
+        written_bytes = len(terminal.raw) - before_bytes
+    draw_floor_s(text)  # Pays for what is loaded late.
     rich_s, rich_bytes = rich_floor(text)
-    ratio = cpu_s / (reading_s + rendering_s)
-    print(
-        f"{kilobytes:4} KB  cpu {cpu_s:5.2f} s  wall {wall_s:5.2f} s  "
-        f"floors {reading_s:4.2f} + {rendering_s:4.2f} s  ratio {ratio:4.2f}  "
-        f"to rich.markdown {cpu_s / rich_s:4.2f}  bytes to rich's {written / rich_bytes:4.2f}",
-        flush=True,
+    return Flood(
+        program_s,
+        wall_s,
+        read_s=_median_s(lambda: read_floor_s(server, text)),
+        sdk_read_s=_median_s(lambda: sdk_read_floor_s(server, text)),
+        draw_s=_median_s(lambda: draw_floor_s(text)),
+        rich_s=rich_s,
+        written_bytes=written_bytes,
+        rich_bytes=rich_bytes,
     )
-    return cpu_s
 
 
-def main(sizes_kb: list[int]) -> None:
-    """Measure each size, and how the cost grows."""
+def main(kinds: Sequence[str]) -> None:
+    """Measure each kind at each size, and how the cost grows."""
+    print(
+        "kind         KB   CPU   wall   read + draw   ratio   (by SDK)     "
+        " to rich   bytes to rich's   growth"
+    )
     with tempfile.TemporaryDirectory() as home, SseServer() as server:
-        costs = [(size, measure(size, server, home)) for size in sizes_kb]
-    if len(costs) > 1:
-        xs = [math.log(size) for size, _ in costs]
-        ys = [math.log(cpu_s) for _, cpu_s in costs]
-        print(f"growth exponent {statistics.linear_regression(xs, ys).slope:4.2f}")
+        for kind in kinds:
+            costs: list[tuple[float, float]] = []
+            for size_kb in SIZES_KB[kind]:
+                measured = flood(long_answer(kind, size_kb, LAST_WORD), server, home)
+                costs.append((math.log(size_kb), math.log(measured.program_s)))
+                growth = ""
+                if size_kb == SIZES_KB[kind][-1]:
+                    slope = statistics.linear_regression(*zip(*costs, strict=True)).slope
+                    growth = f"{slope:17.2f}"
+                print(f"{kind:10} {size_kb:4} {measured.row()}{growth}", flush=True)
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]] or list(SIZES_KB))
+    main(sys.argv[1:] or list(SIZES_KB))
