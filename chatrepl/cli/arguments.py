@@ -21,7 +21,6 @@ _MOST_PARALLEL = 64
 NOT_YET = {
     "file": "-f/--file",
     "n": "--n",
-    "debug": "--debug",
 }
 """Options that are known by name and not there yet: attribute to option."""
 
@@ -61,6 +60,7 @@ class Options:
     list_sessions: bool = False
     list_roles: bool = False
     config: str | None = None
+    debug: bool = False
     print_completion: str | None = None
 
     @property
@@ -227,7 +227,9 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--print-completion", metavar="SHELL", help="print the completion for bash, zsh or fish"
     )
-    group.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+    group.add_argument(
+        "--debug", action="store_true", help="write a log of requests, without keys and messages"
+    )
     group.add_argument("--version", action="version", version=f"chatrepl {__version__}")
     group.add_argument("-h", "--help", action="help", help="show this and exit")
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from chatrepl.cli.wiring import Program
+from chatrepl.core.commands.log import tell_log
 from chatrepl.core.commands.roles import use_role
 from chatrepl.core.commands.sessions import choose_at_start
 from chatrepl.core.events import Event, Level, Notice
@@ -15,6 +16,8 @@ async def begin(program: Program) -> AsyncIterator[Event]:
     options = program.options
     for warning in program.warnings:
         yield Notice(warning, Level.WARNING)
+    if options.debug:
+        yield tell_log(program.session.ports.debug_log)
     async for event in choose_at_start(program.session, options.choice):
         yield event
     if options.role:

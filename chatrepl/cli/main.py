@@ -138,6 +138,10 @@ def _to_the_end(
 ) -> int:
     from chatrepl.cli import oneshot
 
+    if program.options.debug and not program.options.quiet:
+        log = program.session.ports.debug_log.path
+        print_line(f"chatrepl: a log is written to {log}", to_stderr=True)
+
     async def work() -> int:
         try:
             return await deal()

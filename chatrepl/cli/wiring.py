@@ -19,6 +19,7 @@ from chatrepl.core.session import Ports, Session
 from chatrepl.services.catalog import PriceCatalog
 from chatrepl.services.clipboard import SystemClipboard
 from chatrepl.services.configuration import read_configuration
+from chatrepl.services.debug_log import DebugLog
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.memory import FileMemory, NoMemory
 from chatrepl.services.paths import Paths, find_paths
@@ -84,6 +85,9 @@ class Program:
 def wire(options: Options, environment: Mapping[str, str], person: Person | None = None) -> Program:
     """Read the configuration, and build the session it describes. Raises ``UsageError``."""
     paths = find_paths(environment)
+    debug_log = DebugLog(paths.log_file)
+    if options.debug:
+        debug_log.start()
     configuration = read_configuration(
         Path(options.config).expanduser() if options.config else paths.config_file,
         must_exist=options.config is not None,
@@ -117,6 +121,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             else FileMemory(paths.cache_folder / "learnt.json"),
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
             roles=RoleFiles(paths.roles_folder),
+            debug_log=debug_log,
         ),
         settings,
         server=server,

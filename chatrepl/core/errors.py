@@ -10,6 +10,8 @@ ChatreplError
 An error carries what happened (``message``) and what to do now (``hint``); one function draws both.
 """
 
+import logging
+import traceback
 from collections.abc import Mapping
 from enum import Enum
 
@@ -23,6 +25,8 @@ __all__ = [
     "UsageError",
     "unexpected",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 class ChatreplError(Exception):
@@ -51,6 +55,8 @@ def unexpected(error: Exception) -> ChatreplError:
     if trace is not None:
         path = trace.tb_frame.f_code.co_filename.replace("\\", "/")
         place = f" in {'/'.join(path.split('/')[-2:])}, line {trace.tb_lineno}"
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.debug("something broke: %s\n%s", type(error).__name__, frames)
     return ChatreplError(
         f"something broke inside chatrepl: {type(error).__name__}{place}",
         "please report this line; what was said is kept",

@@ -8,7 +8,7 @@ from chatrepl.core.events import Level, Notice
 from chatrepl.core.imports import ForeignLogs
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Message, SearchHit, SessionRecord
-from chatrepl.core.own_files import Memory, Profiles, Roles
+from chatrepl.core.own_files import DebugLog, Memory, Profiles, Roles
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import (
     Catalog,
@@ -48,6 +48,7 @@ class Ports:
     profiles: Profiles
     memory: Memory
     roles: Roles
+    debug_log: DebugLog
     logs: ForeignLogs | None = None
     """Another program's conversations, for ``/import``."""
 

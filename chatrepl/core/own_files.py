@@ -7,7 +7,7 @@ from typing import Protocol
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Server
 
-__all__ = ["Memory", "Profile", "Profiles", "Roles"]
+__all__ = ["DebugLog", "Memory", "Profile", "Profiles", "Roles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +64,24 @@ class Memory(Protocol):
 
     async def remember(self, topic: str, key: str, value: Json, /) -> None:
         """Remember a fact; ``None`` forgets it."""
+        ...
+
+
+class DebugLog(Protocol):
+    """A log file for finding faults; it holds no key, and nothing of what is said."""
+
+    path: str
+    """Where it is, or would be."""
+
+    @property
+    def is_on(self) -> bool:
+        """Say whether it is being written."""
+        ...
+
+    def start(self) -> None:
+        """Begin to write, behind what is there. Raises ``UsageError``."""
+        ...
+
+    def stop(self) -> None:
+        """End it; what is written stays."""
         ...

@@ -19,6 +19,7 @@ class Paths:
     database: Path
     roles_folder: Path
     history_file: Path
+    log_file: Path
     cache_folder: Path
 
 
@@ -35,16 +36,19 @@ def find_paths(environment: Mapping[str, str]) -> Paths:
             database=folder / "sessions.db",
             roles_folder=folder / "roles",
             history_file=folder / "history",
+            log_file=folder / "debug.log",
             cache_folder=folder / "cache",
         )
     import platformdirs
 
     data = _found(platformdirs.user_data_dir)
+    state = _found(platformdirs.user_state_dir)
     return Paths(
         config_file=_found(platformdirs.user_config_dir) / "config.toml",
         database=data / "sessions.db",
         roles_folder=data / "roles",
-        history_file=_found(platformdirs.user_state_dir) / "history",
+        history_file=state / "history",
+        log_file=state / "debug.log",
         cache_folder=_found(platformdirs.user_cache_dir),
     )
 

@@ -254,6 +254,20 @@ class ListedProfiles:
 
 
 @dataclass
+class SwitchedLog:
+    """A log that is only switched."""
+
+    path: str = "/state/debug.log"
+    is_on: bool = False
+
+    def start(self) -> None:
+        self.is_on = True
+
+    def stop(self) -> None:
+        self.is_on = False
+
+
+@dataclass
 class World:
     """A session on fakes, and a real store in memory."""
 
@@ -268,6 +282,7 @@ class World:
     profiles: ListedProfiles = field(default_factory=ListedProfiles)
     roles: MemoryRoles = field(default_factory=MemoryRoles)
     memory: NoMemory = field(default_factory=NoMemory)
+    debug_log: SwitchedLog = field(default_factory=SwitchedLog)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
     clock: StepClock = field(default_factory=StepClock)
     ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -292,5 +307,6 @@ class World:
             memory=self.memory,
             profiles=self.profiles,
             roles=self.roles,
+            debug_log=self.debug_log,
         )
         return Session(ports, settings, server=self.server)

@@ -7,6 +7,7 @@ from chatrepl.core.commands import (
     certainty,
     context,
     conversation,
+    log,
     roles,
     server,
     sessions,
@@ -240,5 +241,12 @@ COMMANDS: tuple[Command, ...] = (
         complete=server.complete_local,
     ),
     Command("key", "type a key, unseen, for this run", server.key),
-    Command("debug", "write a log"),
+    Command(
+        "debug",
+        "write a log of requests, without keys and messages",
+        log.debug,
+        usage="[on | off]",
+        complete=log.complete_debug,
+        at_once=True,
+    ),
 )

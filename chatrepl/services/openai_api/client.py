@@ -1,5 +1,6 @@
 """One SDK client for each server. Importing this module costs as much as the SDK does."""
 
+import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +11,8 @@ import openai
 from chatrepl.core.ports import Server
 
 __all__ = ["Clients", "EnvironmentSettingsError", "connect_timeout_s", "headers_for"]
+
+_log = logging.getLogger(__name__)
 
 MAXIMUM_CONNECT_S = 10.0
 
@@ -44,6 +47,12 @@ class _Capped(httpx2.AsyncByteStream):
         await self._stream.aclose()
 
 
+async def _log_status(response: httpx2.Response) -> None:
+    """Log what a server said, without headers and query: keys travel there."""
+    url, method = response.request.url, response.request.method
+    _log.debug("%s %s%s: %d", method, url.host, url.path, response.status_code)
+
+
 async def _cap_error_body(response: httpx2.Response) -> None:
     """Bound what the SDK reads of an error: it would take in a body without end."""
     if not response.is_success and isinstance(response.stream, httpx2.AsyncByteStream):
@@ -57,7 +66,7 @@ def _new_transport(*, is_local: bool) -> httpx2.AsyncClient:
         # The program's own server is never behind a proxy.
         trust_env=not is_local,
         limits=httpx2.Limits(keepalive_expiry=KEEP_ALIVE_S),
-        event_hooks={"response": [_cap_error_body]},
+        event_hooks={"response": [_log_status, _cap_error_body]},
     )
 
 

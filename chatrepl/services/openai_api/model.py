@@ -13,6 +13,7 @@ from chatrepl.services.openai_api.chunks import MAXIMUM_CHOICES
 from chatrepl.services.openai_api.error_bodies import RequestFacts
 from chatrepl.services.openai_api.listing import parse_models
 from chatrepl.services.openai_api.reading import read_answer, response_bytes
+from chatrepl.services.openai_api.request_log import Told
 from chatrepl.services.openai_api.sse import MAXIMUM_EVENT_BYTES
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class OpenAIChatModel:
     def __init__(self) -> None:
         self._clients: Clients | None = None
         self._loading = asyncio.Lock()
+        self._requests = 0
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
         """Send the request, and yield events as they arrive; deltas of one network read are one.
@@ -46,6 +48,8 @@ class OpenAIChatModel:
         """
         body = dict(request.body)
         facts = RequestFacts(request.server, frozenset(body))
+        self._requests += 1
+        told = Told(self._requests, request)
 
         @asynccontextmanager
         async def open_response() -> AsyncIterator["httpx2.Response"]:
@@ -63,9 +67,11 @@ class OpenAIChatModel:
 
         count = body.get("n")
         choices = count if type(count) is int and 0 < count <= MAXIMUM_CHOICES else 1
-        async with aclosing(read_answer(open_response, facts, choices)) as events:
-            async for event in events:
-                yield event
+        with told.until_the_end():
+            async with aclosing(read_answer(open_response, facts, choices)) as events:
+                async for event in events:
+                    told.take(event)
+                    yield event
 
     async def models(self, server: Server) -> Sequence[ModelInfo]:
         """List what the server offers, in its order. Raises ``ModelError``."""
