@@ -120,7 +120,8 @@ def _marker(field: str, *, add: bool, done: str) -> Handler:
 async def _set_marks(session: Session, marks: Marks) -> None:
     session.conversation.marks = marks
     if session.record is not None:
-        await session.keeper.set_marks(session.record, marks)
+        record = session.move_head(session.conversation.head)
+        await session.keeper.set_marks(record, marks)
 
 
 pin = _marker("pinned", add=True, done="is pinned: it always goes")
