@@ -232,5 +232,7 @@ async def undo_summary(session: "KeptConversation") -> Message | None:
         return None
     session.conversation.marks = replace(marks, dropped=marks.dropped | {active[-1].id})
     if session.record is not None:
-        await session.keeper.set_marks(session.record, session.conversation.marks)
+        await session.keeper.set_marks(
+            session.move_head(session.conversation.head), session.conversation.marks
+        )
     return active[-1]

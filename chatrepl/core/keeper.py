@@ -63,9 +63,10 @@ class Keeper:
         """Use a name again that another session had taken."""
         self._taken_names.discard(name)
 
-    def fail(self, error: StoreError, record: SessionRecord) -> None:
-        """Take note that something else could not be written: a piece of an answer."""
-        self._current.record = record
+    def fail(self, error: StoreError, record: SessionRecord | None = None) -> None:
+        """Take note of what failed elsewhere: a piece of an answer (of ``record``), or a look."""
+        if record is not None:
+            self._current.record = record
         self._fail(error)
 
     def drop(self, session_id: str) -> None:
@@ -140,6 +141,9 @@ class Keeper:
 
     async def _write_all(self) -> None:
         failure: StoreError | None = None
+        if self._has_failed and not self._left and self._current.is_empty:
+            # Nothing was said since: a look tells whether the disk works again.
+            await self._store.newest()
         for pending in (*self._left, self._current):
             try:
                 await self._write(pending)

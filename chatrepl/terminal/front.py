@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.commands.line import handle_line, is_message, runs_at_once
 from chatrepl.core.completion import Suggestion, complete
-from chatrepl.core.errors import ChatreplError, unexpected
+from chatrepl.core.errors import ChatreplError, StoreError, unexpected
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -51,6 +51,7 @@ __all__ = ["Front"]
 _WAITING_TICK_S = 1.0
 _COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
+_LISTED_ANEW_S = 1.0
 
 
 class Front:
@@ -75,6 +76,7 @@ class Front:
         self._beside: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.Task[None] | None = None
         self._drawing: Drawing | None = None
+        self._listed_s = 0.0
 
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt to draw above."""
@@ -110,7 +112,10 @@ class Front:
         return self._is_working
 
     def complete(self, before: str) -> Sequence[Suggestion]:
-        """Offer what Tab may insert."""
+        """Offer what Tab may insert; sessions as they are now, other terminals' too."""
+        is_old = asyncio.get_running_loop().time() - self._listed_s > _LISTED_ANEW_S
+        if is_old and before.startswith("/"):
+            self._run_beside(self._list_sessions())
         return complete(self._session, before)
 
     def toolbar(self) -> str:
@@ -156,6 +161,7 @@ class Front:
                 self._start_waiting(line.split()[0], after_s=_COMMAND_QUIET_S)
                 await self._stoppable(self._deal_with(line))
             self._run_beside(self._refresh())
+            self._run_beside(self._list_sessions())
         self._is_working = False
         self._arrived.clear()
         if not self._is_leaving and not self._queue:
@@ -197,16 +203,28 @@ class Front:
     async def _look_after_disk(self) -> None:
         """Tell what ails the disk, and write what it didn't take as soon as it does."""
         session = self._session
-        try:
-            await session.list_known()
-        except ChatreplError as error:
-            self._show(Notice.of(error))
+        await self._list_sessions()
         while True:
             for notice in session.take_notices():
                 self._show(notice)
             await asyncio.sleep(_SAVE_AGAIN_S)
             if not session.keeper.is_saved:
                 await session.keeper.flush()
+
+    def _tell_disk(self, error: StoreError) -> None:
+        """Say what ails the disk in the line that stays; once, however many find it out."""
+        self._session.keeper.fail(error)
+        for notice in self._session.take_notices():
+            self._show(notice)
+
+    async def _list_sessions(self) -> None:
+        """Have the sessions' names at hand for completion."""
+        self._listed_s = asyncio.get_running_loop().time()
+        try:
+            await self._session.list_known()
+        except StoreError as error:
+            # Told while there is nothing to lose yet.
+            self._tell_disk(error)
 
     async def _refresh(self) -> None:
         await self._toolbar.refresh()
@@ -226,6 +244,8 @@ class Front:
         try:
             async for event in events:
                 self._show(event)
+        except StoreError as error:
+            self._tell_disk(error)
         except ChatreplError as error:
             self._show(Notice.of(error))
         except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation

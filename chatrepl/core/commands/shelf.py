@@ -1,6 +1,8 @@
 """Commands about other sessions: /fork, /rename, /delete, /search, /import."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -122,26 +124,18 @@ async def import_(call: Call) -> AsyncIterator[Event]:
 async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncIterator[Event]:
     """Bring in all conversations of a file; go on with the only one, or if wanted, the last.
 
-    A fault in the middle of the file is told; what came before it is kept.
+    A fault in the middle of the file, or a stop, is told; what came before it is kept.
     """
-    ports = session.ports
-    last: Transcript | None = None
-    count = 0
+    read = _Read()
     fault: ChatreplError | None = None
     try:
-        async for item in read_conversations(
-            path, ports.files, ports.logs, new_id=ports.new_id, now=ports.clock.now()
-        ):
-            if isinstance(item, Progress):
-                yield item
-                continue
-            if last is not None:
-                await library.bring_in(session, last)
-            last, count = item, count + 1
+        async for event in session.stoppable(_bring_in_all(session, path, read)):
+            yield event
     except ChatreplError as error:
         fault = error
     yield Progress("", 1, 1)
-    if last is not None and (goes_on or count == 1):
+    last, count = read.last, read.count
+    if last is not None and (count == 1 or (goes_on and fault is None)):
         async for event in _go_on_with(session, last, _stem(path) if count == 1 else ""):
             yield event
     elif last is not None:
@@ -155,6 +149,40 @@ async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncItera
             hint="/sessions lists them, /search looks into them",
         )
     await session.list_known()
+
+
+@dataclass(slots=True)
+class _Read:
+    """What came out of a file so far."""
+
+    count: int = 0
+    last: "Transcript | None" = None
+    """The newest, which is not on the disk yet."""
+
+
+async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterator[Event]:
+    """Put all conversations of a file but the last on the disk."""
+    ports = session.ports
+    async for item in read_conversations(
+        path, ports.files, ports.logs, new_id=ports.new_id, now=ports.clock.now()
+    ):
+        if isinstance(item, Progress):
+            yield item
+            continue
+        before, read.last = read.last, item
+        read.count += 1
+        if before is not None:
+            await _to_the_end(library.bring_in(session, before))
+
+
+async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+    """Do some work wholly, also where a stop comes in between."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def _go_on_with(

@@ -1,0 +1,161 @@
+"""Sessions as things: choosing, deleting, bringing in from elsewhere, two terminals at once."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.e2e.conftest import Run, Start
+from tests.services.store.test_llm_logs import LATER_TABLES, OLDER_TABLES, make, response
+
+
+def listed(run: Run) -> set[str]:
+    """Return the names, or first words, of the sessions outside the bin."""
+    rows = json.loads(run("--list-sessions", "--json").stdout)
+    return {row["name"] or row["title"] for row in rows}
+
+
+def test_delete_asks_and_takes_a_no_and_the_bin_gives_back(start: Start, run: Run) -> None:
+    chat = start("-S", "old").ready()
+    chat.say("first words").expect("You said: first words").ready()
+    chat.say("/new").expect("kept as “old”").ready()
+    for refusal in ("n", "\x1b", "\r"):
+        chat.say("/delete old").expect("Put “old” in the bin? [y/N]")
+        chat.send(refusal)
+        chat.ready()
+    chat.expect_times("nothing was deleted", 3)
+    assert listed(run) == {"old"}
+    chat.say("/delete old").expect("Put “old” in the bin?")
+    chat.send("y")
+    chat.expect("is in the bin for 30 days").ready()
+    assert listed(run) == set()
+    chat.say("/sessions --deleted").expect("first words").ready()
+    chat.say("/load old").expect("brought back from the bin", "You said: first words").ready()
+    assert listed(run) == {"old"}
+    chat.leave()
+
+
+def test_pick_opens_a_menu_that_filters_as_one_types(start: Start) -> None:
+    for name in ("apples", "pears", "plums"):
+        one = start("-S", name).ready()
+        one.say(f"about {name}").expect(f"You said: about {name}").ready().leave()
+    chat = start("--pick").expect("choose a session", "apples", "pears", "plums")
+    chat.send("ear")
+    chat.wait_for(lambda c: "pears" in c.text() and "plums" not in c.text())
+    chat.send("\t")
+    chat.expect_draft("/load pears")
+    chat.send("\r")
+    chat.expect("You said: about pears", "going on with “pears”").ready()
+    chat.leave()
+
+
+def test_completion_knows_the_sessions_that_another_terminal_began_meanwhile(start: Start) -> None:
+    chat = start().ready()
+    chat.say("hello").expect("You said: hello").ready()
+    other = start("-S", "meanwhile").ready()
+    other.say("hi").expect("You said: hi").ready().leave()
+    # The first letters of a command bring the list up to date, the last ones offer from it.
+    chat.send("/lo")
+    chat.wait_until_quiet(1.2)
+    chat.send("ad m")
+    chat.expect("meanwhile")
+    chat.send("\x03")
+    chat.ready().leave()
+
+
+def test_a_second_terminal_on_a_session_is_told_and_goes_on_in_a_copy(
+    start: Start, run: Run
+) -> None:
+    first = start("-S", "shared").ready()
+    first.say("one").expect("You said: one").ready()
+    second = start("-r", "shared").expect("open in another terminal: going on in a copy").ready()
+    second.say("two").expect("You said: two").ready().leave()
+    first.say("three").expect("You said: three").ready().leave()
+    texts = [message["content"] for message in exported(run, "shared")]
+    assert texts == ["one", "You said: one", "three", "You said: three"]
+    copy = [message["content"] for message in exported(run, newest=True, not_name="shared")]
+    assert copy == ["one", "You said: one", "two", "You said: two"]
+    # The lock goes with its holder.
+    again = start("-r", "shared").expect("going on with “shared”").ready()
+    assert "in a copy" not in again.everything()
+    again.leave()
+
+
+def exported(
+    run: Run, name: str = "", *, newest: bool = False, not_name: str = ""
+) -> list[dict[str, str]]:
+    if newest:
+        rows = json.loads(run("--list-sessions", "--json").stdout)
+        name = next(row["id"] for row in rows if row["name"] != not_name)
+    messages: list[dict[str, str]] = json.loads(run("-r", name, "--export", "-").stdout)["messages"]
+    return messages
+
+
+def chatgpt_export(path: Path, count: int, words: int) -> Path:
+    """Write so many conversations as ChatGPT's data export does."""
+
+    def said(id_: str, parent: str, role: str, text: str) -> dict[str, object]:
+        message = {"author": {"role": role}, "content": {"content_type": "text", "parts": [text]}}
+        return {"id": id_, "parent": parent, "children": [], "message": message}
+
+    conversations = [
+        {
+            "title": f"conversation {number}",
+            "create_time": 1_700_000_000 + number,
+            "current_node": "a",
+            "mapping": {
+                "root": {"id": "root", "parent": None, "children": ["q"], "message": None},
+                "q": said("q", "root", "user", f"question {number}"),
+                "a": said("a", "q", "assistant", "word " * words),
+            },
+        }
+        for number in range(count)
+    ]
+    path.write_text(json.dumps(conversations))
+    return path
+
+
+def test_all_conversations_of_a_file_come_in(start: Start, run: Run, tmp_path: Path) -> None:
+    file = chatgpt_export(tmp_path / "conversations.json", 30, 10)
+    chat = start().ready()
+    chat.say(f"/import {file}").expect("30 conversations came in").ready()
+    assert listed(run) == {f"conversation {number}" for number in range(30)}
+    chat.say("/search question 17").expect("conversation 17").ready()
+    chat.leave()
+
+
+def test_escape_stops_a_long_import_and_keeps_what_came_before(
+    start: Start, run: Run, tmp_path: Path
+) -> None:
+    file = chatgpt_export(tmp_path / "conversations.json", 20_000, 200)
+    chat = start().ready()
+    chat.say(f"/import {file}").expect("reading conversations.json")
+    chat.wait_until(lambda: listed(run), "no conversation came in", 30)
+    chat.send("\x1b")
+    chat.expect("conversations came in", "stopped").ready()
+    found = re.search(r"([\d,]+) conversations came in", chat.everything())
+    assert found is not None
+    count = int(found[1].replace(",", ""))
+    assert 0 < count < 20_000
+    assert len(listed(run)) == count
+    chat.say("still here").expect("You said: still here").ready().leave()
+
+
+def test_the_logs_of_llm_come_in_by_command(start: Start, run: Run, tmp_path: Path) -> None:
+    rows: list[tuple[str, dict[str, object]]] = [
+        ("conversations", {"id": "c", "name": "from llm", "model": "m"}),
+        ("responses", response(1, "c", prompt="asked there", response="answered there")),
+        ("responses", response(2, "c", prompt="asked again", response="answered again")),
+    ]
+    logs = make(tmp_path / "logs.db", OLDER_TABLES, LATER_TABLES, rows=rows)
+    chat = start().ready()
+    chat.say(f"/import {logs}").expect("asked there", "answered again").ready()
+    chat.say("and here").expect("You said: and here").ready().leave()
+    texts = [message["content"] for message in exported(run, newest=True)]
+    assert texts == [
+        "asked there",
+        "answered there",
+        "asked again",
+        "answered again",
+        "and here",
+        "You said: and here",
+    ]
