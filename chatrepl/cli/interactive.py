@@ -33,6 +33,7 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
         held=held,
         history_file=None if options.no_save else find_paths(environment).history_file,
         unicode=is_utf8(sys.stdout.encoding),
+        on_resize=door.resized,
     )
     door.attach(prompt)
     talking = asyncio.create_task(_talk_behind(prompt, door, options, environment))

@@ -60,6 +60,11 @@ class Door:
         """Return the line below the input; a blank one keeps its place."""
         return self._front.toolbar() if self._front is not None else " "
 
+    def resized(self) -> None:
+        """Draw what may still change at the window's new size."""
+        if self._front is not None:
+            self._front.resized()
+
     def edit_last(self) -> None:
         """Edit the last message."""
         if self._front is not None:

@@ -122,6 +122,10 @@ class Front:
         """Return the line below the prompt."""
         return self._toolbar.text(self._columns)
 
+    def resized(self) -> None:
+        """Draw the answer's open tail at the window's new size."""
+        self._painter.resized()
+
     def edit_last(self) -> None:
         """Take the last message back into the input line."""
         if not self._is_working and self._session.conversation.last_question() is not None:

@@ -76,6 +76,12 @@ class Painter:
             spent_s = time.monotonic() - begun_s
             await asyncio.sleep(max(_FRAME_S - spent_s, spent_s * (1 / _LARGEST_SHARE - 1)))
 
+    def resized(self) -> None:
+        """Draw what is open at the window's new size."""
+        if self._view is not None:
+            self._view.resize(self._prompt.columns)
+            self._prompt.show_tail(self._view.tail(self._prompt.tail_room))
+
     def paint(self) -> None:
         """Draw all that came."""
         if self._take() and self._view is not None:

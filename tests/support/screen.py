@@ -1,6 +1,7 @@
 """A terminal's screen that keeps what scrolls off, and resizes as plain terminals do."""
 
 import pyte
+from wcwidth import wcwidth
 
 __all__ = ["ScrollingScreen", "new_stream"]
 
@@ -12,12 +13,26 @@ class ScrollingScreen(pyte.Screen):
         self.scrollback: list[str] = []
         super().__init__(columns, lines)
 
+    @property
+    def display(self) -> list[str]:
+        """Return the visible rows."""
+        return [self._row_text(y) for y in range(self.lines)]
+
+    def _row_text(self, y: int) -> str:
+        """Join a row's cells; half of a wide character that was overwritten is a blank."""
+        row, cells, is_second_half = self.buffer[y], [], False
+        for x in range(self.columns):
+            data = row[x].data
+            cells.append(data or ("" if is_second_half else " "))
+            is_second_half = data >= "\u1100" and wcwidth(data[0]) == 2
+        return "".join(cells)
+
     def index(self) -> None:
         """Move down a row; at the bottom the top row goes into the scrollback."""
         bottom = self.margins.bottom if self.margins else self.lines - 1
         top = self.margins.top if self.margins else 0
         if self.cursor.y == bottom and top == 0:
-            self.scrollback.append(self.display[0].rstrip())
+            self.scrollback.append(self._row_text(0).rstrip())
         super().index()
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
@@ -25,7 +40,7 @@ class ScrollingScreen(pyte.Screen):
         lines, columns = lines or self.lines, columns or self.columns
         surplus = self.cursor.y - (lines - 1)
         for _ in range(surplus):
-            self.scrollback.append(self.display[0].rstrip())
+            self.scrollback.append(self._row_text(0).rstrip())
             for y in range(self.lines - 1):
                 self.buffer[y] = self.buffer[y + 1]
             self.buffer.pop(self.lines - 1, None)

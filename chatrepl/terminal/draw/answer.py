@@ -22,7 +22,7 @@ class AnswerView:
 
     def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
         """Take a further piece; return the lines that are finished by it."""
-        self._resize(width)
+        self.resize(width)
         if isinstance(piece, ReasoningDelta):
             return self._take("reasoning", piece.text)
         return [
@@ -37,9 +37,16 @@ class AnswerView:
 
     def finish(self, width: int) -> list[str]:
         """Return the rest."""
-        self._resize(width)
+        self.resize(width)
         lines = [line for part, text in self._splitter.finish() for line in self._take(part, text)]
         return [*lines, *self._reasoning.finish(), *self._text.finish()]
+
+    def resize(self, width: int) -> None:
+        """Draw what is not finished at another width (in cells) from here on."""
+        if width != self._width:
+            self._width = width
+            self._reasoning.resize(width)
+            self._text.resize(width)
 
     def _take(self, part: Part, text: str) -> list[str]:
         if part == "reasoning":
@@ -48,9 +55,3 @@ class AnswerView:
         ended = self._reasoning.finish() if self._is_thinking else []
         self._is_thinking = False
         return [*ended, *self._text.feed(text)]
-
-    def _resize(self, width: int) -> None:
-        if width != self._width:
-            self._width = width
-            self._reasoning.resize(width)
-            self._text.resize(width)

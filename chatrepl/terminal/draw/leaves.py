@@ -22,6 +22,7 @@ __all__ = ["Code", "Formula", "Html", "Leaf", "Line", "Paragraph", "TableRows", 
 Line = list[Span]
 
 _LONGEST_FORMULA = 1000
+_FEWEST_BELOW_HEAD = 3
 
 
 class Paragraph:
@@ -141,8 +142,12 @@ class TableRows:
         return self._layout.lines(self._width, self._style)
 
     def preview(self, rows: int) -> list[Line]:
-        """Return the table as it is now, or its last rows."""
-        return self._layout.lines(self._width, self._style, last=rows)
+        """Return the table as it is now, or its head and its last rows."""
+        lines = self._layout.lines(self._width, self._style, last=rows)
+        head = self._layout.head_lines(self._width, self._style) if len(lines) > rows else []
+        if not head or rows - len(head) < _FEWEST_BELOW_HEAD:
+            return lines
+        return [*head, *lines[len(head) - rows :]]
 
     def resize(self, width: int) -> None:
         """Lay the table out to another width."""

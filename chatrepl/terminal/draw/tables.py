@@ -64,6 +64,14 @@ class TableLayout:
             return list(self._records(rows, width, style))
         return list(self._columns(rows, widths, style, with_head=has_all))
 
+    def head_lines(self, width: int, style: DrawStyle) -> list[Line]:
+        """Lay only the head out, with the rule below it; empty where there are no columns."""
+        widths = self._widths(width)
+        return [] if widths is None else list(self._columns((), widths, style, with_head=True))
+
+    def _head_cells(self) -> list[Cell]:
+        return [[(t, ("table.head", *n), url) for t, n, url in cell] for cell in self._head]
+
     def _measure(self, cells: Sequence[Cell]) -> None:
         for column, cell in enumerate(cells):
             text = plain_text(cell)
@@ -114,8 +122,7 @@ class TableLayout:
         rule = [span(crossing.join(line * cells for cells in widths), "table.line")]
         wraps = any(natural > cells for natural, cells in zip(self._natural, widths, strict=True))
         if with_head:
-            head = [[(t, ("table.head", *n), url) for t, n, url in cell] for cell in self._head]
-            yield from self._row(head, widths, style)
+            yield from self._row(self._head_cells(), widths, style)
             yield rule
         for at, row in enumerate(rows):
             if wraps and at and self._is_ruled:

@@ -1,6 +1,7 @@
 """When and how the live region is painted, and finished lines are printed above it."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -23,6 +24,8 @@ _FRAME_S = 0.01
 _UNCLEAR_S = 0.05
 _SETTLED_S = 0.3
 _ANSWER_S = 0.1
+_CURSOR_ANSWER = re.compile(r"\x1b\[(\d+);\d+R")
+_SIZE_ANSWER = re.compile(r"\x1b\[8;(\d+);(\d+)t")
 
 
 class LiveApplication(Application[None]):
@@ -199,6 +202,7 @@ class Frames:
                 self.on_error(error)
 
     def _paint(self) -> None:
+        known_size = self._size
         is_resized = self._notice_size()
         before, drawn = self._renderer.drawn_region(), self._renderer.snapshot()
         self._output.begin_frame()
@@ -214,6 +218,7 @@ class Frames:
         if size != self._size or (self._reflow.is_asking and self._is_news()):
             # Drawn for a window that is no more: as if nothing had been drawn.
             self._output.drop_frame()
+            self._size = known_size if is_resized else self._size
             self._renderer.restore(drawn)
             self._lines.extendleft(reversed(lines))
             self.request(is_urgent=True)
@@ -229,11 +234,19 @@ class Frames:
             self._reflow.sent(frame)
         self._measure()
 
-    def answered(self, first: int, second: int) -> None:
-        """Take the terminal's answer to a question: it is newer than what the system tells."""
-        size = self._reflow.answered(first, second)
-        if size is None:
-            return
+    def take_answer(self, reply: str) -> bool:
+        """Take the terminal's answer to a question; False: it is none."""
+        if cursor := _CURSOR_ANSWER.fullmatch(reply):
+            self._reflow.cursor_is_at(int(cursor[1]) - 1)
+            return True
+        answer = _SIZE_ANSWER.fullmatch(reply)
+        size = self._reflow.answered(int(answer[1]), int(answer[2])) if answer else None
+        if size is not None:
+            self._take_size(size)
+        return answer is not None
+
+    def _take_size(self, size: "Size") -> None:
+        """Believe what the terminal says of its size: it is newer than what the system tells."""
         system = self._output.system_size()
         self._output.tell_size(size if size != system else None)
         if size != system:
@@ -293,7 +306,7 @@ class Frames:
     def _erase_resized(self) -> None:
         assert self._size is not None
         now_s = asyncio.get_running_loop().time()
-        erasure = self._reflow.erasure(self._size.columns, now_s)
+        erasure = self._reflow.erasure(self._size, now_s)
         if erasure is None or self._renderer.drawn_region() is None:
             self._renderer.erase()
         else:

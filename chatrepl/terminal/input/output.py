@@ -141,8 +141,9 @@ class LiveRenderer(Renderer):
     """Draws the live region, and tells what of it is on the screen."""
 
     def erase_rows_above(self, rows: int) -> None:
-        """Erase from so many rows above the cursor on, and start there afresh."""
-        self._cursor_pos = self._cursor_pos._replace(y=rows)
+        """Erase from so many rows above the cursor on (below: negative), and start there afresh."""
+        self.output.write_raw("\r" + (f"\x1b[{-rows}B" if rows < 0 else ""))
+        self._cursor_pos = self._cursor_pos._replace(x=0, y=max(0, rows))
         self.erase()
 
     def forget(self) -> None:
@@ -185,6 +186,11 @@ class DrawnRegion:
         most = cut_at or max(self._lengths, default=0)
         above = sum(max(1, -(-min(length, most) // columns)) for length in self._lengths)
         return above + min(self._x, (cut_at or self._x + 1) - 1) // columns
+
+    def rows_below(self, columns: int) -> int:
+        """Return how many rows are below the cursor's when rows are wrapped at ``columns``."""
+        lengths = [_used(self._screen, y) for y in range(self._y + 1, self._screen.height)]
+        return sum(max(1, -(-length // columns)) for length in lengths)
 
 
 def _used(screen: "Screen", y: int) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from chatrepl.terminal.input.line import InputLine
 from chatrepl.terminal.input.output import WriterOutput, choose_colour_depth, clipboard_sequence
 from chatrepl.terminal.input.questions import Questions
 from chatrepl.terminal.input.region import RegionState
+from chatrepl.terminal.input.resizing import Resizing
 from chatrepl.terminal.input.signals import SignalWatch
 from chatrepl.terminal.input.view import build_frames, build_view
 from chatrepl.terminal.input.writer import TerminalWriter
@@ -29,8 +29,6 @@ from chatrepl.terminal.input.writer import TerminalWriter
 __all__ = ["LivePrompt"]
 
 _T = TypeVar("_T")
-
-_SIZE_ANSWER = re.compile(r"\x1b\[8;(\d+);(\d+)t")
 
 _HINT_S = 2.5
 _SAVING_S = 10.0
@@ -74,6 +72,7 @@ class LivePrompt:
         mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
         self._state = RegionState(mark=mark, toolbar=actions.toolbar)
         self.line = InputLine(actions.complete, history_file)
+        self._resizing = Resizing(self._state, on_resize or (lambda: None), self.refresh)
         self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
@@ -84,7 +83,7 @@ class LivePrompt:
             self._keyboard,
             self._output,
             self._writer,
-            on_resize=on_resize or (lambda: None),
+            on_resize=self._resizing.note,
             on_error=self._fail,
         )
         self._signals = SignalWatch(
@@ -311,6 +310,7 @@ class LivePrompt:
 
     async def _finish(self) -> None:
         self._is_over = True
+        self._resizing.stop()
         self._clear_hint()
         self._questions.close()
         self.line.keep_draft()
@@ -341,9 +341,7 @@ class LivePrompt:
         self._exit(error)
 
     def _take_reply(self, reply: str) -> None:
-        if size := _SIZE_ANSWER.fullmatch(reply):
-            self._frames.answered(int(size[1]), int(size[2]))
-        elif self._on_reply is not None:
+        if not self._frames.take_answer(reply) and self._on_reply is not None:
             self._on_reply(reply)
 
     def _fail(self, error: Exception) -> None:

@@ -17,7 +17,8 @@ from chatrepl.terminal.input.output import DrawnRegion
 
 __all__ = ["SIZE_QUESTION", "Reflow", "SentFrame", "answers_size", "rewraps"]
 
-SIZE_QUESTION = "\x1b[18t"
+SIZE_QUESTION = "\x1b[6n\x1b[18t"
+"""Asks for the cursor's place, then for the window's size."""
 
 _STORM_S = 0.3
 _FRESH_S = 0.0015
@@ -38,6 +39,16 @@ class SentFrame:
     """Only a question."""
     taken_at: Size | None = None
     """The window's size when the terminal took it; None: not known (yet)."""
+    taken_row: int | None = None
+    """The cursor's row then, from 0."""
+
+    @property
+    def was_at_bottom(self) -> bool:
+        """Whether it is known to have filled the screen to its last row."""
+        size, row = self.taken_at, self.taken_row
+        if size is None or row is None or self.drawn is None:
+            return False
+        return row + self.drawn.rows_below(size.columns) == size.rows - 1
 
 
 @dataclass(slots=True)
@@ -57,6 +68,8 @@ class Reflow:
         self._is_swapped: bool | None = None
         self._unanswered: deque[SentFrame] = deque()
         self._last: SentFrame | None = None
+        self._newest: SentFrame | None = None
+        self._cursor_row: int | None = None
         self._previous_resize_s = float("-inf")
 
     @property
@@ -102,7 +115,13 @@ class Reflow:
             return None
         first, second = (second, first) if self._is_swapped else (first, second)
         frame.taken_at = Size(rows=first, columns=second)
+        frame.taken_row, self._cursor_row = self._cursor_row, None
+        self._newest = frame
         return frame.taken_at
+
+    def cursor_is_at(self, row: int) -> None:
+        """Take the first half of an answer: the cursor's row, from 0."""
+        self._cursor_row = row
 
     def is_unclear(self, columns: int) -> bool:
         """Say whether an answer on its way decides what the size is, or how to erase."""
@@ -111,8 +130,9 @@ class Reflow:
         last = self._last
         return last in self._unanswered and last is not None and columns < last.size.columns
 
-    def erasure(self, columns: int, now_s: float) -> Erasure | None:
-        """Say what to erase at a new width; None: the region is where it was drawn."""
+    def erasure(self, size: Size, now_s: float) -> Erasure | None:
+        """Say what to erase at a new size; None: the region is where it was drawn."""
+        columns = size.columns
         last = self._last
         if not self._is_rewrapping or last is None or last.drawn is None:
             return None
@@ -122,12 +142,32 @@ class Reflow:
             )
         taken = last.taken_at.columns
         rows = last.drawn.rows_above(columns, cut_at=taken)
+        rows -= self._displacement(last, size)
         # What stood there before was wrapped when this frame came to erase it: so much too little.
         left = last.before.rows_above(taken) - last.before.rows_above() if last.before else 0
         if left <= 0:
             return Erasure(rows)
-        printed = sum(-(-len(row_of_line(line)) // columns) or 1 for line in last.lines)
-        return Erasure(rows + printed + left, last.lines)
+        printed = [-(-len(row_of_line(line)) // columns) or 1 for line in last.lines]
+        most_rows = size.rows - 1 - last.drawn.rows_below(columns)
+        if rows + sum(printed) + left <= most_rows:
+            return Erasure(rows + sum(printed) + left, last.lines)
+        # The first of them have scrolled off, and stay.
+        return _last_lines(rows, last.lines, printed, most_rows)
+
+    def _displacement(self, last: SentFrame, size: Size) -> int:
+        """Return how many rows the cursor is above its place in the region.
+
+        tmux (3.3) miscounts rows above it that end in half a wide character, and moves it up. Where
+        the region was at the screen's bottom it still is, but for the rows below the cursor that a
+        lower window cut off.
+        """
+        newest = self._newest
+        if newest is None or newest is last or newest.taken_at != size or last.drawn is None:
+            return 0
+        if newest.taken_row is None or last.taken_at is None or not last.was_at_bottom:
+            return 0
+        below = last.drawn.rows_below(size.columns) - max(0, last.taken_at.rows - size.rows)
+        return max(0, size.rows - 1 - max(0, below) - newest.taken_row)
 
     def _is_doubtful(self, last: SentFrame, now_s: float) -> bool:
         """Say whether the last frame may have been cut: then rather leave a row than erase one."""
@@ -136,6 +176,14 @@ class Reflow:
         if last.sent_s - self._previous_resize_s < _STORM_S:
             return now_s - last.sent_s < _STORM_S
         return bool(last.lines) and now_s - last.sent_s < _FRESH_S
+
+
+def _last_lines(rows: int, lines: Sequence[str], heights: Sequence[int], most_rows: int) -> Erasure:
+    kept = len(lines)
+    while kept and rows + heights[kept - 1] <= most_rows:
+        kept -= 1
+        rows += heights[kept]
+    return Erasure(rows, lines[kept:])
 
 
 def rewraps(environment: Mapping[str, str]) -> bool:

@@ -16,6 +16,8 @@ __all__ = ["Region", "RegionState"]
 _SHOWN_QUEUED = 3
 _SHOWN_SUGGESTIONS = 8
 _NAME_COLUMNS = 28
+_TAIL_SHARE = 3
+_LEAST_TAIL = 3
 
 
 @dataclass(slots=True)
@@ -23,6 +25,8 @@ class RegionState:
     """The rows around the input line; lines carry SGR sequences, texts are plain."""
 
     tail: Sequence[str] = ()
+    is_resizing: bool = False
+    """The window's size changes, and may at once change again."""
     status: str = ""
     queued: Sequence[str] = ()
     hint: str = ""
@@ -69,7 +73,15 @@ class Region(Container):
     def tail_room(self, columns: int, rows: int) -> int:
         """Return how many rows of tail fit above the rest."""
         shares = self._share(columns, rows)
-        return max(0, rows - (shares.rows - len(shares.tail)))
+        return min(max(0, rows - (shares.rows - len(shares.tail))), self._most_tail(rows))
+
+    def _most_tail(self, rows: int) -> int:
+        """Return how tall a tail may be: so low that no row of it scrolls off in a resize.
+
+        What scrolled off can't be taken back, and would stay beside the finished lines: in a window
+        of half the height, or where its rows wrap at half the width, the region must still fit.
+        """
+        return _LEAST_TAIL if self._state.is_resizing else max(_LEAST_TAIL, rows // _TAIL_SHARE)
 
     # What prompt_toolkit calls.
 
@@ -135,7 +147,7 @@ class Region(Container):
         menu = self._menu(room - input_rows, columns)
         room -= input_rows + len(menu)
         others = others[-room:] if room > 0 else []
-        kept = room - len(others)
+        kept = min(room - len(others), self._most_tail(rows))
         tail = [row_of_line(line) for line in self._state.tail[-kept:]] if kept > 0 else []
         return _Shares(tail, others, input_rows, menu, toolbar)
 

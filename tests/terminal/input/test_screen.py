@@ -72,14 +72,25 @@ def test_everything_printed_is_there_when_the_session_ends(start: Start) -> None
     assert terminal.dirt() == []
 
 
-def test_the_tail_is_cut_to_the_screen(start: Start) -> None:
-    terminal = start(rows=10).wait_prompt()
+def test_the_tail_is_cut_so_that_half_a_window_still_has_room_for_it(start: Start) -> None:
+    terminal = start(rows=24).wait_prompt()
     terminal.send("tail 30\r")
     terminal.wait_for("tail 29").wait_until_quiet()
     rows = terminal.text().splitlines()
-    assert len(rows) == 10
+    assert len(rows) == 24 // 3 + 2
     assert rows[-3].startswith("tail 29")
     assert rows[-2] == MARK
+    assert "tail" not in "\n".join(terminal.scrollback())
+
+
+def test_the_tail_is_kept_low_while_sizes_follow_each_other(start: Start) -> None:
+    terminal = start(rows=24).wait_prompt()
+    terminal.send("tail 30\r")
+    terminal.wait_for("tail 29").wait_until_quiet()
+    terminal.resize(40, 100)
+    terminal.wait_for(lambda _: terminal.calls("resize"))
+    terminal.wait_for(lambda _: "tail 26" not in terminal.text())
+    terminal.wait_for(lambda _: "tail 17" in terminal.text())
     assert "tail" not in "\n".join(terminal.scrollback())
 
 

@@ -1,0 +1,96 @@
+"""Thousands of lines of every kind: each is in the scrollback or on the screen, once."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Start
+from tests.e2e.program import PROGRAM, environment_of
+from tests.support.marked import Marks, find_marks, marked_answer
+from tests.support.sse_server import SseServer
+from tests.support.tmux import Tmux, is_there
+
+LINES = 2000
+END = "and that was all of it"
+ALL_THERE = Marks([], {}, [])
+
+
+def answer_paced(server: SseServer, text: str, seconds: float) -> None:
+    """Stream a text, one delta in five milliseconds."""
+    chunk = max(1, round(len(text) / (seconds / 0.005)))
+    server.answer(f"{text}\n{END}\n", chunk_chars=chunk, delay_s=0.005)
+
+
+def test_each_line_is_shown_once(start: Start, server: SseServer) -> None:
+    text = marked_answer(LINES)
+    server.answer(f"{text}\n{END}\n")
+    chat = start(rows=24, columns=80).ready()
+    chat.say("go").expect(END, timeout_s=60).ready()
+    assert find_marks(text, chat.everything()) == ALL_THERE
+
+
+def test_each_line_is_shown_once_while_the_window_changes(start: Start, server: SseServer) -> None:
+    text = marked_answer(LINES)
+    answer_paced(server, text, 8)
+    chat = start(rows=24, columns=80).ready()
+    chat.say("go").expect("q00020")
+    chance = random.Random(1)
+    for _ in range(20):
+        # A row that is cut takes what was in it along: the marks are at the left.
+        chat.resize(chance.randint(16, 40), chance.randint(30, 120))
+        time.sleep(0.35)
+    assert END not in chat.everything()
+    chat.expect(END, timeout_s=60).ready()
+    assert find_marks(text, chat.everything()) == ALL_THERE
+
+
+def test_what_is_open_is_drawn_at_the_new_width_while_nothing_comes(
+    start: Start, server: SseServer
+) -> None:
+    gate = threading.Event()
+    text = "**open " + "word " * 40
+    server.answer(f"{text}**\n\n{END}", gate=gate, gate_after_chars=len(text))
+    chat = start(rows=30, columns=120).ready()
+    chat.say("go").wait_for(lambda _: chat.text().count("word") == 40)
+    chat.resize(30, 60)
+    chat.wait_until_quiet(1.5)
+    assert chat.text().count("word") == 40
+    gate.set()
+    chat.expect(END)
+    assert chat.everything().count("word") == 40
+
+
+@pytest.fixture
+def tmux(home: Path, server: SseServer) -> Iterator[Tmux]:
+    if not is_there():
+        pytest.skip("tmux is not installed")
+    env = environment_of(home)
+    with Tmux(home, [*PROGRAM, "--base-url", server.base_url], env=env) as window:
+        window.wait_for("leaves")
+        yield window
+
+
+@pytest.mark.parametrize("pause_s", [0.35, 0.05])
+def test_each_line_is_shown_once_while_tmux_wraps_anew(
+    tmux: Tmux, server: SseServer, pause_s: float
+) -> None:
+    text = marked_answer(LINES, both_ends=True)
+    answer_paced(server, text, 9 if pause_s > 0.3 else 5)
+    tmux.send("go")
+    tmux.wait_for("q00020")
+    chance = random.Random(1)
+    for _ in range(20):
+        tmux.resize(chance.randint(16, 40), chance.randint(30, 120))
+        time.sleep(pause_s)
+    assert END not in tmux.everything()
+    tmux.wait_for(END, 60)
+    time.sleep(0.5)
+    marks = find_marks(text, tmux.everything())
+    assert (marks.lost, marks.invented) == ([], [])
+    # A frame that tmux takes between its new size and the program's hearing of it may leave a row
+    # behind, if it prints a whole screen; so may sizes that follow each other fast.
+    assert len(marks.repeated) <= (2 if pause_s > 0.3 else 20)
