@@ -9,27 +9,31 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
+from chatrepl.terminal.input.pastes import BigPastes
+
 __all__ = ["InputHistory"]
 
 _KEPT_ENTRIES = 2000
-_READ_BYTES = 1_000_000
+_READ_BYTES = 8_000_000
 _QUICK_BYTES = 65_536
 _KEY_LINE = re.compile(r"\s*/key\s+\S")
 """A key that was typed in clear, which the command does not take."""
-_LONGEST_STORED = 65536
+_LONGEST_STORED = 2_000_000
 
 
 class InputHistory(History):
     """Entries of earlier runs and of this one, the newest first.
 
     The file is the owner's alone (0600). Each entry is appended by one write, so that programs
-    that share it never mix theirs; a damaged line is passed over. ``trouble`` holds the last
-    error of the disk: the history then lives in memory only.
+    that share it never mix theirs; a damaged line is passed over. Large pastes are whole on disk,
+    and shortened in the line. ``trouble`` holds the last error of the disk: the history then lives
+    in memory only.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, pastes: BigPastes) -> None:
         super().__init__()
         self.path = path
+        self._pastes = pastes
         self.trouble: OSError | None = None
         # Entries beyond are this run's own, or another program's.
         self._size_at_start = _size(path)
@@ -72,14 +76,15 @@ class InputHistory(History):
 
     def store_string(self, string: str) -> None:
         """Append an entry to the file; very long ones, and keys, stay in memory only."""
-        if self.path is None or len(string) > _LONGEST_STORED or _KEY_LINE.match(string):
+        text = self._pastes.expand(string)
+        if self.path is None or len(text) > _LONGEST_STORED or _KEY_LINE.match(text):
             return
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             descriptor = os.open(self.path, flags, 0o600)
             try:
-                os.write(descriptor, _line_end(descriptor) + json.dumps(string).encode() + b"\n")
+                os.write(descriptor, _line_end(descriptor) + json.dumps(text).encode() + b"\n")
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -96,7 +101,8 @@ class InputHistory(History):
             self.trouble = error
             return []
         entries = [entry for line in data.split(b"\n") if (entry := _parse(line))]
-        return entries[: -_KEPT_ENTRIES - 1 : -1]
+        newest_first = entries[: -_KEPT_ENTRIES - 1 : -1]
+        return [self._pastes.shorten(entry) for entry in newest_first]
 
 
 def _line_end(descriptor: int) -> bytes:

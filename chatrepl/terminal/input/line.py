@@ -55,8 +55,8 @@ class InputLine:
     def __init__(
         self, complete: "Callable[[str], Iterable[Suggestion]]", history_file: Path | None
     ) -> None:
-        self.history = InputHistory(history_file)
         self.pastes = BigPastes()
+        self.history = InputHistory(history_file, self.pastes)
         self._completer = _Completer(complete)
         self.buffer = _LineBuffer(
             name="input",

@@ -15,8 +15,9 @@ class BigPastes:
         """Return what to insert for a paste: itself, or a text that stands for it."""
         if len(text) < BIG_PASTE_CHARS:
             return text
+        size = _size(len(text.encode("utf-8", "surrogatepass")))
         lines = text.count("\n") + 1
-        name = f"[pasted {_size(len(text.encode('utf-8', 'surrogatepass')))}, {lines} lines]"
+        name = f"[pasted {size}, {lines} line{'' if lines == 1 else 's'}]"
         number = 2
         plain = name
         while self._kept.get(name, text) != text:
