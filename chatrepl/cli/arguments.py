@@ -20,7 +20,6 @@ _MOST_PARALLEL = 64
 
 NOT_YET = {
     "file": "-f/--file",
-    "n": "--n",
 }
 """Options that are known by name and not there yet: attribute to option."""
 
@@ -182,7 +181,6 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
             action="append" if isinstance(setting.kind, Words) else "store",
             help=help_text,
         )
-    group.add_argument("--n", metavar="N", help=argparse.SUPPRESS)
     group.add_argument(
         "-o",
         "--option",

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from chatrepl.cli.line_source import LineSource
-from chatrepl.cli.oneshot import exit_code, result_of, safe_json
+from chatrepl.cli.oneshot import exit_code, results_of, safe_json
 from chatrepl.cli.wiring import Program
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import AnswerEnded, Level, Notice
+from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.session import Session
 from chatrepl.core.settings import Layer
@@ -92,23 +93,23 @@ class EachLine:
             session.start_new()
 
     async def _ask(self, session: Session, text: str) -> Mapping[str, Json]:
-        answer: Message | None = None
+        answers: list[Message] = []
         said: Notice | None = None
-        async for event in session.ask(text):
+        async for event in in_turn(session.ask(text)):
             match event:
-                case AnswerEnded(message=message):
-                    answer = answer or message
+                case AnswerEnded(message=message, error=error):
+                    answers.append(message)
+                    said = error or said
                 case Notice(level=Level.ERROR):
                     said = event
                 case _:
                     pass
-        if answer is not None and exit_code(answer) == 0:
-            return result_of(answer)
+        if answers and exit_code(*answers) == 0:
+            return results_of(answers)
         self._failed += 1
         why = said.text if said else "stopped" if self._is_stopped else "no answer came"
-        error: Json = {"message": why, "hint": said.hint if said else ""}
-        kept = result_of(answer) if answer is not None else {"state": State.FAILED.value}
-        return {**kept, "error": error}
+        kept = results_of(answers) if answers else {"state": State.FAILED.value}
+        return {**kept, "error": {"message": why, "hint": said.hint if said else ""}}
 
     def _show_progress(self, *, is_last: bool = False) -> None:
         now_s = time.monotonic()

@@ -8,14 +8,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from chatrepl.cli.environment import print_line
 from chatrepl.cli.wiring import Program
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
+    Among,
     AnswerEnded,
+    AnswerStarted,
     Event,
     Level,
     Notice,
@@ -23,6 +25,7 @@ from chatrepl.core.events import (
     RefusalDelta,
     TextDelta,
 )
+from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.safe_text import safe_line, safe_text
 
@@ -32,10 +35,11 @@ __all__ = [
     "exit_code",
     "one_shot",
     "read_message",
-    "result_of",
+    "results_of",
     "run_until_signal",
     "safe_json",
     "tell",
+    "write_heading",
 ]
 
 _INTERRUPTED = 130
@@ -142,32 +146,46 @@ async def one_shot(program: Program, text: str) -> int:
     """Ask once; return the exit code."""
     session, options = program.session, program.options
     output = answer_writer(program)
+    answers: list[Message] = []
     code = 1
-    async for event in session.ask(text):
+    async for event in in_turn(session.ask(text)):
         match event:
+            case AnswerStarted(among=Among() as among):
+                write_heading(output, event.model, among, is_first=not answers)
             case TextDelta(text=piece) | RefusalDelta(text=piece):
                 output.feed(piece)
             case ReasoningDelta(text=piece):
                 output.feed_reasoning(piece)
             case AnswerEnded(message=message):
                 output.finish()
-                if options.json:
-                    print_line(safe_json(result_of(message)))
-                code = exit_code(message)
-                _tell_end(message, options.quiet)
+                answers.append(message)
+                code = exit_code(*answers)
+                _tell_end(event, options.quiet)
             case Notice():
                 code = event.exit_code or code
                 tell(event, options.quiet)
             case _:
                 pass
+    if options.json and answers:
+        print_line(safe_json(results_of(answers)))
     return code
 
 
-def exit_code(message: Message) -> int:
-    """Return what the program ends with after an answer."""
-    if message.state is State.STOPPED:
+def write_heading(output: Writer, model: str, among: Among, *, is_first: bool) -> None:
+    """Write what stands above one of several answers: a heading, in Markdown too."""
+    if not is_first:
+        output.feed("\n")
+    whose = f": {safe_line(model)}" if among.is_compared else ""
+    output.feed(f"## Answer {among.number} of {among.of}{whose}\n\n")
+    output.finish()
+
+
+def exit_code(*answers: Message) -> int:
+    """Return what the program ends with after the answers to a message."""
+    states = {answer.state for answer in answers}
+    if State.STOPPED in states:
         return _INTERRUPTED
-    return 0 if message.state is State.COMPLETE else 1
+    return 0 if states == {State.COMPLETE} else 1
 
 
 def tell(notice: Notice, quiet: bool) -> None:
@@ -178,11 +196,26 @@ def tell(notice: Notice, quiet: bool) -> None:
         print_line(f"chatrepl: {safe_line(notice.text + hint)}", to_stderr=True)
 
 
-def _tell_end(message: Message, quiet: bool) -> None:
+def _tell_end(ended: AnswerEnded, quiet: bool) -> None:
+    message = ended.message
+    if ended.error is not None:
+        tell(ended.error, quiet)
     if message.finish_reason in ("length", "content_filter"):
         tell(Notice(f"the answer ends early: {message.finish_reason}", Level.WARNING), quiet)
     if message.state is State.COMPLETE and not message.content.strip():
         tell(Notice("the answer is empty", Level.WARNING), quiet)
+
+
+def results_of(answers: Sequence[Message]) -> dict[str, Json]:
+    """Put a message's answers into the form of ``--json``: that of the current one.
+
+    Where there are several, it has all of them in order under ``answers``.
+    """
+    if len(answers) == 1:
+        return result_of(answers[0])
+    whole = [answer for answer in answers if answer.state is State.COMPLETE]
+    current = (whole or answers)[0]
+    return {**result_of(current), "answers": [result_of(answer) for answer in answers]}
 
 
 def result_of(message: Message) -> dict[str, Json]:

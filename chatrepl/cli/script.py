@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatrepl.cli.line_source import LineSource
-from chatrepl.cli.oneshot import answer_writer, exit_code, result_of, safe_json, tell
+from chatrepl.cli.oneshot import (
+    answer_writer,
+    exit_code,
+    results_of,
+    safe_json,
+    tell,
+    write_heading,
+)
 from chatrepl.cli.wiring import Program
 from chatrepl.core.commands.line import handle_line
 from chatrepl.core.errors import UsageError
@@ -30,10 +37,12 @@ from chatrepl.core.events import (
     ToolCallDelta,
     WordsShaded,
 )
+from chatrepl.core.in_turn import in_turn
 from chatrepl.core.safe_text import safe_line
 from chatrepl.services.files import explain_os_error
 
 if TYPE_CHECKING:
+    from chatrepl.core.messages import Message
     from chatrepl.terminal.drawing import Drawn
 
 __all__ = ["Script", "open_script"]
@@ -67,6 +76,7 @@ class Script:
         self._is_stopped = False
         self._is_leaving = False
         self._has_written = False
+        self._answers: list[Message] = []
         self._code = 0
 
     def stop(self) -> bool:
@@ -78,8 +88,11 @@ class Script:
     async def run(self) -> int:
         """Run the lines; return the exit code: that of the line that failed, if one did."""
         async for number, line in self._statements():
-            async for event in handle_line(self._session, line):
+            self._answers = []
+            async for event in in_turn(handle_line(self._session, line)):
                 self._show(event, number)
+            if self._program.options.json and self._answers:
+                _write(safe_json(results_of(self._answers)))
             if self._code or self._is_leaving:
                 break
         return self._code
@@ -103,18 +116,21 @@ class Script:
 
     def _show(self, event: Event, number: int) -> None:  # noqa: C901 - one case for each event
         match event:
-            case AnswerStarted():
+            case AnswerStarted(among=among):
                 self._separate()
-            case TextDelta(text=piece, index=0) | RefusalDelta(text=piece, index=0):
+                if among is not None:
+                    write_heading(self._writer, event.model, among, is_first=True)
+            case TextDelta(text=piece) | RefusalDelta(text=piece):
                 self._writer.feed(piece)
-            case ReasoningDelta(text=piece, index=0):
+            case ReasoningDelta(text=piece):
                 self._writer.feed_reasoning(piece)
             case AnswerEnded(message=message):
                 self._writer.finish()
                 self._has_written = True
-                if self._program.options.json:
-                    _write(safe_json(result_of(message)))
+                self._answers.append(message)
                 self._code = self._code or exit_code(message)
+                if event.error is not None:
+                    self._tell(event.error, number)
             case Notice():
                 self._tell(event, number)
             case Table() | Meter() | PlainText() | WordsShaded() | ConversationShown():

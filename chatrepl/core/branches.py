@@ -7,7 +7,7 @@ from string import ascii_lowercase
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.messages import Message, State
 
-__all__ = ["alternatives", "branch_ends", "draw_tree", "newest_end"]
+__all__ = ["alternatives", "answers_to", "branch_ends", "can_follow", "draw_tree", "newest_end"]
 
 _WORDS_CHARS = 52
 _LONGEST_RUN = 6
@@ -15,11 +15,13 @@ _KEPT_OF_RUN = 2
 
 
 def can_follow(message: Message) -> bool:
-    """Say whether the path may lead there: not to a message that was never answered and given back.
+    """Say whether the path may lead there.
 
-    A user message that waits for its answer is ``COMPLETE``.
+    Not to a message that was never answered and given back (one that waits for its answer is
+    ``COMPLETE``), nor to one of several answers that never came.
     """
-    return message.role != "user" or message.state is State.COMPLETE
+    is_something = bool(message.content or message.reasoning or message.extra.get("tool_calls"))
+    return message.state is State.COMPLETE or (message.role != "user" and is_something)
 
 
 def _children(conversation: Conversation, message_id: str | None) -> Sequence[Message]:
@@ -40,14 +42,15 @@ def alternatives(conversation: Conversation) -> tuple[Sequence[Message], str | N
     """Return the sibling answers at the end of the path, oldest first, and the current one's id."""
     path = conversation.path
     if path and path[-1].role == "user":
-        return _answers(conversation, path[-1].id), None
+        return answers_to(conversation, path[-1].id), None
     answer = conversation.last_answer()
     if answer is None:
         return (), None
-    return _answers(conversation, answer.parent), answer.id
+    return answers_to(conversation, answer.parent), answer.id
 
 
-def _answers(conversation: Conversation, parent: str | None) -> Sequence[Message]:
+def answers_to(conversation: Conversation, parent: str | None) -> Sequence[Message]:
+    """Return the answers to a message, oldest first."""
     return [child for child in _children(conversation, parent) if child.role == "assistant"]
 
 

@@ -12,6 +12,7 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.messages import Message, SessionRecord, Usage
 
 __all__ = [
+    "Among",
     "AnswerEnded",
     "AnswerStarted",
     "ChoiceFinished",
@@ -157,10 +158,29 @@ class MessageAccepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """Which of several answers to one message it is."""
+
+    number: int
+    """As ``/alternatives`` and ``/pick`` count them, from 1: older answers come before it."""
+    of: int
+    """How many answers the message then has."""
+    is_compared: bool = False
+    """They come from several models."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerStarted:
-    """A request goes out; an answer may follow. Shown as waiting until text comes."""
+    """A request goes out; an answer may follow. Shown as waiting until text comes.
+
+    Comes again where the request is sent again.
+    """
 
     model: str
+    index: int = 0
+    """Of several answers of one turn, from 0; their further events carry it too."""
+    among: Among | None = None
+    """``None``: it is the only one of its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +191,14 @@ class AnswerEnded:
     elapsed_s: float = 0.0
     first_text_s: float | None = None
     """From request to the first text."""
+    index: int = 0
+    among: Among | None = None
+    error: "Notice | None" = None
+    """What ended one of several answers; that of the only answer of a turn is an event."""
+    tokens: int | None = None
+    """Of a compared answer: its length as the server reported it, else as it is counted here."""
+    is_estimate: bool = False
+    """``tokens`` was counted with a vocabulary that is not the model's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,9 @@ class Spending:
         self._allowed_usd = 0.0
         self._told_unpriced: set[str] = set()
 
-    async def check(self, settings: Settings, target: Target, plan: Plan) -> Notice | None:
+    async def check(
+        self, settings: Settings, target: Target, plan: Plan, answers: int = 1
+    ) -> Notice | None:
         """Ask, where the request may go over the limit; no is a ``UsageError``.
 
         The dearest that it may become counts: the answer may fill what is reserved for it. A model
@@ -115,7 +117,7 @@ class Spending:
             return None
         ports = self._ports
         await ports.catalog.prepare()
-        usage = Usage(max(0, plan.tokens), plan.limits.reserve)
+        usage = Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
         dearest = 0.0 if target.server.is_local else ports.catalog.cost(target.model, usage)
         if dearest is None:
             return self._unpriced(target.model)

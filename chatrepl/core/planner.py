@@ -168,6 +168,22 @@ class Planner:
         """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
         return self.refusals.learn((target.server.base_url, target.model), error, body)
 
+    def refuses(self, target: Target, parameter: str) -> bool:
+        """Say whether a parameter is left out, because the server refused it for this model."""
+        return parameter in self.refusals.about(target.server.base_url, target.model).left_out
+
+    def learn_one_answer(self, target: Target) -> None:
+        """Remember that the server gives one answer to a request that asks for several."""
+        self.refusals.learn_left_out((target.server.base_url, target.model), "n")
+
+    def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
+        """Return an answer's length: as the server reported it, else counted; True: estimated."""
+        reported = answer.usage.completion_tokens if answer.usage else None
+        if reported is not None:
+            return reported, False
+        text = answer.content + answer.reasoning
+        return self._counter.count(text, self.encoding(model)), self.is_estimate(model)
+
     def learn_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
         """Remember the server's own numbers after it refused a request's length."""
         lessons = self.lessons(target)
@@ -182,11 +198,14 @@ class Planner:
         return before != (lessons.window, lessons.ratio)
 
     def learn_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
-        """Remember what the server counted for exactly this prompt, and for its answer."""
+        """Remember what the server counted for exactly this prompt, and for its answer.
+
+        Without an answer's id: for several, whose tokens are not told apart.
+        """
         if not usage.prompt_tokens:
             return
         answer_tokens = 0
-        if self.is_estimate(target.model) and usage.completion_tokens:
+        if answer_id and self.is_estimate(target.model) and usage.completion_tokens:
             answer_tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
             answer_tokens += self._framed(target, "assistant")
         self.learn_count(target, plan, usage.prompt_tokens, (answer_id, max(0, answer_tokens)))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from chatrepl.core.asked import Asked
 from chatrepl.core.budget import Plan
 from chatrepl.core.compaction import Compaction
 from chatrepl.core.errors import ChatreplError
@@ -10,6 +11,7 @@ from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message
 from chatrepl.core.money import Spending
 from chatrepl.core.planner import Target, check_fits
+from chatrepl.core.settings import Settings
 
 if TYPE_CHECKING:
     from chatrepl.core.conversation import Conversation
@@ -35,22 +37,29 @@ class Preflight:
             plan = await self.counted(target, plan, question)
         check_fits(plan)
 
-    async def run(self, target: Target, mailbox: Mailbox) -> Plan:
+    async def run(self, asked: Asked, mailbox: Mailbox) -> Plan:
         """Return the plan to send; the mailbox gets what there is to see.
 
         Raises ``MessageTooLarge``, and ``UsageError`` where the user says no to the costs.
         """
-        plan = await self.counted(target, self._plan(target))
+        target, settings = asked.target, asked.settings
+        plan = await self.counted(target, self._plan(target, None, settings), None, settings)
         if plan.fits and plan.omitted_turns and await self._wants_summary(plan):
             await self._summarise(target, mailbox)
             plan = await self.counted(target, self._plan(target))
         check_fits(plan)
-        notice = await self.spending.check(self._session.settings, target, plan)
+        notice = await self.spending.check(settings, target, plan, asked.answers)
         if notice is not None:
             mailbox.put(notice)
         return plan
 
-    async def counted(self, target: Target, plan: Plan, question: Message | None = None) -> Plan:
+    async def counted(
+        self,
+        target: Target,
+        plan: Plan,
+        question: Message | None = None,
+        settings: Settings | None = None,
+    ) -> Plan:
         """Let the server count the plan, where it does that at once, and fit to what it says."""
         planner, lessons = self._session.planner, self._session.planner.lessons(target)
         server = target.server
@@ -59,18 +68,24 @@ class Preflight:
         for _ in range(_MOST_COUNTS):
             if plan.is_reported and not plan.new_messages:
                 return plan
-            request = planner.request(self._session.settings, target, plan)
+            request = planner.request(settings or self._session.settings, target, plan)
             tokens = await self._session.ports.model.count_tokens(request)
             lessons.counts_itself = tokens is not None
             if tokens is None:
                 return plan
             planner.learn_count(target, plan, tokens)
-            plan = self._plan(target, question)
+            plan = self._plan(target, question, settings)
         return plan
 
-    def _plan(self, target: Target, question: Message | None = None) -> Plan:
+    def _plan(
+        self,
+        target: Target,
+        question: Message | None = None,
+        settings: Settings | None = None,
+    ) -> Plan:
         session = self._session
-        return session.planner.plan(session.settings, target, session.conversation, question)
+        settings = settings or session.settings
+        return session.planner.plan(settings, target, session.conversation, question)
 
     async def _wants_summary(self, plan: Plan) -> bool:
         """Say whether what goes out is to be summarised; asked once for a conversation."""

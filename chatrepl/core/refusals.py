@@ -96,6 +96,11 @@ class Refusals:
             return f"{key[1]} wants {now} instead of {name}: sending it again so"
         return f"{key[1]} refuses {name}: sending it again without"
 
+    def learn_left_out(self, key: Key, parameter: str) -> None:
+        """Leave a parameter out from now on, though the server did not refuse it."""
+        self.about(*key).left_out.add(parameter)
+        self._changed.add(key)
+
     def forget(self, key: Key, parameter: str) -> None:
         """Try a parameter anew: it was set anew."""
         refused = self.about(*key)

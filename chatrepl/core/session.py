@@ -5,25 +5,22 @@ Everything that is accepted is on disk before a request leaves.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatrepl.core.answer import AnswerRun, Exchange
-from chatrepl.core.answerer import LOCAL_SYSTEM, Answerer
+from chatrepl.core.answerer import Answerer
+from chatrepl.core.asked import Asked, opening_of, system_text_of, target_of
 from chatrepl.core.budget import Plan
-from chatrepl.core.continuing import Way, as_continuation, instruction, is_cut, way_for
+from chatrepl.core.continuing import is_cut
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     DraftReturned,
     Event,
-    Level,
     MessageAccepted,
     Notice,
     Progress,
 )
-from chatrepl.core.examples import examples_in
 from chatrepl.core.kept import KeptConversation, Ports
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, State
@@ -33,9 +30,12 @@ from chatrepl.core.ports import (
     Server,
 )
 from chatrepl.core.preflight import Preflight
-from chatrepl.core.request_body import example_message
 from chatrepl.core.settings import Settings
+from chatrepl.core.turn import Turn, TurnOf
 from chatrepl.core.validity import valid_text
+
+if TYPE_CHECKING:
+    from chatrepl.core.answer import AnswerRun
 
 __all__ = ["Ports", "Session"]
 
@@ -91,29 +91,23 @@ class Session(KeptConversation):
         server = self.answerer.need()
         model = await self.answerer.need_model(self.settings)
         await self.planner.prepare(self.settings, model)
-        reminder = self.settings.text("reminder") or ""
-        opening = tuple(self.opening_messages())
-        return Target(server, model, self.system_message(), reminder, opening)
+        now = self.ports.clock.now()
+        return target_of(self.settings, server, model, now, is_local=self.uses_local)
+
+    async def asked(self, models: Sequence[str] = ()) -> list[Asked]:
+        """Find out who is asked: these models, else the one in force."""
+        target = await self.target()
+        if not models:
+            return [Asked(target, self.settings, self.settings.integer("n") or 1)]
+        return [Asked(replace(target, model=model), self.settings) for model in models]
 
     def system_text(self) -> str | None:
         """Return the system text in force. The built-in model always gets one."""
-        return self.settings.text("system") or (LOCAL_SYSTEM if self.uses_local else None)
-
-    def system_message(self) -> Message | None:
-        """Return the system text as the message that goes first."""
-        text = self.system_text()
-        if text is None:
-            return None
-        role = self.settings.text("system_form") or "system"
-        return Message("", None, role, text, self.ports.clock.now())
+        return system_text_of(self.settings, is_local=self.uses_local)
 
     def opening_messages(self) -> Sequence[Message]:
         """Return the example messages that open the conversation."""
-        now = self.ports.clock.now()
-        return [
-            example_message(role, content, now)
-            for role, content in examples_in(self.settings.get("examples"))
-        ]
+        return opening_of(self.settings, self.ports.clock.now())
 
     async def prepare_local(self) -> AsyncIterator[Event]:
         """Bring up the built-in model where it is used, yielding progress."""
@@ -160,15 +154,17 @@ class Session(KeptConversation):
         yield MessageAccepted(question)
         for told in self.take_notices():
             yield told
-        async for event in self._answer(question, fallback):
+        async for event in self._answer(TurnOf(question, fallback)):
             yield event
 
     async def retry(self, model: str | None = None) -> AsyncIterator[Event]:
         """Ask the newest user message again; the new answer is a sibling of the old one."""
         failed = self._failed
+        is_first = False
         if failed is not None and failed.parent == self.conversation.head:
             question = self.conversation.set_state(failed.id, State.COMPLETE)
             fallback = self.conversation.head
+            is_first = True
         else:
             last = self.conversation.last_question()
             if last is None:
@@ -177,7 +173,8 @@ class Session(KeptConversation):
         self.undone.clear()
         self.conversation.head = question.id
         await self.keeper.set_state(self.move_head(question.id), question)
-        async for event in self._answer(question, fallback, model):
+        models = (model,) if model else ()
+        async for event in self._answer(TurnOf(question, fallback, models, is_first=is_first)):
             yield event
 
     async def continue_answer(self) -> AsyncIterator[Event]:
@@ -187,7 +184,7 @@ class Session(KeptConversation):
             raise UsageError("there is no answer to go on with")
         if not is_cut(answer):
             raise UsageError("the last answer is whole", "/retry asks for another")
-        async for event in self._answer(question, answer.id, continued=answer):
+        async for event in self._answer(TurnOf(question, answer.id, continued=answer)):
             yield event
 
     async def plan(self, question: Message | None = None) -> tuple[Target, Plan]:
@@ -217,32 +214,24 @@ class Session(KeptConversation):
         finally:
             work.cancel()
 
-    async def _answer(
-        self,
-        question: Message,
-        fallback: str | None,
-        model: str | None = None,
-        continued: Message | None = None,
-    ) -> AsyncIterator[Event]:
+    async def _answer(self, about: TurnOf) -> AsyncIterator[Event]:
+        turn = Turn(self, about)
         mailbox = Mailbox()
-        ready = asyncio.ensure_future(self._stoppable(self._prepare(mailbox, model)))
+        ready = asyncio.ensure_future(self._stoppable(turn.prepare(mailbox)))
         try:
             async for event in mailbox:
                 yield event
-            target, plan = await ready
+            await ready
         except ChatreplError as error:
-            async for event in self._give_back(question, fallback, error):
+            async for event in self._give_back(about, error):
                 yield event
             return
         finally:
             ready.cancel()
-        for notice in self._plan_notices(target, plan):
+        for notice in turn.notices():
             yield notice
         self._failed = None
-        exchange = self._exchange(question, fallback, target)
-        if continued is not None:
-            exchange = await self._going_on(exchange, continued)
-        self._run = run = AnswerRun(exchange)
+        self._run = run = turn.run()
         try:
             async for event in run.events():
                 yield event
@@ -250,18 +239,6 @@ class Session(KeptConversation):
             self._run = None
             await self.keeper.set_counts(self.planner.take_fresh())
             await self.planner.refusals.keep()
-
-    async def _prepare(self, mailbox: Mailbox, model: str | None) -> tuple[Target, Plan]:
-        """Find out who is asked and what is sent; the mailbox gets what there is to see."""
-        try:
-            async for event in self.prepare_local():
-                mailbox.put(event)
-            target = await self.target()
-            target = replace(target, model=model) if model else target
-            await self.planner.prepare(self.settings, target.model)
-            return target, await self.preflight.run(target, mailbox)
-        finally:
-            mailbox.close()
 
     async def _stoppable(
         self, work: Coroutine[Any, Any, T], said: str = "stopped before it was sent"
@@ -280,96 +257,36 @@ class Session(KeptConversation):
             self._preparing = None
             self._is_stopped = False
 
-    async def _give_back(
-        self, question: Message, fallback: str | None, error: ChatreplError
-    ) -> AsyncIterator[Event]:
+    async def _give_back(self, about: TurnOf, error: ChatreplError) -> AsyncIterator[Event]:
         """The request never left: the head goes back, the text to the input line."""
         yield Notice.of(error)
-        if fallback != question.parent:
-            await self.save_head(fallback)
+        question = about.question
+        if about.fallback != question.parent:
+            await self.save_head(about.fallback)
             return
         failed = replace(question, state=State.FAILED)
-        self._settle(failed)
-        await self.keeper.set_state(self.move_head(fallback), failed)
+        self.settle(failed)
+        await self.keeper.set_state(self.move_head(about.fallback), failed)
         yield DraftReturned(question.content)
 
-    def _exchange(self, question: Message, fallback: str | None, target: Target) -> Exchange:
-        return Exchange(
-            model=self.ports.model,
-            store=self.ports.store,
-            clock=self.ports.clock,
-            planner=self.planner,
-            keeper=self.keeper,
-            target=target,
-            question=question,
-            answer_id=self.ports.new_id(),
-            record=self.move_head,
-            settle=self._settle,
-            make_plan=lambda: self.planner.plan(self.settings, target, self.conversation),
-            make_request=lambda plan: self.planner.request(self.settings, target, plan),
-            fallback_head=fallback,
-            cost=self.preflight.spending.cost,
-        )
-
-    async def _going_on(self, exchange: Exchange, answer: Message) -> Exchange:
-        """Let an exchange go on with an answer, in the way that its server knows."""
-        target = exchange.target
-        if not self.planner.models:
-            # Who the server is decides the way; without an answer, the way is that of any.
-            with suppress(ChatreplError):
-                await self.models()
-        way = way_for(
-            target.server,
-            self.planner.models.get(target.model),
-            is_llama=bool(self.planner.lessons(target).counts_itself),
-        )
-        told = instruction(answer, answer.created) if way is Way.INSTRUCTION else None
-        return replace(
-            exchange,
-            continued=answer,
-            make_plan=lambda: self.planner.plan(self.settings, target, self.conversation, told),
-            make_request=lambda plan: as_continuation(exchange.make_request(plan), way),
-        )
-
-    def _settle(self, message: Message) -> None:
+    def settle(self, message: Message) -> None:
+        """Put a message's end state into the conversation; the head stays."""
         if message.role == "user":
             self.conversation.set_state(message.id, message.state)
             self._failed = message
         else:
-            self.conversation.add(message)
+            self.conversation.add(message, move_head=False)
 
-    def _plan_notices(self, target: Target, plan: Plan) -> list[Notice]:
-        notices: list[Notice] = []
+    def estimate_notices(self, target: Target) -> Iterator[Notice]:
+        """Tell once for each model that its token figures are estimates."""
         # The built-in model's own server counts each request before it leaves.
         is_estimate = self.planner.is_estimate(target.model) and not target.server.is_local
         if is_estimate and target.model not in self._told_estimate:
             self._told_estimate.add(target.model)
-            notices.append(
-                Notice(
-                    f"token figures are estimates (≈): the vocabulary of {target.model} is not "
-                    f"known, {self.planner.encoding(target.model)} counts"
-                )
+            yield Notice(
+                f"token figures are estimates (≈): the vocabulary of {target.model} is not "
+                f"known, {self.planner.encoding(target.model)} counts"
             )
-        key = (target.server.base_url, target.model)
-        notices += [
-            Notice(
-                f"{name} is not sent: {target.model} refused it before",
-                Level.WARNING,
-                hint=f"/set {name} VALUE tries it again",
-            )
-            for name in self.planner.refusals.take_untold(key, self.settings.parameters())
-        ]
-        if plan.omitted_turns:
-            many = f"the oldest {plan.omitted_turns} turns no longer fit and are not sent"
-            one = "the oldest turn no longer fits and is not sent"
-            notices.append(
-                Notice(
-                    one if plan.omitted_turns == 1 else many,
-                    Level.WARNING,
-                    hint="/context shows all",
-                )
-            )
-        return notices
 
     async def warm_up(self) -> AsyncIterator[Progress]:
         """Pay ahead for what the first message would wait for."""

@@ -114,6 +114,7 @@ SETTINGS: tuple[Setting, ...] = (
     _parameter("presence_penalty", Number(-2, 2), "above 0: new topics; below 0: stay on topic"),
     _parameter("frequency_penalty", Number(-2, 2), "above 0: repeat words less; below 0: more"),
     _parameter("stop", Words(4), "texts that end the answer"),
+    _parameter("n", Integer(1, 8), "how many answers to ask for; /pick chooses among them"),
     _parameter("seed", Integer(), "the same seed asks for the same answer"),
     _parameter("logit_bias", Bias(), "make words, or single tokens, likelier or unlikelier"),
     _parameter("logprobs", Switch(), "ask how sure the model was of each word; show: see it"),

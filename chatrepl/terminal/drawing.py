@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from chatrepl.core.events import (
     AnswerEnded,
+    AnswerStarted,
     ConversationShown,
     MessageAccepted,
     Meter,
@@ -14,11 +15,14 @@ from chatrepl.core.events import (
     ToolCallDelta,
     WordsShaded,
 )
+from chatrepl.core.in_turn import Coming
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.settings import Settings
 from chatrepl.terminal.draw.answer import AnswerView
 from chatrepl.terminal.draw.events import (
     draw_answer_end,
+    draw_answer_start,
+    draw_coming,
     draw_conversation,
     draw_notice,
     draw_plain,
@@ -34,6 +38,7 @@ __all__ = ["Drawing"]
 
 Drawn = (
     MessageAccepted
+    | AnswerStarted
     | AnswerEnded
     | Notice
     | Table
@@ -71,12 +76,16 @@ class Drawing:
         """Begin to draw an answer."""
         return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
 
-    def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
+    def lines(  # noqa: C901 - one case for each event, by design
+        self, event: Drawn, settings: Settings, width: int
+    ) -> Sequence[str]:
         """Draw an event as finished lines."""
         style = self.style(settings)
         match event:
             case MessageAccepted(message=message):
                 return draw_user_message(message.content, style, width)
+            case AnswerStarted():
+                return draw_answer_start(event, style, width)
             case AnswerEnded():
                 return draw_answer_end(event, style, width)
             case Notice():
@@ -109,6 +118,10 @@ class Drawing:
         """Say in one line that an answer is awaited."""
         so_far = f"  {seconds} s, Esc stops" if seconds else ""
         return f"⋯ {safe_line(model)}{so_far}" if self._encoding_is_utf8 else f"... {model}{so_far}"
+
+    def coming(self, waiting: str, coming: Sequence[Coming], width: int) -> str:
+        """Say in one line how far the answers are that are not shown yet."""
+        return draw_coming(waiting, coming, width, unicode=self._encoding_is_utf8)
 
     @property
     def _encoding_is_utf8(self) -> bool:

@@ -36,10 +36,12 @@ from chatrepl.core.events import (
     ToolCallDelta,
     WordsShaded,
 )
+from chatrepl.core.in_turn import InTurn
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.session import Session
 from chatrepl.terminal.input.editor import EditorError
 from chatrepl.terminal.painter import Painter
+from chatrepl.terminal.status import Status
 from chatrepl.terminal.toolbar import Toolbar
 
 if TYPE_CHECKING:
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Front"]
 
-_WAITING_TICK_S = 1.0
 _COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
 _LISTED_ANEW_S = 1.0
@@ -74,7 +75,6 @@ class Front:
         self._command: asyncio.Task[None] | None = None
         """What is being dealt with and may be given up: a command, never a message."""
         self._beside: set[asyncio.Task[None]] = set()
-        self._waiting: asyncio.Task[None] | None = None
         self._drawing: Drawing | None = None
         self._listed_s = 0.0
 
@@ -82,6 +82,7 @@ class Front:
         """Take the prompt to draw above."""
         self._prompt = prompt
         self._painter = Painter(prompt)
+        self._status = Status(prompt, self._drawn_by)
 
     # What the prompt calls.
 
@@ -162,7 +163,7 @@ class Front:
             if is_message(line):
                 await self._deal_with(line)
             else:
-                self._start_waiting(line.split()[0], after_s=_COMMAND_QUIET_S)
+                self._status.wait_for(line.split()[0], after_s=_COMMAND_QUIET_S)
                 await self._stoppable(self._deal_with(line))
             self._run_beside(self._refresh())
             self._run_beside(self._list_sessions())
@@ -245,9 +246,12 @@ class Front:
         self._prompt.vi, self._prompt.multiline = settings.is_on("vi"), settings.is_on("multiline")
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
+        turn = InTurn()
         try:
             async for event in events:
-                self._show(event)
+                for shown in turn.put(event):
+                    self._show(shown)
+                self._status.set_coming(turn.coming)
         except StoreError as error:
             self._tell_disk(error)
         except ChatreplError as error:
@@ -255,21 +259,20 @@ class Front:
         except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
             self._show(Notice.of(unexpected(error)))
         finally:
-            self._stop_waiting()
+            self._status.set_coming(())
+            self._status.stop_waiting()
 
     # What each event looks like.
 
     def _show(self, event: Event) -> None:  # noqa: C901 - one case for each event, by design
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
-                self._stop_waiting()
+                self._status.stop_waiting()
                 self._painter.add(event)
-            case AnswerStarted(model=model):
-                self._begin_answer(model)
+            case AnswerStarted():
+                self._begin_answer(event)
             case AnswerEnded():
-                self._stop_waiting()
-                self._painter.end()
-                self._draw(event)
+                self._end_answer(event)
             case MessageAccepted():
                 self._draw(event)
                 self._painter.gap()
@@ -306,25 +309,40 @@ class Front:
     def _print(self, lines: Sequence[str]) -> None:
         self._painter.print(lines)
 
-    def _begin_answer(self, model: str) -> None:
+    def _drawn_by(self) -> "Drawing":
+        assert self._drawing is not None
+        return self._drawing
+
+    def _begin_answer(self, started: AnswerStarted) -> None:
         assert self._drawing is not None
         self._painter.gap()
+        if started.among is not None:
+            self._draw(started)
         self._painter.begin(self._drawing.answer(self._session.settings, self._columns))
-        self._start_waiting(model)
+        self._status.wait_for(started.model)
+
+    def _end_answer(self, ended: AnswerEnded) -> None:
+        self._status.stop_waiting()
+        self._painter.end()
+        self._draw(ended)
+        if ended.error is not None:
+            self._draw(ended.error)
+        if ended.among is not None:
+            self._painter.gap()
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.stays:
             self._toolbar.keep(notice.topic, notice.text)
         if notice.text:
-            self._stop_waiting()
+            self._status.stop_waiting()
             self._draw(notice)
 
     def _show_progress(self, progress: Progress) -> None:
         assert self._drawing is not None
         is_over = progress.total > 0 and progress.done >= progress.total
-        self._stop_waiting()
+        self._status.stop_waiting()
         drawn = self._drawing.progress(progress, self._session.settings, self._columns)
-        self._prompt.show_status("" if is_over else drawn)
+        self._status.show("" if is_over else drawn)
 
     async def _edit(self, text: str) -> None:
         """Open the user's editor; what is saved there comes to the input line."""
@@ -332,22 +350,3 @@ class Front:
             self._prompt.replace_draft(await self._prompt.edit(text))
         except EditorError as error:
             self._show(Notice(str(error), Level.ERROR))
-
-    def _start_waiting(self, what: str, after_s: float = 0.0) -> None:
-        self._stop_waiting()
-        self._waiting = asyncio.create_task(self._wait_visibly(what, after_s))
-
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-            self._prompt.show_status("")
-
-    async def _wait_visibly(self, what: str, after_s: float) -> None:
-        assert self._drawing is not None
-        await asyncio.sleep(after_s)
-        seconds = round(after_s)
-        while True:
-            self._prompt.show_status(self._drawing.waiting(what, seconds))
-            await asyncio.sleep(_WAITING_TICK_S)
-            seconds += 1

@@ -35,6 +35,7 @@ from chatrepl.core.events import (
     ToolCallDelta,
     WordsShaded,
 )
+from chatrepl.core.in_turn import in_turn
 from chatrepl.core.session import Session
 from chatrepl.terminal.drawing import Drawing
 
@@ -112,7 +113,7 @@ class LineMode:
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
         try:
-            async for event in events:
+            async for event in in_turn(events):
                 self._show(event)
         except ChatreplError as error:
             self._show(Notice.of(error))
@@ -123,10 +124,10 @@ class LineMode:
             case TextDelta() | ReasoningDelta() | RefusalDelta() if self._view is not None:
                 self._print(self._view.feed(event, _COLUMNS))
             case AnswerStarted():
+                self._print(self._drawing.lines(event, settings, _COLUMNS))
                 self._view = self._drawing.answer(settings, _COLUMNS)
             case AnswerEnded():
-                self._end_answer()
-                self._print(self._drawing.lines(event, settings, _COLUMNS))
+                self._end_answer(event)
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 pass
             case (
@@ -142,10 +143,13 @@ class LineMode:
             case MessageAccepted() | Progress() | SessionChanged() | TextCopied():
                 pass
 
-    def _end_answer(self) -> None:
+    def _end_answer(self, ended: AnswerEnded) -> None:
         if self._view is not None:
             self._print(self._view.finish(_COLUMNS))
             self._view = None
+        self._print(self._drawing.lines(ended, self._session.settings, _COLUMNS))
+        if ended.error is not None:
+            self._show(ended.error)
 
     def _print(self, lines: Sequence[str]) -> None:
         self._write("".join(f"{line}\n" for line in lines))

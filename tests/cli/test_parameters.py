@@ -23,6 +23,7 @@ CASES: list[tuple[str, str, list[str], Json, Json]] = [
     ("presence_penalty", "-2", ["-2"], -2, -2),
     ("frequency_penalty", "1.5", ["1.5"], 1.5, 1.5),
     ("stop", '"\\n\\n" END', ["\n\n", "END"], ["\n\n", "END"], ["\n\n", "END"]),
+    ("n", "4", ["4"], 4, 4),
     ("seed", "-7", ["-7"], -7, -7),
     ("logit_bias", "#5=-100 #7=3.5", ["#5=-100 #7=3.5"], {"5": -100, "7": 3.5}, None),
     ("logprobs", "on", [], True, True),

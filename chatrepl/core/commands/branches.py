@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from chatrepl.core.branches import alternatives, branch_ends, draw_tree, newest_end
+from chatrepl.core.branches import alternatives, branch_ends, can_follow, draw_tree, newest_end
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
@@ -61,7 +61,11 @@ async def pick(call: Call) -> AsyncIterator[Event]:
         at = int(wanted[:9])
         if not 1 <= at <= len(answers):
             raise UsageError(f"there is no answer {wanted}", "/alternatives numbers them")
-        chosen = answers[at - 1].id
+        answer = answers[at - 1]
+        if not can_follow(answer):
+            how = "was stopped" if answer.state is State.STOPPED else "failed"
+            raise UsageError(f"answer {at} is empty: it {how}", "/retry asks again")
+        chosen = answer.id
         if chosen == current:
             yield Notice("that one is current already")
             return
@@ -159,5 +163,6 @@ def complete_edit(session: Session, text: str) -> Sequence[Value]:
 
 
 def _first_words(message: Message) -> str:
-    words = " ".join(message.content[:400].split())
+    text = message.content[:400] or str(message.extra.get("error", ""))[:400]
+    words = " ".join(text.split())
     return words if len(words) <= _WORDS_CHARS else words[: _WORDS_CHARS - 1] + "…"

@@ -104,7 +104,6 @@ COMMANDS: tuple[Command, ...] = (
         complete=certainty.complete_logprobs,
         is_setting=True,
     ),
-    Command("n", "how many answers to ask for"),
     Command(
         "context",
         "every message, its tokens, and whether it is sent",

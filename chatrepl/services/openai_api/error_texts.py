@@ -54,7 +54,8 @@ _REFUSAL_CODES = frozenset(
 )
 _ONE_CHOICE = re.compile(
     r"(?i)only one completion choice|only n ?= ?1|\bn (?:must be|> 1|greater than 1)|"
-    r"['\"`]n['\"`]?\s*:?\s*(?:number )?must be (?:at most )?1\b"
+    r"['\"`]n['\"`]?\s*:?\s*(?:number )?must be (?:at most )?1\b|"
+    r"['\"`]n['\"`]\s*:\s*(?:value must be between|integer above max)"
 )
 _QUOTED = re.compile(r"""['"`\[]([A-Za-z_][\w.\[\]]*)['"`\]:]""")
 _NAMED = re.compile(
@@ -97,11 +98,11 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
     candidates: Iterable[str]
     if is_refusal:
         candidates = (report.parameter, *report.locations, *_names_in(report.text))
-    elif _ONE_CHOICE.search(report.text):
+    elif _is_about_count(report):
         candidates = ("n",)
     else:
         return None
-    if _ONE_CHOICE.search(report.text):
+    if _is_about_count(report):
         candidates = (*candidates, "n")
     optional = set(sent) - _NEVER_OPTIONAL
     if _top_level(report.parameter) in _NEVER_OPTIONAL:
@@ -111,6 +112,12 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
         if name in optional:
             return name, _replacement(report.text, name)
     return None
+
+
+def _is_about_count(report: ErrorReport) -> bool:
+    """Say whether the server does not give so many answers: that can be had otherwise."""
+    named = map(_top_level, (report.parameter, *report.locations))
+    return "n" in named or _ONE_CHOICE.search(report.text) is not None
 
 
 def _replacement(text: str, refused: str) -> str:

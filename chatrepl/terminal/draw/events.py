@@ -9,6 +9,7 @@ from itertools import chain
 
 from chatrepl.core.events import (
     AnswerEnded,
+    AnswerStarted,
     ConversationShown,
     Level,
     Notice,
@@ -18,6 +19,8 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.events import Table as TableShown
+from chatrepl.core.figures import tell_figures
+from chatrepl.core.in_turn import Coming
 from chatrepl.core.messages import Message, State
 from chatrepl.core.safe_text import TextCleaner, safe_line
 from chatrepl.terminal.draw.answer import AnswerView
@@ -31,6 +34,8 @@ from chatrepl.terminal.draw.wrap import Wrapper
 
 __all__ = [
     "draw_answer_end",
+    "draw_answer_start",
+    "draw_coming",
     "draw_conversation",
     "draw_notice",
     "draw_plain",
@@ -46,6 +51,7 @@ _LEVELS = {
     Level.ERROR: ("error", "✗", "x"),
 }
 _BAR_CELLS = 24
+_LONGEST_RULE = 60
 
 
 def draw_user_message(text: str, style: DrawStyle, width: int) -> list[str]:
@@ -119,10 +125,44 @@ def draw_progress(progress: Progress, style: DrawStyle, width: int) -> str:
     return paint([span(clip(label, room) + " "), *bar, span(figures, "muted")], style)
 
 
+def draw_answer_start(started: AnswerStarted, style: DrawStyle, width: int) -> list[str]:
+    """Draw what stands above one of several answers; nothing above an only one."""
+    among = started.among
+    if among is None:
+        return []
+    rule = "─" if style.unicode else "-"
+    whose = f" {'·' if style.unicode else '-'} {safe_line(started.model)}"
+    name = f"answer {among.number} of {among.of}" + (whose if among.is_compared else "")
+    name = clip(name, max(1, width - 6))
+    rest = max(0, min(width, _LONGEST_RULE) - cell_width(name) - 4)
+    line = [span(f"{rule * 2} ", "rule"), span(name, "title"), span(f" {rule * rest}", "rule")]
+    return [paint(line, style), ""]
+
+
+def draw_coming(waiting: str, coming: Sequence[Coming], width: int, *, unicode: bool) -> str:
+    """Say how far answers are that are not shown yet, behind what is awaited."""
+    parts = [f"{one.number}: " + ("done" if one.is_done else _words(one.words)) for one in coming]
+    line = (" · " if unicode else " - ").join([waiting, *parts] if waiting else parts)
+    return clip(line if waiting else f"{'⋯' if unicode else '...'} {line}", width)
+
+
+def _words(number: int) -> str:
+    if not number:
+        return "no word yet"
+    return "1 word" if number == 1 else f"{number:,} words"
+
+
 def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[str]:
-    """Say in a dimmed line why an answer is not whole; nothing for one that is."""
+    """Say in a dimmed line why an answer is not whole; nothing for one that is.
+
+    A compared answer has its figures below it.
+    """
     reason = _end_reason(ended.message)
-    return _hanging([span(reason, "muted")], [], style, width) if reason else []
+    lines = _hanging([span(reason, "muted")], [], style, width) if reason else []
+    if ended.among is not None and ended.among.is_compared:
+        figures = (" · " if style.unicode else " - ").join(tell_figures(ended))
+        lines += _hanging([span(figures, "muted")], [], style, width)
+    return lines
 
 
 def draw_conversation(

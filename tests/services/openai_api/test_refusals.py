@@ -171,6 +171,45 @@ REFUSALS: list[tuple[str, int, Any, str, str]] = [
         "logit_bias",
         "",
     ),
+    (
+        "llama.cpp, too many choices",
+        400,
+        {
+            "error": {
+                "code": 400,
+                "message": "Field 'n': Value must be between 1 <= value <= 4, but got 5",
+                "type": "invalid_request_error",
+            }
+        },
+        "n",
+        "",
+    ),
+    (
+        "OpenAI, too many choices",
+        400,
+        openai_body(
+            "Invalid 'n': integer above maximum value. Expected a value <= 8, but got 9 instead.",
+            param="n",
+            code="integer_above_max_value",
+        ),
+        "n",
+        "",
+    ),
+    (
+        "FastAPI, too many choices",
+        422,
+        {
+            "detail": [
+                {
+                    "type": "less_than_equal",
+                    "loc": ["body", "n"],
+                    "msg": "Input should be less than or equal to 1",
+                }
+            ]
+        },
+        "n",
+        "",
+    ),
     ("Groq, one choice", 400, openai_body("'n' : number must be at most 1"), "n", ""),
     (
         "Gemini",

@@ -1,0 +1,58 @@
+"""Who is asked: the model in force, or others by name."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chatrepl.core.answerer import LOCAL_SYSTEM
+from chatrepl.core.examples import examples_in
+from chatrepl.core.messages import Message
+from chatrepl.core.planner import Target
+from chatrepl.core.ports import Server
+from chatrepl.core.request_body import example_message
+from chatrepl.core.settings import Settings
+
+__all__ = ["Asked", "opening_of", "system_of", "system_text_of", "target_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A model that is asked, with the settings that hold for it."""
+
+    target: Target
+    settings: Settings
+    answers: int = 1
+    """How many are wanted of it."""
+
+
+def target_of(
+    settings: Settings, server: Server, model: str, now: datetime, *, is_local: bool = False
+) -> Target:
+    """Put together who is asked, and what goes before and beside the conversation."""
+    return Target(
+        server,
+        model,
+        system_of(settings, now, is_local=is_local),
+        settings.text("reminder") or "",
+        tuple(opening_of(settings, now)),
+    )
+
+
+def system_text_of(settings: Settings, *, is_local: bool) -> str | None:
+    """Return the system text in force. The built-in model always gets one."""
+    return settings.text("system") or (LOCAL_SYSTEM if is_local else None)
+
+
+def system_of(settings: Settings, now: datetime, *, is_local: bool) -> Message | None:
+    """Return the system text as the message that goes first."""
+    text = system_text_of(settings, is_local=is_local)
+    if text is None:
+        return None
+    return Message("", None, settings.text("system_form") or "system", text, now)
+
+
+def opening_of(settings: Settings, now: datetime) -> list[Message]:
+    """Return the example messages that open the conversation."""
+    return [
+        example_message(role, content, now)
+        for role, content in examples_in(settings.get("examples"))
+    ]

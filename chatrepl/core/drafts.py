@@ -1,0 +1,130 @@
+"""An answer while it comes: its pieces, and the response that they come in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chatrepl.core.events import (
+    ChoiceFinished,
+    ModelEvent,
+    ReasoningDelta,
+    RefusalDelta,
+    ResponseStarted,
+    TextDelta,
+    TokenScore,
+    TokensScored,
+    ToolCallDelta,
+)
+from chatrepl.core.journal import Journal
+from chatrepl.core.messages import Json, Message, State, Usage
+from chatrepl.core.planner import Target
+
+__all__ = ["Draft", "Source"]
+
+_NOT_PARAMETERS = ("model", "messages", "stream", "stream_options")
+
+
+@dataclass(slots=True)
+class Source:
+    """The response that one or more answers come in, as far as it is known."""
+
+    target: Target
+    started_s: float = 0.0
+    """When the request left, on the monotonic clock."""
+    continued: Message | None = None
+    """The cut answer that this one goes on with, and holds."""
+    started: ResponseStarted = field(default_factory=ResponseStarted)
+    body: Mapping[str, Json] = field(default_factory=dict)
+    usage: Usage | None = None
+    """Of the whole response: one of its answers carries it, the others carry none."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """What has come of one answer so far."""
+
+    answer_id: str
+    index: int
+    """Among the answers of its turn, from 0."""
+    source: Source
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    tool_calls: list[Json] = field(default_factory=list)
+    scores: list[TokenScore] = field(default_factory=list)
+    finish_reason: str | None = None
+    is_refusal: bool = False
+    is_seen: bool = False
+    """Something of it came, be it only its end."""
+    first_text_s: float | None = None
+    """From the request to the first text."""
+    has_begun: bool = False
+    """It has its place on disk (or the store did not take it)."""
+    journal: Journal | None = None
+    ended: Message | None = None
+    """Its end state."""
+
+    @property
+    def has_content(self) -> bool:
+        """Say whether anything of an answer came."""
+        return bool(self.text or self.reasoning or self.tool_calls)
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Say whether it ended with something in it, or whole."""
+        ended = self.ended
+        return ended is not None and (self.has_content or ended.state is State.COMPLETE)
+
+    def take(self, event: ModelEvent, elapsed_s: float) -> None:
+        """Take in what came of this answer, so long after the request left."""
+        self.is_seen = True
+        match event:
+            case TextDelta(text=text) | RefusalDelta(text=text):
+                self.is_refusal = self.is_refusal or isinstance(event, RefusalDelta)
+                if self.first_text_s is None:
+                    self.first_text_s = elapsed_s
+                self.text.append(text)
+            case ReasoningDelta(text=text):
+                self.reasoning.append(text)
+            case ToolCallDelta(name=name, arguments=arguments):
+                self.tool_calls.append({"name": name, "arguments": arguments})
+            case TokensScored(scores=scores):
+                self.scores += scores
+            case ChoiceFinished(finish_reason=reason):
+                self.finish_reason = reason
+            case _:
+                pass
+
+    def message(self, state: State, parent: str, now: datetime, usage: Usage | None) -> Message:
+        """Write what came as a message; one that is still to come has its place and no text."""
+        source = self.source
+        content, reasoning = "".join(self.text), "".join(self.reasoning)
+        if source.continued is not None:
+            content = source.continued.content + content
+            reasoning = source.continued.reasoning + reasoning
+        body = source.body
+        is_coming = state is State.STREAMING
+        return Message(
+            id=self.answer_id,
+            parent=parent,
+            role="assistant",
+            content="" if is_coming else content,
+            created=now,
+            reasoning="" if is_coming else reasoning,
+            state=state,
+            model=source.started.model or source.target.model,
+            finish_reason=self.finish_reason,
+            usage=usage,
+            parameters={key: body[key] for key in body if key not in _NOT_PARAMETERS},
+            response_id=source.started.response_id,
+            extra=self._extra(),
+        )
+
+    def _extra(self) -> dict[str, Json]:
+        extra: dict[str, Json] = {}
+        if self.is_refusal:
+            extra["refusal"] = True
+        if self.tool_calls:
+            extra["tool_calls"] = list(self.tool_calls)
+        if self.source.started.system_fingerprint:
+            extra["system_fingerprint"] = self.source.started.system_fingerprint
+        return extra

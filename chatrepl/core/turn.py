@@ -1,0 +1,160 @@
+"""One turn: who is asked, what each is sent, and the run that brings the answers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chatrepl.core.answer import AnswerRun
+from chatrepl.core.answers import Exchange
+from chatrepl.core.asked import Asked
+from chatrepl.core.branches import answers_to
+from chatrepl.core.budget import Plan
+from chatrepl.core.continuing import Way, as_continuation, instruction, way_for
+from chatrepl.core.errors import ChatreplError
+from chatrepl.core.events import Level, Notice
+from chatrepl.core.mailbox import Mailbox
+from chatrepl.core.messages import Message
+from chatrepl.core.planner import Target
+from chatrepl.core.ports import ChatRequest
+from chatrepl.core.response import Inquiry
+
+if TYPE_CHECKING:
+    from chatrepl.core.session import Session
+
+__all__ = ["Turn", "TurnOf"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOf:
+    """What a turn is about."""
+
+    question: Message
+    fallback: str | None
+    """Where the head goes when nothing comes."""
+    models: Sequence[str] = ()
+    """Models to ask in the place of the one in force; of each one answer."""
+    is_first: bool = True
+    """The message has no answer yet: as many are wanted as ``n`` says; else one more."""
+    continued: Message | None = None
+    """The cut answer to go on with."""
+
+
+class Turn:
+    """Prepares what is asked for; ``prepare`` comes first."""
+
+    def __init__(self, session: "Session", about: TurnOf) -> None:
+        self._session = session
+        self._about = about
+        self._asked: list[tuple[Asked, Plan]] = []
+        self._way: Way | None = None
+
+    async def prepare(self, mailbox: Mailbox) -> None:
+        """Find out who is asked and what is sent; the mailbox gets what there is to see."""
+        session = self._session
+        try:
+            async for event in session.prepare_local():
+                mailbox.put(event)
+            for asked in await self._find_asked():
+                await session.planner.prepare(asked.settings, asked.target.model)
+                plan = await session.preflight.run(asked, mailbox)
+                self._asked.append((asked, plan))
+            if self._about.continued is not None:
+                self._way = await self._find_way(self._asked[0][0].target)
+        finally:
+            mailbox.close()
+
+    async def _find_asked(self) -> list[Asked]:
+        about = self._about
+        found = await self._session.asked(about.models)
+        if about.continued is None and about.is_first and not about.models:
+            return found
+        return [Asked(each.target, each.settings) for each in found]
+
+    def notices(self) -> Iterator[Notice]:
+        """Tell what is special about the requests, before they leave."""
+        for asked, plan in self._asked:
+            yield from self._session.estimate_notices(asked.target)
+            yield from _refusal_notices(self._session, asked)
+            yield from _omission_notices(plan, asked.target if len(self._asked) > 1 else None)
+
+    def run(self) -> AnswerRun:
+        """Make the run."""
+        session, about = self._session, self._about
+        exchange = Exchange(
+            model=session.ports.model,
+            store=session.ports.store,
+            clock=session.ports.clock,
+            planner=session.planner,
+            keeper=session.keeper,
+            question=about.question,
+            new_id=session.ports.new_id,
+            record=session.move_head,
+            settle=session.settle,
+            fallback_head=about.fallback,
+            cost=session.preflight.spending.cost,
+            older=len(answers_to(session.conversation, about.question.id)),
+            is_compared=len(self._asked) > 1,
+        )
+        return AnswerRun(exchange, [self._inquiry(asked) for asked, _ in self._asked])
+
+    def _inquiry(self, asked: Asked) -> Inquiry:
+        planner, conversation = self._session.planner, self._session.conversation
+        continued, way = self._about.continued, self._way
+        told = None
+        if continued is not None and way is Way.INSTRUCTION:
+            told = instruction(continued, continued.created)
+
+        def make_request(plan: Plan) -> ChatRequest:
+            request = planner.request(asked.settings, asked.target, plan)
+            return request if way is None else as_continuation(request, way)
+
+        return Inquiry(
+            target=asked.target,
+            make_plan=lambda: planner.plan(asked.settings, asked.target, conversation, told),
+            make_request=make_request,
+            answers=asked.answers,
+            continued=continued,
+        )
+
+    async def _find_way(self, target: Target) -> Way:
+        """Find out how the server goes on with an answer."""
+        session = self._session
+        if not session.planner.models:
+            # Who the server is decides the way; without an answer, the way is that of any.
+            with suppress(ChatreplError):
+                await session.models()
+        return way_for(
+            target.server,
+            session.planner.models.get(target.model),
+            is_llama=bool(session.planner.lessons(target).counts_itself),
+        )
+
+
+def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:
+    target = asked.target
+    parameters = asked.settings.parameters()
+    key = (target.server.base_url, target.model)
+    for name in session.planner.refusals.take_untold(key, parameters):
+        if name != "n":
+            yield Notice(
+                f"{name} is not sent: {target.model} refused it before",
+                Level.WARNING,
+                hint=f"/set {name} VALUE tries it again",
+            )
+        elif asked.answers > 1:
+            yield Notice(
+                f"{target.model} gives one answer to a request: sending {asked.answers} at once",
+                hint=f"/n {asked.answers} tries it in one request again",
+            )
+
+
+def _omission_notices(plan: Plan, target: Target | None) -> Iterator[Notice]:
+    """Tell which turns stay behind; ``target``: where several are asked, for which of them."""
+    if not plan.omitted_turns:
+        return
+    whose = "" if target is None else f" for {target.model}"
+    many = f"the oldest {plan.omitted_turns} turns no longer fit{whose} and are not sent"
+    one = f"the oldest turn no longer fits{whose} and is not sent"
+    text = one if plan.omitted_turns == 1 else many
+    yield Notice(text, Level.WARNING, hint="/context shows all")

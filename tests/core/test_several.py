@@ -1,0 +1,355 @@
+"""Several answers to one message: from one response, or from as many requests as it takes."""
+
+import asyncio
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatrepl.core.errors import Fault, ModelError
+from chatrepl.core.events import (
+    AnswerEnded,
+    AnswerStarted,
+    ChoiceFinished,
+    DraftReturned,
+    Event,
+    Notice,
+    Table,
+    TextDelta,
+    UsageReported,
+)
+from chatrepl.core.in_turn import InTurn
+from chatrepl.core.messages import Message, State, Usage
+from chatrepl.core.session import Session
+from tests.core.test_session import collect, errors, run, say, texts
+from tests.support.fakes import Step, World, answer
+
+CUT = ModelError("the connection broke", fault=Fault.CUT)
+
+
+def refused(parameter: str) -> ModelError:
+    return ModelError(
+        f"{parameter} is refused", fault=Fault.PARAMETER_REFUSED, details={"parameter": parameter}
+    )
+
+
+def asking(count: int, **values: object) -> World:
+    return World(values={"model": "test-model", "n": count, **values})
+
+
+def siblings(session: Session) -> list[Message]:
+    question = session.conversation.last_question()
+    assert question is not None
+    return list(session.conversation.children(question.id))
+
+
+def contents(messages: Sequence[Message]) -> list[tuple[str, State]]:
+    return [(message.content, message.state) for message in messages]
+
+
+async def on_disk(world: World, session: Session) -> list[Message]:
+    assert session.record is not None
+    loaded = await world.store.load(session.record.id)
+    assert loaded.record.head == session.conversation.head
+    return [message for message in loaded.messages if message.role == "assistant"]
+
+
+def ends(events: list[Event]) -> list[AnswerEnded]:
+    return sorted((e for e in events if isinstance(e, AnswerEnded)), key=lambda e: e.index)
+
+
+def notices(events: list[Event]) -> list[str]:
+    return [event.text for event in events if isinstance(event, Notice)]
+
+
+def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
+    world = asking(3)
+    world.model.scripts = [
+        [
+            TextDelta("c", 2),
+            TextDelta("a", 0),
+            TextDelta("b", 1),
+            ChoiceFinished("length", 1),
+            TextDelta("C", 2),
+            ChoiceFinished("stop", 2),
+            TextDelta("A", 0),
+            ChoiceFinished("stop", 0),
+            UsageReported(Usage(prompt_tokens=5, completion_tokens=30)),
+        ]
+    ]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        assert world.model.requests[0].body["n"] == 3
+        kept = siblings(session)
+        assert [message.content for message in kept] == ["aA", "b", "cC"]
+        assert [message.finish_reason for message in kept] == ["stop", "length", "stop"]
+        assert [m.content for m in await on_disk(world, session)] == ["aA", "b", "cC"]
+        assert session.conversation.head == kept[0].id
+        assert [(e.among.number, e.among.of) for e in ends(events) if e.among] == [
+            (1, 3),
+            (2, 3),
+            (3, 3),
+        ]
+
+    run(world, work)
+
+
+def test_the_usage_of_a_response_is_counted_once() -> None:
+    world = asking(2)
+    usage = Usage(prompt_tokens=5, completion_tokens=30)
+    world.model.scripts = [
+        [
+            TextDelta("a", 0),
+            TextDelta("b", 1),
+            ChoiceFinished("stop", 0),
+            ChoiceFinished("stop", 1),
+            UsageReported(usage),
+        ]
+    ]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi")
+        assert sorted(m.usage is not None for m in siblings(session)) == [False, True]
+        shown = await say(session, "/cost")
+        table = next(event for event in shown if isinstance(event, Table))
+        assert table.rows, shown
+
+    run(world, work)
+
+
+def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
+    world = asking(2)
+    gate = asyncio.Event()
+    world.model.scripts = [
+        [TextDelta("a", 0), TextDelta("b", 1), ChoiceFinished("stop", 0), gate, TextDelta("B", 1)]
+    ]
+
+    async def work(session: Session) -> None:
+        seen: list[Event] = []
+        async for event in session.ask("hi"):
+            seen.append(event)
+            if isinstance(event, AnswerEnded) and not gate.is_set():
+                assert event.index == 0
+                assert session.is_answering
+                gate.set()
+        assert contents(siblings(session)) == [("a", State.COMPLETE), ("bB", State.COMPLETE)]
+
+    run(world, work)
+
+
+def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
+    world = asking(3)
+    world.model.scripts = [
+        [TextDelta("half", 0), TextDelta("whole", 1), ChoiceFinished("stop", 1), CUT]
+    ]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        wanted = [("half", State.CUT), ("whole", State.COMPLETE), ("", State.FAILED)]
+        assert contents(siblings(session)) == wanted
+        assert contents(await on_disk(world, session)) == wanted
+        # Going on with a whole answer is worth more than with the first.
+        assert session.conversation.head == siblings(session)[1].id
+        assert [e.error.text for e in ends(events) if e.error] == ["the connection broke"]
+
+    run(world, work)
+
+
+def test_stopping_stops_all_and_keeps_what_came() -> None:
+    world = asking(2)
+    gate = asyncio.Event()
+    world.model.scripts = [
+        [refused("n")],
+        [TextDelta("first half"), gate],
+        [TextDelta("second half"), gate],
+    ]
+
+    async def work(session: Session) -> None:
+        seen = 0
+        async for event in session.ask("hi"):
+            seen += isinstance(event, TextDelta)
+            if seen == 2:
+                session.stop()
+        assert contents(siblings(session)) == [
+            ("first half", State.STOPPED),
+            ("second half", State.STOPPED),
+        ]
+        assert world.model.closed == 3
+        assert contents(await on_disk(world, session)) == contents(siblings(session))
+
+    run(world, work)
+
+
+def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> None:
+    world = asking(3)
+    world.model.scripts = [[refused("n")], answer("one"), answer("two"), answer("three")]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        assert [request.body.get("n") for request in world.model.requests] == [3, None, None, None]
+        assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
+        told = "test-model does not give 3 answers to one request: sending 3 at once"
+        assert notices(events).count(told) == 1
+        again = await say(session, "and again")
+        assert [request.body.get("n") for request in world.model.requests[4:]] == [None] * 3
+        assert told not in notices(again)
+
+    run(world, work)
+
+
+def test_the_requests_leave_at_once() -> None:
+    world = asking(3)
+    gate = asyncio.Event()
+    waiting: list[Step] = [gate, TextDelta("x")]
+    world.model.scripts = [[refused("n")], waiting, waiting, waiting]
+
+    async def work(session: Session) -> None:
+        task = asyncio.create_task(say(session, "hi"))
+        while len(world.model.requests) < 4:
+            await asyncio.sleep(0)
+        gate.set()
+        await task
+
+    run(world, work)
+
+
+def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
+    world = asking(3)
+    world.model.scripts = [answer("one"), answer("two"), answer("three"), *([answer("x")] * 3)]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        assert siblings(session)[0].content == "one"
+        assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
+        assert notices(events)[0].startswith("test-model gave one answer of 3")
+        await say(session, "again")
+        assert [request.body.get("n") for request in world.model.requests] == [3, *([None] * 5)]
+
+    run(world, work)
+
+
+def test_one_request_that_fails_does_not_harm_the_others() -> None:
+    world = asking(3)
+    broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
+    world.model.scripts = [[refused("n")], answer("one"), [broken], [TextDelta("thr"), CUT]]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        assert contents(siblings(session)) == [
+            ("one", State.COMPLETE),
+            ("", State.FAILED),
+            ("thr", State.CUT),
+        ]
+        assert [e.error.text for e in ends(events) if e.error] == [
+            "no such thing",
+            "the connection broke",
+        ]
+        assert errors(await say(session, "/pick 2")) == ["answer 2 is empty: it failed"]
+        await say(session, "/pick 3")
+        assert session.conversation.path[-1].content == "thr"
+
+    run(world, work)
+
+
+def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
+    world = asking(2)
+    broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
+    world.model.scripts = [[refused("n")], [broken], [broken]]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        assert [event for event in events if isinstance(event, DraftReturned)] == [
+            DraftReturned("hi")
+        ]
+        assert session.conversation.head is None
+        assert [e.error.text for e in ends(events) if e.error] == ["no such thing"]
+        assert [m.role for m in session.conversation.all()] == ["user"]
+
+    run(world, work)
+
+
+def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
+    world = asking(2)
+    world.model.scripts = [
+        [TextDelta("a", 0), TextDelta("b", 1)],
+        answer("c"),
+        [TextDelta("d", 0), TextDelta("e", 1)],
+    ]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi", "/retry")
+        assert "n" not in world.model.requests[1].body
+        assert [m.content for m in siblings(session)] == ["a", "b", "c"]
+        await say(session, "/pick 2", "more")
+        assert session.conversation.path[1].content == "b"
+
+    run(world, work)
+
+
+def test_an_answer_in_turn_follows_the_other() -> None:
+    turn = InTurn()
+    world = asking(2)
+    world.model.scripts = [
+        [
+            TextDelta("one two", 1),
+            TextDelta("a", 0),
+            TextDelta("three ", 1),
+            TextDelta("four", 1),
+            ChoiceFinished("stop", 1),
+            TextDelta("A", 0),
+        ]
+    ]
+
+    async def work(session: Session) -> None:
+        shown: list[Event] = []
+        words: list[int] = []
+        for event in await collect(session.ask("hi")):
+            shown += turn.put(event)
+            words += [coming.words for coming in turn.coming]
+        assert texts(shown) == "aAone twothree four"
+        assert max(words) == 3
+        kinds = [(type(e), e.index) for e in shown if isinstance(e, AnswerStarted | AnswerEnded)]
+        assert kinds == [
+            (AnswerStarted, 0),
+            (AnswerEnded, 0),
+            (AnswerStarted, 1),
+            (AnswerEnded, 1),
+        ]
+
+    run(world, work)
+
+
+@st.composite
+def interleaved(draw: st.DrawFn) -> tuple[list[list[str]], list[Step]]:
+    choices = draw(st.lists(st.lists(st.text("ab ", min_size=1), min_size=1), min_size=2))[:4]
+    left = [
+        [TextDelta(text, index) for text in pieces] + [ChoiceFinished("stop", index)]
+        for index, pieces in enumerate(choices)
+    ]
+    steps: list[Step] = []
+    while any(left):
+        chosen = draw(st.sampled_from([pieces for pieces in left if pieces]))
+        steps.append(chosen.pop(0))
+    return choices, steps
+
+
+@given(interleaved())
+def test_any_interleaving_gives_the_same_messages(
+    case: tuple[list[list[str]], list[Step]],
+) -> None:
+    choices, steps = case
+    world = asking(len(choices))
+    world.model.scripts = [[*steps, UsageReported(Usage(prompt_tokens=1, completion_tokens=9))]]
+
+    async def work(session: Session) -> None:
+        turn = InTurn()
+        shown = [one for event in await collect(session.ask("hi")) for one in turn.put(event)]
+        wanted = ["".join(pieces) for pieces in choices]
+        assert contents(siblings(session)) == [(text, State.COMPLETE) for text in wanted]
+        assert contents(await on_disk(world, session)) == contents(siblings(session))
+        assert texts(shown) == "".join(wanted)
+        assert sum(message.usage is not None for message in siblings(session)) == 1
+        assert session.conversation.head == siblings(session)[0].id
+
+    run(world, work)
