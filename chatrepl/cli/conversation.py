@@ -52,7 +52,7 @@ def load(
         person.prompt = prompt
         front = Front(
             program.session,
-            lambda: _load_drawing(options, environment),
+            lambda: _load_drawing(options, environment, prompt),
             unicode=is_utf8(sys.stdout.encoding),
         )
         front.attach(prompt)
@@ -65,7 +65,9 @@ def load(
     return talk
 
 
-def _load_drawing(options: Options, environment: Mapping[str, str]) -> "Drawing":
+def _load_drawing(
+    options: Options, environment: Mapping[str, str], prompt: "LivePrompt"
+) -> "Drawing":
     from chatrepl.terminal.drawing import Drawing
 
     return Drawing(
@@ -73,6 +75,7 @@ def _load_drawing(options: Options, environment: Mapping[str, str]) -> "Drawing"
         is_terminal=True,
         encoding=sys.stdout.encoding or "utf-8",
         no_color=options.no_color,
+        background=lambda: prompt.background,
     )
 
 

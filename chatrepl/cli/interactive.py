@@ -9,6 +9,7 @@ from chatrepl.cli.arguments import Options
 from chatrepl.cli.environment import is_utf8
 from chatrepl.services.paths import find_paths
 from chatrepl.terminal.door import Door
+from chatrepl.terminal.input.background import may_ask_background
 from chatrepl.terminal.input.early import HeldTerminal, exit_by_signal
 from chatrepl.terminal.input.prompt import LivePrompt
 
@@ -53,6 +54,8 @@ async def _talk_behind(
     prompt: LivePrompt, door: Door, options: Options, environment: Mapping[str, str]
 ) -> None:
     await prompt.painted()
+    if may_ask_background(environment) and not options.no_color:
+        await prompt.ask_background()
     open_conversation = await asyncio.to_thread(_load, options, environment)
     await open_conversation(prompt, door)
 

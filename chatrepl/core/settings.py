@@ -166,7 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "theme",
         Choice(("auto", "dark", "light")),
-        "colours for a dark or a light terminal",
+        "colours for a dark or a light terminal; auto asks the terminal",
         default="auto",
         in_session=False,
         options=("--theme",),

@@ -1,6 +1,6 @@
 """Turn events into lines of the terminal, in the style that the settings ask for now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chatrepl.core.events import (
     AnswerEnded,
@@ -32,7 +32,7 @@ from chatrepl.terminal.draw.events import (
 )
 from chatrepl.terminal.draw.meter import draw_meter
 from chatrepl.terminal.draw.shades import draw_shaded
-from chatrepl.terminal.draw.style import DrawStyle, detect_style
+from chatrepl.terminal.draw.style import DrawStyle, Theme, detect_background, detect_style
 
 __all__ = ["Drawing"]
 
@@ -52,13 +52,23 @@ Drawn = (
 
 
 class Drawing:
-    """Draws events; looks at the settings each time, so a change shows at once."""
+    """Draws events; looks at the settings each time, so a change shows at once.
+
+    ``background`` tells whether the terminal's is dark or light, as soon as that is known.
+    """
 
     def __init__(
-        self, environment: Mapping[str, str], *, is_terminal: bool, encoding: str, no_color: bool
+        self,
+        environment: Mapping[str, str],
+        *,
+        is_terminal: bool,
+        encoding: str,
+        no_color: bool,
+        background: Callable[[], Theme | None] = lambda: None,
     ) -> None:
         self._environment = {**environment, "NO_COLOR": "1"} if no_color else environment
         self._is_terminal = is_terminal
+        self._background = background
         self._encoding = encoding
 
     def style(self, settings: Settings) -> DrawStyle:
@@ -68,9 +78,12 @@ class Drawing:
             self._environment,
             is_terminal=self._is_terminal,
             encoding=self._encoding,
-            theme="dark" if theme == "dark" else "light" if theme == "light" else "auto",
+            theme="dark" if theme == "dark" else "light" if theme == "light" else self._detected(),
             show_thinking=settings.is_on("thinking"),
         )
+
+    def _detected(self) -> Theme:
+        return self._background() or detect_background(self._environment) or "auto"
 
     def answer(self, settings: Settings, width: int) -> AnswerView:
         """Begin to draw an answer."""

@@ -3,7 +3,8 @@
 ``DrawStyle`` says how to draw; ``sgr`` turns style names into the escape sequence that begins them.
 Only foreground colours are used, so that what is shown stays legible on any background and copies
 clean. The ``auto`` theme keeps to the terminal's own sixteen colours, which its owner has chosen to
-be legible; ``dark`` and ``light`` have colours of their own where the terminal has 256 or more.
+be legible; ``dark`` and ``light`` have colours of their own where the terminal has 256 or more, and
+are taken where it is known that the background is.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,15 @@ from typing import Literal
 from rich.color import ColorSystem
 from rich.style import Style
 
-__all__ = ["RESET", "ColorDepth", "DrawStyle", "Theme", "detect_style", "sgr"]
+__all__ = [
+    "RESET",
+    "ColorDepth",
+    "DrawStyle",
+    "Theme",
+    "detect_background",
+    "detect_style",
+    "sgr",
+]
 
 Theme = Literal["auto", "dark", "light"]
 
@@ -66,6 +75,14 @@ def detect_style(
         theme=theme,
         show_thinking=show_thinking,
     )
+
+
+def detect_background(environment: Mapping[str, str]) -> Theme | None:
+    """Read ``COLORFGBG``, which some terminals set: front and back as numbers of the 16 colours."""
+    back = environment.get("COLORFGBG", "").rpartition(";")[2]
+    if not back.isdecimal() or int(back) > 15:
+        return None
+    return "light" if int(back) in (7, *range(9, 16)) else "dark"
 
 
 def _color_depth(environment: Mapping[str, str], term: str) -> ColorDepth:

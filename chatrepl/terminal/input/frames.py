@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import Application
 
+from chatrepl.terminal.input.background import (
+    BACKGROUND_QUESTION,
+    Background,
+    background_of,
+    ends_answers,
+)
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
 from chatrepl.terminal.input.reflow import SIZE_QUESTION, Reflow, SentFrame
 from chatrepl.terminal.input.writer import TerminalWriter
@@ -107,6 +113,8 @@ class Frames:
         self._slice = _FIRST_SLICE
         self._sent_s = float("-inf")
         self._is_asking = reflow.is_asking
+        self.background: Background | None = None
+        self._is_background_asked = False
         self._known_system: Size | None = None
         app.frames = self
 
@@ -236,6 +244,12 @@ class Frames:
 
     def take_answer(self, reply: str) -> bool:
         """Take the terminal's answer to a question; False: it is none."""
+        if background := background_of(reply):
+            self.background = background
+            return True
+        if self._is_background_asked and ends_answers(reply):
+            self._is_background_asked = False
+            return True
         if cursor := _CURSOR_ANSWER.fullmatch(reply):
             self._reflow.cursor_is_at(int(cursor[1]) - 1)
             return True
@@ -281,17 +295,26 @@ class Frames:
         loop = asyncio.get_running_loop()
         self._reflow.is_asking = False
         deadline_s = loop.time() + _ANSWER_S
-        while self._reflow.is_waiting and loop.time() < deadline_s:  # noqa: ASYNC110 over soon
+        while self.is_waiting_for_answer and loop.time() < deadline_s:  # noqa: ASYNC110 over soon
             await asyncio.sleep(0.002)
+        self._is_background_asked = False
+
+    def ask_background(self) -> None:
+        """Ask the terminal for its background's colour; the answer comes when it comes."""
+        if not self._is_paused and self._app.is_painting_allowed:
+            self._is_background_asked = True
+            self._output.write_raw(BACKGROUND_QUESTION)
+            self._output.flush()
 
     def expect_no_answers(self) -> None:
         """Stop waiting for the terminal."""
+        self._is_background_asked = False
         self._reflow.expect_no_answers()
 
     @property
     def is_waiting_for_answer(self) -> bool:
         """Whether the terminal is still to answer something."""
-        return self._reflow.is_waiting
+        return self._reflow.is_waiting or self._is_background_asked
 
     def _notice_size(self) -> bool:
         size = self._output.get_size()

@@ -48,7 +48,7 @@ class Keyboard(Input):
         *,
         on_gone: Callable[[], None],
         on_error: Callable[[Exception], None],
-        on_reply: Callable[[str], None] | None,
+        on_reply: Callable[[str], object],
         encoding: str = "utf-8",
         bytes_before: int = 0,
     ) -> None:
@@ -69,6 +69,11 @@ class Keyboard(Input):
         """Treat what is waiting now, up to the first pause, as typed before the prompt came."""
         if select.select([self._fd], [], [], 0)[0]:
             self._early = []
+
+    async def early_is_over(self) -> None:
+        """Wait until nothing more counts as typed before the prompt came."""
+        while self._early is not None:  # noqa: ASYNC110 rare, and over after the first pause
+            await asyncio.sleep(_PAUSE_S)
 
     def pause(self) -> None:
         """Leave the terminal's input to somebody else."""
@@ -197,8 +202,7 @@ class Keyboard(Input):
                     self._parser.flush()
                     self._keys.append(KeyPress(Keys.BracketedPaste, text))
                 case Reply(text):
-                    if self._on_reply is not None:
-                        self._on_reply(text)
+                    self._on_reply(text)
                 case _:
                     self._type(piece.text.replace("\x00", ""))
 

@@ -12,6 +12,7 @@ from prompt_toolkit.key_binding.key_bindings import KeyBindings
 from prompt_toolkit.layout.layout import Layout
 
 from chatrepl.terminal.input.actions import Actions
+from chatrepl.terminal.input.background import Background
 from chatrepl.terminal.input.early import PASTE_ON, HeldTerminal, hold_terminal
 from chatrepl.terminal.input.editor import EditorError, edit_text
 from chatrepl.terminal.input.key_actions import KeyActions
@@ -41,9 +42,9 @@ class LivePrompt:
     """Reads keys and owns everything that is written to the terminal.
 
     ``on_signal`` is awaited after the terminal was given back, when a signal or the closing of the
-    terminal ends the session; ``on_reply`` gets the terminal's replies (colours, focus) and
-    ``on_resize`` is called before the first repaint at a new size. All methods belong to the event
-    loop's thread. Lines carry SGR and OSC 8 sequences, and no other control character.
+    terminal ends the session; ``on_resize`` is called when what may still change is to be drawn for
+    another size. All methods belong to the event loop's thread. Lines carry SGR and OSC 8
+    sequences, and no other control character.
     """
 
     def __init__(
@@ -56,12 +57,11 @@ class LivePrompt:
         unicode: bool = True,
         multiline: bool = False,
         on_signal: Callable[[int], Coroutine[Any, Any, None]] | None = None,
-        on_reply: Callable[[str], None] | None = None,
         on_resize: Callable[[], None] | None = None,
     ) -> None:
         self._held = held or hold_terminal()
         self._actions = actions
-        self._on_signal, self._on_reply = on_signal, on_reply
+        self._on_signal = on_signal
         self._fatal: int | None = None
         self._is_over = self._is_away = False
         self._away = asyncio.Lock()
@@ -120,7 +120,7 @@ class LivePrompt:
             self._held.input_fd,
             on_gone=self._on_gone,
             on_error=self._fail,
-            on_reply=self._take_reply,
+            on_reply=lambda reply: self._frames.take_answer(reply),  # noqa: PLW0108 made later
             encoding=encoding,
             bytes_before=self._held.bytes_before,
         )
@@ -146,6 +146,11 @@ class LivePrompt:
     async def painted(self) -> None:
         """Wait until the prompt is on the screen."""
         await self._frames.has_painted.wait()
+
+    async def ask_background(self) -> None:
+        """Ask the terminal for its background, behind what was typed before the prompt."""
+        await self._keyboard.early_is_over()
+        self._frames.ask_background()
 
     def leave(self) -> None:
         """End ``run``; lines that were handed over are still printed."""
@@ -203,14 +208,15 @@ class LivePrompt:
         return self._output.get_size().columns
 
     @property
-    def rows(self) -> int:
-        """The window's height."""
-        return self._output.get_size().rows
-
-    @property
     def tail_room(self) -> int:
         """How many rows of tail fit above the rest of the live region."""
-        return self._region.tail_room(self.columns, self.rows)
+        size = self._output.get_size()
+        return self._region.tail_room(size.columns, size.rows)
+
+    @property
+    def background(self) -> Background | None:
+        """Whether the window's background is dark or light; None: not known (yet)."""
+        return self._frames.background
 
     # The input line.
 
@@ -339,10 +345,6 @@ class LivePrompt:
         await self._frames.until_answered()
         self._frames.expect_no_answers()
         self._exit(error)
-
-    def _take_reply(self, reply: str) -> None:
-        if not self._frames.take_answer(reply) and self._on_reply is not None:
-            self._on_reply(reply)
 
     def _fail(self, error: Exception) -> None:
         self._is_over = True

@@ -38,7 +38,11 @@ _PART = re.compile(
     r"|_(?:G[^\x1b]*\x1b?)?"
     r")?\Z"
 )
-_CERTAIN_PART = re.compile(r"\x1b(?:\][0-9]+;|P[>!0-9]|_G)")
+# The rest of a colour, of attributes: what follows if the reply was cut after its first character
+# (which then was an Escape), or came on after a long pause.
+_LATE_COLOUR = re.compile(r"[0-9a-fA-Frgb:/#?;]*(?:\x07|\x1b\\)")
+_BEHEADED = re.compile(r"\x1b(?:\][0-9]+;(?:rgba?:|#)|\[\?[0-9;]*c)")
+_CERTAIN_PART = re.compile(r"\x1b(?:\][0-9]|P[>!0-9]|_G)")
 _CURSOR_REPORT = re.compile(r"\x1b\[[0-9]+;[0-9]+R\Z")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -82,6 +86,7 @@ class InputSplitter:
         self._is_key = is_key
         self._held = ""
         self._held_s = 0.0
+        self._given = ""
         self._paste: list[str] | None = None
         self._paste_tail = ""
         self._seen_s = 0.0
@@ -97,6 +102,10 @@ class InputSplitter:
         """Take a read's text, and return what is complete."""
         if self._held and _CERTAIN_PART.match(self._held) and now_s - self._held_s > _CUT_REPLY_S:
             self._held = ""
+            text = _LATE_COLOUR.sub("", text, count=1) if _LATE_COLOUR.match(text) else text
+        elif self._given and _BEHEADED.match(self._given + text):
+            text = self._given + text
+        self._given = ""
         is_stuck = self._paste is not None and now_s - self._seen_s > _STUCK_PASTE_S
         self._seen_s = now_s
         pieces: list[Piece] = []
@@ -116,6 +125,7 @@ class InputSplitter:
         if not held or _CERTAIN_PART.match(held):
             return []
         self._held = ""
+        self._given = held
         return [Typed(held)]
 
     def _outside(self, text: str, pieces: list[Piece], now_s: float) -> str:

@@ -1,7 +1,14 @@
 import pytest
 
 from chatrepl.terminal.draw.spans import paint, span
-from chatrepl.terminal.draw.style import _STYLES, ColorDepth, DrawStyle, detect_style, sgr
+from chatrepl.terminal.draw.style import (
+    _STYLES,
+    ColorDepth,
+    DrawStyle,
+    detect_background,
+    detect_style,
+    sgr,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,14 @@ def test_a_line_ends_what_it_begins_and_has_no_trailing_blanks() -> None:
     style = DrawStyle(colors=ColorDepth.COLORS_16, hyperlinks=True)
     line = paint([span("a", "strong"), span("b ", url="https://x.y"), span("  ", "code")], style)
     assert line == "\x1b[1ma\x1b[0m\x1b]8;;https://x.y\x1b\\b\x1b]8;;\x1b\\"
+
+
+@pytest.mark.parametrize(
+    ("value", "background"),
+    [
+        *(("15;0", "dark"), ("0;15", "light"), ("0;default;7", "light"), ("12;8", "dark")),
+        *(("", None), ("15;default", None), ("15", "light"), ("0;99", None)),
+    ],
+)
+def test_colorfgbg_tells_the_background(value: str, background: str | None) -> None:
+    assert detect_background({"COLORFGBG": value}) == background

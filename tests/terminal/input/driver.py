@@ -41,7 +41,6 @@ class Program:
             vi=SETTINGS.get("vi", False),
             unicode=SETTINGS.get("unicode", True),
             on_signal=self.save,
-            on_reply=lambda text: self.log("reply", text),
             on_resize=lambda: self.log("resize", ""),
         )
         self.flood: asyncio.Task[None] | None = None
@@ -134,6 +133,10 @@ class Program:
     async def do_busy(self) -> None:
         self.is_busy_flag = True
         self.prompt.show_status("\x1b[33mwaiting\x1b[0m")
+
+    async def do_background(self) -> None:
+        await self.prompt.ask_background()
+        self.log("background", self.prompt.background)
 
     async def do_queue(self, *texts: str) -> None:
         self.prompt.show_queued(texts)

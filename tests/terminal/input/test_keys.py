@@ -200,7 +200,27 @@ def test_replies_of_the_terminal_are_not_typed(start: Start) -> None:
         terminal.settle(0.001)
     terminal.send("c\r")
     terminal.wait_call("submit", "abc")
-    assert terminal.calls("reply").count(reply) == 2
+    terminal.send("background\r")
+    terminal.wait_call("background", "dark")
+
+
+@pytest.mark.parametrize("ending", ["\x04", "child true\r"])
+def test_an_answer_of_the_terminal_is_awaited_before_another_has_it(
+    start: Start, ending: str
+) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("background\r")
+    terminal.wait_for(lambda _: b"\x1b]11;?\x1b\\\x1b[c" in terminal.raw)
+    terminal.send(ending)
+    terminal.send("\x1b]11;rgb:ffff/ffff/ffff\x07\x1b[?62;22c")
+    if ending == "\x04":
+        assert terminal.wait_exit() == 0
+    else:
+        terminal.wait_call("child", 0)
+        terminal.send("background\r")
+        terminal.wait_call("background", "light")
+    assert "fff" not in terminal.everything()
+    assert "22c" not in terminal.everything()
 
 
 def test_a_question_waits_while_the_draft_is_kept(start: Start) -> None:

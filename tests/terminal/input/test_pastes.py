@@ -212,6 +212,17 @@ def test_a_reply_that_was_cut_does_not_swallow_later_keys() -> None:
     assert splitter.feed("abc", 2.0) == [Typed("abc")]
 
 
+@given(st.integers(1, 23), st.sampled_from(["\x07", "\x1b\\"]), st.text("abc12f", max_size=5))
+def test_a_reply_with_a_long_pause_in_it_is_not_typed(cut: int, end: str, typed: str) -> None:
+    reply = f"\x1b]11;rgb:1e1e/1e1e/2e2e{end}"
+    splitter = InputSplitter(KEYS.__contains__)
+    pieces = [*splitter.feed(reply[:cut], 0.0), *splitter.flush()]
+    pieces += [*splitter.feed(reply[cut:] + typed, 3.0), *splitter.flush()]
+    shown = "".join(piece.text for piece in pieces if isinstance(piece, Typed))
+    # Where the pause makes a key of it, Escape is one; Alt+] is another.
+    assert shown.lstrip("\x1b").removeprefix("]") == typed
+
+
 def test_control_c_gets_out_of_a_paste_that_never_ends() -> None:
     splitter = InputSplitter(KEYS.__contains__)
     assert splitter.feed("\x1b[200~lost", 0.0) == []
