@@ -141,7 +141,8 @@ def test_a_long_early_paste_arrives_whole(start: Start) -> None:
 def test_a_paste_with_carriage_returns_is_whole_before_the_terminal_is_held(start: Start) -> None:
     text = LINES.replace("line 9", "\nline 9")
     terminal = early(start, text.replace("\n", "\r\n").encode())
-    terminal.wait_for("line 199")
+    # The system's own echo comes first, and the prompt much later.
+    terminal.wait_for("toolbar").wait_for("line 199").wait_until_quiet()
     terminal.send("\r")
     terminal.wait_call("submit", text)
 
