@@ -21,6 +21,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.money import with_cost
 from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 
@@ -77,14 +78,17 @@ class Compaction:
             yield Notice("there is nothing to summarise", hint="the newest and pinned turns stay")
             return
         text = choice.before.content if choice.before else ""
-        chunks = list(self._chunks(choice.fresh, plan))
-        for number, chunk in enumerate(chunks):
-            yield Progress(_LABEL, number, len(chunks) + 1, unit="parts")
-            text = await self._summary(text, chunk)
-        summary = self._message(choice, text)
         measure = self._session.planner.measure(self._target)
         replaced = sum(measure.message(message) for message in choice.fresh)
         replaced += measure.message(choice.before) if choice.before else 0
+        chunks = list(self._chunks(choice.fresh, plan))
+        notice = await self._session.spending.check(self._target, self._most(replaced, len(chunks)))
+        if notice is not None:
+            yield notice
+        for number, chunk in enumerate(chunks):
+            yield Progress(_LABEL, number, len(chunks) + 1, unit="parts")
+            text = await self._summary(text, chunk)
+        summary = await self._priced(self._message(choice, text))
         tokens = measure.message(summary)
         yield Progress(_LABEL, 1, 1)
         if tokens >= replaced:
@@ -103,6 +107,19 @@ class Compaction:
             Level.SUCCESS,
             hint="/compact --undo sends the originals again",
         )
+
+    def _most(self, tokens: int, parts: int) -> Usage:
+        """Return the most that summarising so many tokens in so many parts may use."""
+        measure = self._session.planner.measure(self._target)
+        now = self._session.ports.clock.now()
+        task = measure.message(Message("", None, "user", self._task(), now))
+        longest = self._most_summary_tokens()
+        prompts = measure.scaled(tokens + parts * task) + (parts - 1) * longest
+        return Usage(prompts, parts * longest)
+
+    async def _priced(self, summary: Message) -> Message:
+        cost = await self._session.spending.cost(self._target, summary)
+        return replace(summary, extra=with_cost(summary.extra, cost))
 
     def _plan(self) -> Plan:
         session = self._session
@@ -150,7 +167,7 @@ class Compaction:
             yield "\n\n".join(parts)
 
     async def _summary(self, before: str, chunk: str) -> str:
-        task = _TASK + (f" Mind especially: {self._hint}" if self._hint else "")
+        task = self._task()
         parts = [task, _NEXT, before, chunk] if before else [task, chunk]
         body: dict[str, Json] = {"messages": [{"role": "user", "content": "\n\n".join(parts)}]}
         for _ in range(_MOST_TRIES):
@@ -166,15 +183,22 @@ class Compaction:
                 raise ModelError("the model wrote no summary", fault=Fault.BAD_RESPONSE)
         raise ModelError("the server refuses every form of the request", fault=Fault.BAD_REQUEST)
 
-    def _request(self, body: dict[str, Json]) -> ChatRequest:
+    def _task(self) -> str:
+        return _TASK + (f" Mind especially: {self._hint}" if self._hint else "")
+
+    def _most_summary_tokens(self) -> int:
         session = self._session
         limits = session.planner.limits(session.settings, self._target)
+        return max(1, min(limits.reserve or 1, _LONGEST_SUMMARY_TOKENS))
+
+    def _request(self, body: dict[str, Json]) -> ChatRequest:
+        session = self._session
         parameters: dict[str, Json] = {
             key: value
             for key, value in session.settings.parameters().items()
             if key in _KEPT_PARAMETERS
         }
-        parameters["max_tokens"] = max(1, min(limits.reserve or 1, _LONGEST_SUMMARY_TOKENS))
+        parameters["max_tokens"] = self._most_summary_tokens()
         return session.planner.side_request(self._target, {**body, **parameters})
 
     def _learns(self, error: ModelError, request: ChatRequest) -> bool:

@@ -8,6 +8,7 @@ from chatrepl.core.events import Level, Notice
 from chatrepl.core.imports import ForeignLogs
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Message, SearchHit, SessionRecord
+from chatrepl.core.money import Spending
 from chatrepl.core.own_files import DebugLog, Memory, Profiles, Roles
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import (
@@ -65,6 +66,7 @@ class KeptConversation:
         """The name that the session gets when it is first saved."""
         self.planner = Planner(ports.counter, ports.catalog, ports.memory)
         self.keeper = Keeper(ports.store)
+        self.spending = Spending(self)
         self.undone: list[str] = []
         """Heads that ``/redo`` goes back to."""
         self.disk_store: Store | None = None

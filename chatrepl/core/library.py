@@ -12,6 +12,7 @@ from chatrepl.core.messages import Marks, SessionRecord
 from chatrepl.core.session import Session
 from chatrepl.core.settings import nearest
 from chatrepl.core.titles import title_of
+from chatrepl.core.usage_total import IMPORTED_FIELD
 
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
@@ -114,10 +115,8 @@ async def bring_in(session: Session, transcript: "Transcript") -> None:
 
     A name that is taken is left out. Raises ``StoreError``.
     """
-    from chatrepl.core.transcript import with_new_ids
-
     store = session.ports.store
-    transcript = with_new_ids(transcript, session.ports.new_id)
+    transcript = _as_imported(session, transcript)
     record = transcript.record
     if record.name and await store.find(record.name) is not None:
         record = replace(record, name=None)
@@ -143,10 +142,7 @@ async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
     It gets the transcript's own name, else ``name``, where that is free. A server or a key in it
     is not taken over.
     """
-    from chatrepl.core.transcript import with_new_ids
-
-    # Ids are unique on the disk, where this very transcript may have come from.
-    transcript = with_new_ids(transcript, session.ports.new_id)
+    transcript = _as_imported(session, transcript)
     wanted = transcript.record.name or name
     is_free = bool(wanted) and await session.ports.store.find(wanted) is None
     session.start_new(wanted if is_free else None)
@@ -163,6 +159,19 @@ async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
     record = session.move_head(session.conversation.head)
     await session.keeper.save(record, list(transcript.messages))
     await session.keeper.set_marks(record, transcript.marks)
+
+
+def _as_imported(session: Session, transcript: "Transcript") -> "Transcript":
+    """Give a transcript ids of its own, and mark its answers as paid for before."""
+    from chatrepl.core.transcript import with_new_ids
+
+    # Ids are unique on the disk, where this very transcript may have come from.
+    transcript = with_new_ids(transcript, session.ports.new_id)
+    messages = tuple(
+        replace(one, extra={**one.extra, IMPORTED_FIELD: True}) if one.usage else one
+        for one in transcript.messages
+    )
+    return replace(transcript, messages=messages)
 
 
 def transcript_of(session: Session) -> "Transcript":

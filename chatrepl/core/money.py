@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chatrepl.core.budget import Plan
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.planner import Target
-from chatrepl.core.settings import Settings
 from chatrepl.core.usage_total import COST_FIELD, UsageTotal
 
 if TYPE_CHECKING:
-    from chatrepl.core.kept import Ports
+    from chatrepl.core.kept import KeptConversation
 
 __all__ = [
     "Spending",
@@ -99,30 +97,30 @@ def beginning_of_month(now: datetime) -> datetime:
 class Spending:
     """Asks before a day's costs go over the limit that the user set."""
 
-    def __init__(self, ports: "Ports") -> None:
-        self._ports = ports
+    def __init__(self, session: "KeptConversation") -> None:
+        self._session = session
         self._allowed_usd = 0.0
+        self._allowed_day: datetime | None = None
         self._told_unpriced: set[str] = set()
 
-    async def check(
-        self, settings: Settings, target: Target, plan: Plan, answers: int = 1
-    ) -> Notice | None:
-        """Ask, where the request may go over the limit; no is a ``UsageError``.
+    async def check(self, target: Target, most: Usage) -> Notice | None:
+        """Ask, where requests may go over the limit that use so much; no is a ``UsageError``.
 
-        The dearest that it may become counts: the answer may fill what is reserved for it. A model
-        whose price is not known is told of once, in the notice.
+        The dearest that they may become counts: ``most`` is of answers that fill what is reserved.
+        A model whose price is not known is told of once, in the notice.
         """
-        limit = settings.get("spending_limit")
+        limit = self._session.settings.get("spending_limit")
         if not isinstance(limit, int | float) or isinstance(limit, bool):
             return None
-        ports = self._ports
+        ports = self._session.ports
         await ports.catalog.prepare()
-        usage = Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
-        dearest = 0.0 if target.server.is_local else ports.catalog.cost(target.model, usage)
+        dearest = 0.0 if target.server.is_local else ports.catalog.cost(target.model, most)
         if dearest is None:
             return self._unpriced(target.model)
-        spent = Spent(await ports.store.usage(beginning_of_day(ports.clock.now()))).cost_usd
-        if not dearest or spent + dearest <= max(float(limit), self._allowed_usd):
+        day = beginning_of_day(ports.clock.now())
+        spent = Spent(await ports.store.usage(day)).cost_usd
+        allowed = self._allowed_usd if day == self._allowed_day else 0.0
+        if not dearest or spent + dearest <= max(float(limit), allowed):
             return None
         if not await ports.person.confirm(
             f"{dollars(spent)} spent today, and this may cost {dollars(dearest)}: "
@@ -133,8 +131,8 @@ class Spending:
                 f"({dollars(spent)} spent, up to {dollars(dearest)} for this)",
                 "/set spending_limit DOLLARS, or default, changes it",
             )
-        # As much again may be spent before the next question.
-        self._allowed_usd = spent + dearest + float(limit)
+        # As much again may be spent on this day before the next question.
+        self._allowed_usd, self._allowed_day = spent + dearest + float(limit), day
         return None
 
     async def cost(self, target: Target, message: Message) -> float | None:
@@ -143,7 +141,7 @@ class Spending:
             return None
         if target.server.is_local:
             return 0.0
-        catalog = self._ports.catalog
+        catalog = self._session.ports.catalog
         await catalog.prepare()
         for model in (message.model, target.model):
             cost = catalog.cost(model, message.usage) if model else None

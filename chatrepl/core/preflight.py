@@ -8,8 +8,7 @@ from chatrepl.core.compaction import Compaction
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.mailbox import Mailbox
-from chatrepl.core.messages import Message
-from chatrepl.core.money import Spending
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.planner import Target, check_fits
 from chatrepl.core.settings import Settings
 
@@ -27,7 +26,6 @@ class Preflight:
 
     def __init__(self, session: "KeptConversation") -> None:
         self._session = session
-        self.spending = Spending(session.ports)
         self._declined: Conversation | None = None
 
     async def check(self, target: Target, question: Message) -> None:
@@ -48,7 +46,9 @@ class Preflight:
             await self._summarise(target, mailbox)
             plan = await self.counted(target, self._plan(target))
         check_fits(plan)
-        notice = await self.spending.check(settings, target, plan, asked.answers)
+        answers = asked.answers
+        most = Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
+        notice = await self._session.spending.check(target, most)
         if notice is not None:
             mailbox.put(notice)
         return plan

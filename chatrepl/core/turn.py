@@ -92,7 +92,7 @@ class Turn:
             record=session.move_head,
             settle=session.settle,
             fallback_head=about.fallback,
-            cost=session.preflight.spending.cost,
+            cost=session.spending.cost,
             older=len(answers_to(session.conversation, about.question.id)),
             is_compared=len(self._asked) > 1,
         )

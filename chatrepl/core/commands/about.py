@@ -10,7 +10,7 @@ from chatrepl.core.logprobs import LOGPROBS_FIELD, scores_of
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.session import Session
 from chatrepl.core.timing import TIMING_FIELD, tell_timing
-from chatrepl.core.usage_total import COST_FIELD
+from chatrepl.core.usage_total import COST_FIELD, IMPORTED_FIELD
 
 
 async def help_(call: Call) -> AsyncIterator[Event]:
@@ -158,5 +158,5 @@ async def response(call: Call) -> AsyncIterator[Event]:
 
 def _shown(answer: Message) -> dict[str, Json]:
     """Return the response's further fields, without what this program added."""
-    ours = (COST_FIELD, TIMING_FIELD, LOGPROBS_FIELD)
+    ours = (COST_FIELD, IMPORTED_FIELD, TIMING_FIELD, LOGPROBS_FIELD)
     return {key: value for key, value in answer.extra.items() if key not in ours}

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from chatrepl.core.usage_total import COST_FIELD, UsageTotal
+from chatrepl.core.usage_total import COST_FIELD, IMPORTED_FIELD, UsageTotal
 from chatrepl.services.store.codec import decode_text, encode_time
 
 __all__ = ["usage_since"]
@@ -13,7 +13,8 @@ __all__ = ["usage_since"]
 _TOTALS = f"""
     WITH used AS (
         SELECT model, json_extract(details, '$.usage') AS usage,
-               json_extract(details, '$.extra.{COST_FIELD}') AS cost
+               json_extract(details, '$.extra.{COST_FIELD}') AS cost,
+               json_extract(details, '$.extra.{IMPORTED_FIELD}') AS imported
         FROM (
             SELECT model, CAST(details AS TEXT) AS details FROM messages
             WHERE created >= ? AND model IS NOT NULL AND details IS NOT NULL
@@ -27,10 +28,11 @@ _TOTALS = f"""
            SUM(COALESCE(json_extract(usage, '$[3]'), 0)),
            SUM(COALESCE(cost, 0.0)),
            SUM(cost IS NULL)
-    FROM used WHERE usage IS NOT NULL GROUP BY model ORDER BY 7 DESC, 3 DESC"""  # noqa: S608
+    FROM used WHERE usage IS NOT NULL AND imported IS NULL
+    GROUP BY model ORDER BY 7 DESC, 3 DESC"""  # noqa: S608
 
 
 def usage_since(connection: sqlite3.Connection, since: datetime) -> Sequence[UsageTotal]:
-    """Add up what was used from a moment on, by model, the dearest first."""
+    """Add up what was used from a moment on, by model, the dearest first; imports are left out."""
     rows = connection.execute(_TOTALS, (encode_time(since),)).fetchall()
     return [UsageTotal(decode_text(model), *totals) for model, *totals in rows]
