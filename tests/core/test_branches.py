@@ -184,3 +184,15 @@ def test_redo_does_not_go_back_behind_a_new_answer() -> None:
         assert path(session) == ["one", "a3"]
 
     run(world, work)
+
+
+def test_words_that_only_one_session_holds_load_it() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "about green apples", "/new", "about red apples", "/new")
+        assert errors(await say(session, "/load apples")) == ["there is no session “apples”"]
+        await say(session, "/load green")
+        assert path(session)[0] == "about green apples"
+
+    run(world, work)

@@ -1,4 +1,4 @@
-"""A disk that fails, for real: it is told in a line that stays, chatting goes on, nothing is lost."""
+"""A disk that fails, for real: told in a line that stays, chatting goes on, nothing is lost."""
 
 import json
 import os

@@ -4,8 +4,12 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import Run, Start
+from tests.e2e.program import PROGRAM
 from tests.services.store.test_llm_logs import LATER_TABLES, OLDER_TABLES, make, response
+from tests.support.sse_server import SseServer
 
 
 def listed(run: Run) -> set[str]:
@@ -20,6 +24,8 @@ def test_delete_asks_and_takes_a_no_and_the_bin_gives_back(start: Start, run: Ru
     chat.say("/new").expect("kept as “old”").ready()
     for refusal in ("n", "\x1b", "\r"):
         chat.say("/delete old").expect("Put “old” in the bin? [y/N]")
+        chat.wait_until_quiet(1.5)
+        assert "Esc stops" not in chat.text()
         chat.send(refusal)
         chat.ready()
     chat.expect_times("nothing was deleted", 3)
@@ -88,6 +94,44 @@ def exported(
         name = next(row["id"] for row in rows if row["name"] != not_name)
     messages: list[dict[str, str]] = json.loads(run("-r", name, "--export", "-").stdout)["messages"]
     return messages
+
+
+def test_json_goes_out_and_comes_in_with_every_byte_of_the_text(
+    start: Start, run: Run, server: SseServer, tmp_path: Path
+) -> None:
+    answer = "# 東京\n\n```py\nprint('`')\n```\n\ttab \u202e\u2028\U0001f469\u200d\U0001f4bb\r\n end "
+    server.answer(answer)
+    chat = start("-S", "there").ready()
+    chat.say("one").settle()
+    server.answer("another")
+    chat.say("/retry").settle()
+    file = tmp_path / "there.json"
+    chat.say(f"/export {file}").expect("wrote").ready()
+    assert file.stat().st_mode & 0o777 == 0o600
+    chat.say(f"/import {file}").expect("going on with").ready().leave()
+    out, back = json.loads(file.read_text()), json.loads(run("-c", "--export", "-").stdout)
+    assert [m["content"] for m in out["tree"]] == ["one", answer, "another"]
+    for field in ("role", "content", "state", "created", "usage", "response_id"):
+        assert [m[field] for m in out["tree"]] == [m[field] for m in back["tree"]]
+    assert out["messages"] == back["messages"]
+
+
+@pytest.mark.parametrize("mask", ["000", "077"])
+def test_files_are_private_whatever_the_umask(
+    start_alone: Start, server: SseServer, home: Path, tmp_path: Path, mask: str
+) -> None:
+    argv = ["/bin/sh", "-c", f'umask {mask}; exec "$@"', "sh", *PROGRAM]
+    chat = start_alone("--base-url", server.base_url, argv=argv).ready()
+    chat.say("hello").expect("You said: hello").ready()
+    for suffix in ("md", "json", "html"):
+        chat.say(f"/export {tmp_path}/a.{suffix}").expect(f"a.{suffix}").ready()
+    chat.settle()
+    data = home / "chatrepl"
+    found = [*data.rglob("*"), data, *tmp_path.glob("a.*")]
+    assert {"sessions.db", "sessions.db-wal", "history", "a.md"} <= {path.name for path in found}
+    for path in found:
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    chat.leave()
 
 
 def chatgpt_export(path: Path, count: int, words: int) -> Path:

@@ -24,6 +24,7 @@ __all__ = ["choose_at_start", "export", "load", "resume", "save", "sessions", "w
 
 _SHOWN_TURNS = 3
 _LISTED = 20
+_WORDS_CHARS = 50
 _SUFFIXES = (".md", ".json", ".html")
 
 
@@ -71,8 +72,21 @@ async def load(call: Call) -> AsyncIterator[Event]:
         async for event in shelf.read_file(session, name, goes_on=True):
             yield event
     else:
-        async for event in choose_at_start(session, library.Choice(existing=name)):
+        async for event in resume(session, await _found(session, name)):
             yield event
+
+
+async def _found(session: Session, name: str) -> str:
+    """Return the id of the session of that name, else of the only one that the words lead to."""
+    try:
+        record = await library.find(session, library.Choice(existing=name))
+        assert record is not None
+    except UsageError:
+        matching = await session.ports.store.sessions(name, limit=2)
+        if len(matching) != 1:
+            raise
+        return matching[0].id
+    return record.id
 
 
 def _listed(session: Session, number: str) -> str | SearchHit | None:
@@ -194,13 +208,17 @@ def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) 
                 str(summary.message_count),
                 _size(summary.size_bytes),
                 summary.model or "",
-                summary.first_words,
+                _shortened(summary.first_words),
             )
             for number, summary in enumerate(listed, 1)
         ],
         numeric=frozenset({0, 3, 4}),
         footer=footer,
     )
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= _WORDS_CHARS else words[: _WORDS_CHARS - 1] + "…"
 
 
 def _size(size_bytes: int) -> str:

@@ -159,7 +159,8 @@ class Region(Container):
         more = len(state.queued) - _SHOWN_QUEUED
         if more > 0:
             rows.append(row_of_text(f"    … {more} more", "dim"))
-        if state.status:
+        # While a question is asked it is the person who is waited for.
+        if state.status and not state.question:
             rows.append(row_of_line(state.status))
         if state.question:
             rows.append(row_of_line(state.question))
