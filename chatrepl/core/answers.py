@@ -115,8 +115,6 @@ class Answers:
     ) -> None:
         """Bring an answer to its end state, on the disk too if anything of it came."""
         exchange = self._exchange
-        if draft.journal is not None:
-            await draft.journal.close()
         message = draft.message(state, exchange.question.id, exchange.clock.now(), usage)
         cost = await exchange.cost(draft.source.target, message)
         elapsed_s = exchange.clock.monotonic() - draft.source.started_s
@@ -125,6 +123,9 @@ class Answers:
         if error is not None and self._are_several:
             extra["error"] = str(error)
         draft.ended = message = replace(message, extra=extra)
+        # Not before: what a price is may take long to find out, at first.
+        if draft.journal is not None:
+            await draft.journal.close()
         if not self._are_several:
             self._only_error = error
             if not draft.is_worth_keeping:
@@ -192,10 +193,10 @@ class Answers:
         if draft.journal is None:
             await self._begin(draft)
             draft.journal = Journal(exchange.store, draft.answer_id)
-            continued = draft.source.continued
-            if continued is not None:
-                draft.journal.add(continued.content, continued.reasoning)
-        draft.journal.add(text, reasoning)
+            texts, reasonings = draft.begun_with
+            text, reasoning = "".join(draft.text[texts:]), "".join(draft.reasoning[reasonings:])
+        if text or reasoning:
+            draft.journal.add(text, reasoning)
         if draft.journal.error is not None and keeper.is_saved:
             # Told while the answer still comes: its text is on the screen, and not on the disk.
             keeper.fail(draft.journal.error, exchange.record(exchange.question.id))
@@ -209,6 +210,7 @@ class Answers:
                 if each.has_begun:
                     continue
                 each.has_begun = True
+                each.begun_with = len(each.text), len(each.reasoning)
                 now = exchange.clock.now()
                 usage = each.source.usage
                 message = each.message(State.STREAMING, exchange.question.id, now, usage)

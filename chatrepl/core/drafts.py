@@ -59,6 +59,8 @@ class Draft:
     """From the request to the first text."""
     has_begun: bool = False
     """It has its place on disk (or the store did not take it)."""
+    begun_with: tuple[int, int] = (0, 0)
+    """How many pieces of text and of reasoning were there at its beginning, and written with it."""
     journal: Journal | None = None
     ended: Message | None = None
     """Its end state."""
@@ -95,21 +97,20 @@ class Draft:
                 pass
 
     def message(self, state: State, parent: str, now: datetime, usage: Usage | None) -> Message:
-        """Write what came as a message; one that is still to come has its place and no text."""
+        """Write what came as a message."""
         source = self.source
         content, reasoning = "".join(self.text), "".join(self.reasoning)
         if source.continued is not None:
             content = source.continued.content + content
             reasoning = source.continued.reasoning + reasoning
         body = source.body
-        is_coming = state is State.STREAMING
         return Message(
             id=self.answer_id,
             parent=parent,
             role="assistant",
-            content="" if is_coming else content,
+            content=content,
             created=now,
-            reasoning="" if is_coming else reasoning,
+            reasoning=reasoning,
             state=state,
             model=source.started.model or source.target.model,
             finish_reason=self.finish_reason,

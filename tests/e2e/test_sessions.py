@@ -99,7 +99,7 @@ def exported(
 def test_json_goes_out_and_comes_in_with_every_byte_of_the_text(
     start: Start, run: Run, server: SseServer, tmp_path: Path
 ) -> None:
-    answer = "# 東京\n\n```py\nprint('`')\n```\n\ttab \u202e\u2028\U0001f469\u200d\U0001f4bb\r\n end "
+    answer = "# 東京\n\n```\n`x`\n```\n\ttab \u202e\u2028\U0001f469\u200d\U0001f4bb\r\n end "
     server.answer(answer)
     chat = start("-S", "there").ready()
     chat.say("one").settle()

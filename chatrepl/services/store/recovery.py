@@ -98,6 +98,11 @@ class Recovery:
     def _end(self, message: int, owner: int) -> None:
         content, reasoning = self._assemble(message)
         state = _end_state(content, reasoning)
+        known = self._database.row(
+            "SELECT length(CAST(content AS BLOB)) + length(CAST(reasoning AS BLOB))"
+            " FROM messages WHERE number = ?",
+            (message,),
+        )
         self._run(
             "UPDATE messages SET state = ?, writer = ?, content = ?, reasoning = ?"
             " WHERE number = ?",
@@ -113,7 +118,9 @@ class Recovery:
         self._run("INSERT OR IGNORE INTO unindexed VALUES (?)", (message,))
         if state is State.FAILED:
             return
-        grown = len((content + reasoning).encode("utf-8", "surrogatepass"))
+        grown = len((content + reasoning).encode("utf-8", "surrogatepass")) - (
+            known[0] if known else 0
+        )
         self._run(
             "UPDATE sessions SET size_bytes = size_bytes + ?,"
             " head = CASE WHEN head IS (SELECT parent FROM messages WHERE number = ?2)"

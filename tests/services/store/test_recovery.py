@@ -44,6 +44,24 @@ def test_text_received_before_a_crash_becomes_a_cut_answer_on_the_path(tmp_path:
     assert (loaded.record.head, loaded.recovered) == ("a1", ("a1",))
 
 
+def test_text_that_came_with_the_beginning_is_recovered_and_counted_once(tmp_path: Path) -> None:
+    path = tmp_path / "live" / "s.db"
+
+    async def crash(store: SqliteStore) -> Path:
+        await _stream(store)
+        await store.begin_answer("s1", streaming("a1", "u1", content="first ", reasoning="hm"))
+        await store.append("a1", "then", "")
+        return crash_image(path, tmp_path / "crashed")
+
+    async def look(store: SqliteStore) -> int:
+        loaded = await store.load("s1")
+        assert (loaded.messages[1].content, loaded.messages[1].reasoning) == ("first then", "hm")
+        (listed,) = await store.sessions()
+        return listed.size_bytes
+
+    assert run(run(path, crash), look) == len("text of u1first thenhm")
+
+
 def test_reasoning_alone_is_kept_too(tmp_path: Path) -> None:
     loaded = _crashed(tmp_path, "a1", texts=(("a1", "", "hm"),))
     assert (loaded.messages[1].reasoning, loaded.recovered) == ("hm", ("a1",))
