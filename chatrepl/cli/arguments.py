@@ -14,14 +14,9 @@ from chatrepl.core.kinds import AnyJson, Format, Kind, Switch, Words
 from chatrepl.core.kinds import Choice as ClosedChoice
 from chatrepl.core.settings import SETTINGS, Setting
 
-__all__ = ["NOT_YET", "OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
+__all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
 _MOST_PARALLEL = 64
-
-NOT_YET = {
-    "file": "-f/--file",
-}
-"""Options that are known by name and not there yet: attribute to option."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +49,8 @@ class Options:
     parallel: int | None = None
     """How many lines are asked at the same time; None: one."""
     script: str | None = None
+    file: Sequence[str] | None = None
+    """What goes with the first message."""
     export: str | None = None
     list_models: bool = False
     list_sessions: bool = False
@@ -201,7 +198,13 @@ def _add_display(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--dry-run", action="store_true", help="one-shot: print the request, send nothing"
     )
-    group.add_argument("-f", "--file", action="append", metavar="PATH", help=argparse.SUPPRESS)
+    group.add_argument(
+        "-f",
+        "--file",
+        action="append",
+        metavar="PATH",
+        help="attach a file, an image or a web page to the (first) message",
+    )
     group.add_argument(
         "--each-line",
         action="store_true",
@@ -238,9 +241,6 @@ def parse_options(arguments: Sequence[str]) -> Options:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     found = make_parser().parse_intermixed_args(list(arguments[:end]))
     found.prompt = [*found.prompt, *arguments[end + 1 :]]
-    for attribute, option in NOT_YET.items():
-        if getattr(found, attribute) not in (None, False):
-            raise UsageError(f"{option} is not there yet", "chatrepl --help lists what is")
     if sum(map(bool, (found.continue_newest, found.resume, found.session, found.pick))) > 1:
         raise UsageError("-c, -r, -S and --pick each choose a session", "give one of them")
     _check_forms(found)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from chatrepl.cli.wiring import Program
+from chatrepl.core.commands.files import attach_all
 from chatrepl.core.commands.log import tell_log
 from chatrepl.core.commands.roles import use_role
 from chatrepl.core.commands.sessions import choose_at_start
@@ -12,7 +13,10 @@ __all__ = ["begin"]
 
 
 async def begin(program: Program) -> AsyncIterator[Event]:
-    """Go on with the session that is asked for, and take the role. Raises ``UsageError``."""
+    """Go on with the session that is asked for, and take the role; attach files.
+
+    Raises ``ChatreplError``.
+    """
     options = program.options
     for warning in program.warnings:
         yield Notice(warning, Level.WARNING)
@@ -23,3 +27,5 @@ async def begin(program: Program) -> AsyncIterator[Event]:
     if options.role:
         async for event in use_role(program.session, options.role, keeps_options=True):
             yield event
+    async for event in attach_all(program.session, options.file or ()):
+        yield event

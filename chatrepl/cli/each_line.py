@@ -34,6 +34,7 @@ class EachLine:
         self._before = " ".join(words)
         self._source = source
         self._sessions: list[Session] = []
+        self._attached: Sequence[Mapping[str, Json]] = ()
         self._is_stopped = False
         self._done = self._failed = 0
         self._shows_progress = not program.options.quiet and _is_terminal(2)
@@ -50,6 +51,7 @@ class EachLine:
     async def run(self) -> int:
         """Ask all lines; return the exit code: 1 if any of them failed. Raises ``UsageError``."""
         first = self._program.session
+        self._attached = first.pending
         async for _ in first.prepare_local():
             pass
         # Who is asked is found out once, and what is wrong with that is told once.
@@ -86,6 +88,7 @@ class EachLine:
         async for number, line in self._source:
             if not line.strip():
                 continue
+            session.pending = self._attached
             text = f"{self._before}\n\n{line}" if self._before else line
             _write({"line": number, "input": line, **await self._ask(session, text)})
             self._done += 1

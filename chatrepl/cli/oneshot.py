@@ -252,7 +252,8 @@ def safe_json(value: Json) -> str:
 async def dry_run(program: Program, text: str) -> int:
     """Print the request that would be sent; nothing is sent or saved."""
     session = program.session
-    question = Message("", session.conversation.head, "user", text, session.ports.clock.now())
+    now, attached = session.ports.clock.now(), tuple(session.pending)
+    question = Message("", session.conversation.head, "user", text, now, attachments=attached)
     target, plan = await session.plan(question)
     body = dict(session.planner.request(session.settings, target, plan).body)
     print_line(json.dumps(body, indent=2, ensure_ascii=True))

@@ -16,6 +16,7 @@ from chatrepl.core.formats import format_of_schema
 from chatrepl.core.library import transcript_of
 from chatrepl.core.ports import Person
 from chatrepl.core.session import Ports, Session
+from chatrepl.services.attachments import AttachmentLoader
 from chatrepl.services.catalog import PriceCatalog
 from chatrepl.services.clipboard import SystemClipboard
 from chatrepl.services.configuration import read_configuration
@@ -122,6 +123,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
             roles=RoleFiles(paths.roles_folder),
             debug_log=debug_log,
+            attachments=AttachmentLoader(),
         ),
         settings,
         server=server,

@@ -1,5 +1,6 @@
 """What Tab offers: names of commands, and their values. Pure; asks nobody."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.session import Session
 
 __all__ = ["Suggestion", "complete"]
+
+_MENTION = re.compile(r"(?<!\S)@(?:\"(?P<quoted>[^\"\n]*)|(?P<word>[^\s\"]*))$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,9 @@ class Suggestion:
 
 
 def complete(session: Session, before: str) -> Sequence[Suggestion]:
-    """Offer completions for the text before the cursor; none outside a command."""
+    """Offer completions for the text before the cursor: in a command, and for ``@path``."""
+    if mention := _MENTION.search(before):
+        return _paths(session, mention["quoted"], mention["word"])
     if not before.startswith("/") or before.startswith("//") or "\n" in before:
         return ()
     name, blank, rest = before[1:].partition(" ")
@@ -41,6 +46,15 @@ def complete(session: Session, before: str) -> Sequence[Suggestion]:
         Suggestion(value.text, -len(word), value.description)
         for value in command.complete(session, rest)
         if _matches(value, word, anywhere=command.takes_phrase)
+    ]
+
+
+def _paths(session: Session, quoted: str | None, word: str | None) -> list[Suggestion]:
+    begun = (word if quoted is None else quoted) or ""
+    length = len(begun) + (1 if quoted is None else 2)
+    return [
+        Suggestion(f'@"{path}"' if quoted is not None or " " in path else f"@{path}", -length)
+        for path in session.ports.files.matching(begun)
     ]
 
 

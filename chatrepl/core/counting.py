@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from chatrepl.core.attachments import image_tokens
 from chatrepl.core.budget import BLOCK_TURNS, format_of
 from chatrepl.core.conversation import Turns
 from chatrepl.core.messages import Message
@@ -49,6 +50,7 @@ class Counts:
         if message.name:
             tokens += form.per_name + self.text(message.name, model)
         encoding = self._counter.encoding_for(model)[0]
+        tokens += image_tokens(message.attachments)
         return tokens + self._content(message, encoding, reminder)
 
     def turns(self, turns: Turns, first: int, after: int, model: str, reminder: str = "") -> int:

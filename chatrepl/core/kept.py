@@ -1,15 +1,15 @@
 """The conversation of a session and its place on disk: the head, the record, what to tell of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.imports import ForeignLogs
 from chatrepl.core.keeper import Keeper
-from chatrepl.core.messages import Message, SearchHit, SessionRecord
+from chatrepl.core.messages import Json, Message, SearchHit, SessionRecord
 from chatrepl.core.money import Spending
-from chatrepl.core.own_files import DebugLog, Memory, Profiles, Roles
+from chatrepl.core.own_files import Attachments, DebugLog, Memory, Profiles, Roles
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import (
     Catalog,
@@ -50,6 +50,7 @@ class Ports:
     memory: Memory
     roles: Roles
     debug_log: DebugLog
+    attachments: Attachments
     logs: ForeignLogs | None = None
     """Another program's conversations, for ``/import``."""
 
@@ -76,6 +77,8 @@ class KeptConversation:
         self.listed: Sequence[str | SearchHit] = ()
         """What the last numbered list showed: ids of sessions, or places that a search found."""
         self._failed: Message | None = None
+        self.pending: Sequence[Mapping[str, Json]] = ()
+        """What is attached to the next message."""
 
     def take_notices(self) -> list[Notice]:
         """Return what the disk has to tell."""

@@ -7,7 +7,7 @@ from typing import Protocol
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Server
 
-__all__ = ["DebugLog", "Memory", "Profile", "Profiles", "Roles"]
+__all__ = ["Attachments", "DebugLog", "Memory", "Profile", "Profiles", "Roles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +84,15 @@ class DebugLog(Protocol):
 
     def stop(self) -> None:
         """End it; what is written stays."""
+        ...
+
+
+class Attachments(Protocol):
+    """What can go with a message: files, and pages of the web."""
+
+    async def load(self, place: str) -> Mapping[str, Json]:
+        """Load a path, or an ``http`` address, as ``chatrepl.core.attachments`` describes it.
+
+        Raises ``ChatreplError``: not to be read, too large, or neither text nor image.
+        """
         ...

@@ -133,6 +133,10 @@ class Planner:
         """Count one message with all that the chat format adds to it."""
         return self._counts.message(message, model)
 
+    def count_text(self, text: str, model: str) -> int:
+        """Count a text by itself."""
+        return self._counts.text(text, model)
+
     def request(self, settings: Settings, target: Target, plan: Plan) -> ChatRequest:
         """Write the request, less what this server refused before."""
         body: dict[str, Json] = {

@@ -336,6 +336,14 @@ class Files(Protocol):
         """Say whether a path names an existing file or folder."""
         ...
 
+    def is_file(self, path: str) -> bool:
+        """Say whether a path names an existing file, and no folder."""
+        ...
+
+    def matching(self, begun: str) -> Sequence[str]:
+        """Complete a path: at most 50, as they would be typed; folders end in a slash."""
+        ...
+
 
 class Clock(Protocol):
     """Time, passed in."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from chatrepl.core.attachments import with_files
 from chatrepl.core.messages import Json, Message
 
 __all__ = ["SEAM", "example_message", "is_folded", "messages_of", "with_reminder"]
@@ -17,10 +18,11 @@ def example_message(role: str, content: str, now: datetime) -> Message:
 
 
 def with_reminder(message: Message, reminder: str) -> str:
-    """Return a message's text as sent: the reminder stands after what the user wrote."""
+    """Return a message's text as sent: attached texts and the reminder follow what was written."""
+    content = with_files(message)
     if not reminder or message.role != "user" or message.summary_of or not message.id:
-        return message.content
-    return f"{message.content}{SEAM}{reminder}"
+        return content
+    return f"{content}{SEAM}{reminder}"
 
 
 def is_folded(sent: Sequence[Message]) -> bool:
@@ -59,8 +61,13 @@ def _more_than_text(message: Message, content: str) -> dict[str, Json]:
 
     sent = to_api(message)
     more: dict[str, Json] = {}
-    if isinstance(sent["content"], list) and content == message.content:
-        more["content"] = sent["content"]
+    parts = sent["content"]
+    if isinstance(parts, list) and content == message.content:
+        more["content"] = parts
+    elif isinstance(parts, list):
+        # What stands around the text travels with it, and so do the parts that are no text.
+        others = [part for part in parts if not (isinstance(part, dict) and "text" in part)]
+        more["content"] = [{"type": "text", "text": content}, *others]
     calls = sent.get("tool_calls")
     # What this program's own answers note of a call has no id, and is refused.
     if isinstance(calls, list) and all(isinstance(call, dict) and "id" in call for call in calls):

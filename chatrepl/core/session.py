@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatrepl.core.answerer import Answerer
 from chatrepl.core.asked import Asked, opening_of, system_text_of, target_of
+from chatrepl.core.attachments import Attachment
 from chatrepl.core.budget import Plan
 from chatrepl.core.continuing import is_cut
 from chatrepl.core.errors import ChatreplError, UsageError
@@ -128,8 +129,11 @@ class Session(KeptConversation):
             return self._preparing.cancel()
         return self._run is not None and self._run.stop()
 
-    async def ask(self, text: str) -> AsyncIterator[Event]:
-        """Say something: keep it, send what fits, and yield the answer as it comes."""
+    async def ask(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncIterator[Event]:
+        """Say something: keep it, send what fits, and yield the answer as it comes.
+
+        What is pending goes with it, and ``attachments`` too.
+        """
         content, notice = valid_text(text)
         if notice:
             yield notice
@@ -139,6 +143,7 @@ class Session(KeptConversation):
             "user",
             content,
             self.ports.clock.now(),
+            attachments=(*self.pending, *attachments),
         )
         try:
             await self._stoppable(self._check(question))
@@ -146,6 +151,7 @@ class Session(KeptConversation):
             yield Notice.of(error)
             yield DraftReturned(text)
             return
+        self.pending = ()
         fallback = self.conversation.head
         self.conversation.add(question)
         self.undone.clear()

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import stat
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from chatrepl.core.errors import UsageError
@@ -11,6 +13,8 @@ from chatrepl.services.files import explain_os_error, replace_private
 __all__ = ["UserFiles"]
 
 _MOST_BYTES = 512 * 1024 * 1024
+_MOST_ENTRIES = 2000
+_MOST_OFFERED = 50
 
 
 class UserFiles:
@@ -58,6 +62,29 @@ class UserFiles:
             return Path(path).expanduser().exists()
         except (OSError, ValueError, RuntimeError):
             return False
+
+    def is_file(self, path: str) -> bool:
+        """Say whether a path names an existing file, and no folder."""
+        try:
+            return Path(path).expanduser().is_file()
+        except (OSError, ValueError, RuntimeError):
+            return False
+
+    def matching(self, begun: str) -> Sequence[str]:
+        """Complete a path; hidden files only where a dot is typed. Looks at 2,000 names."""
+        folder, slash, start = begun.rpartition("/")
+        if begun == "~":
+            return ["~/"]
+        try:
+            with os.scandir(Path(folder + slash or ".").expanduser()) as entries:
+                found = [
+                    folder + slash + entry.name + ("/" if entry.is_dir() else "")
+                    for entry in islice(entries, _MOST_ENTRIES)
+                    if entry.name.startswith(start) and (start or not entry.name.startswith("."))
+                ]
+        except (OSError, ValueError, RuntimeError):
+            return []
+        return sorted(found)[:_MOST_OFFERED]
 
 
 def _reason(error: Exception) -> str:

@@ -329,7 +329,7 @@ def test_an_unknown_command_is_never_sent() -> None:
     world = World()
 
     async def work(session: Session) -> list[Event]:
-        return await say(session, "/temprature 1", "/compact", "!ls", "@notes.txt sum up", "/")
+        return await say(session, "/temprature 1", "/compact", "!", "/")
 
     events = run(world, work)
     assert world.model.requests == []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from chatrepl.core.attachments import text_attachment
 from chatrepl.core.errors import ModelError, UsageError
 from chatrepl.core.events import (
     ChoiceFinished,
@@ -15,7 +16,7 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.messages import Usage
+from chatrepl.core.messages import Json, Usage
 from chatrepl.core.own_files import Profile
 from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
 from chatrepl.core.session import Ports, Session
@@ -175,6 +176,12 @@ class MemoryFiles:
     def names_file(self, path: str) -> bool:
         return path in self.files
 
+    def is_file(self, path: str) -> bool:
+        return path in self.files
+
+    def matching(self, begun: str) -> Sequence[str]:
+        return [path for path in self.files if path.startswith(begun)]
+
 
 @dataclass
 class MemoryRoles:
@@ -254,6 +261,16 @@ class ListedProfiles:
 
 
 @dataclass
+class MemoryAttachments:
+    """Attaches the texts of files in a dictionary."""
+
+    files: MemoryFiles
+
+    async def load(self, place: str) -> Mapping[str, Json]:
+        return text_attachment(place, await self.files.read(place))
+
+
+@dataclass
 class SwitchedLog:
     """A log that is only switched."""
 
@@ -308,5 +325,6 @@ class World:
             profiles=self.profiles,
             roles=self.roles,
             debug_log=self.debug_log,
+            attachments=MemoryAttachments(self.files),
         )
         return Session(ports, settings, server=self.server)

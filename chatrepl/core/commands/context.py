@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 
+from chatrepl.core.attachments import image_tokens, name_of, text_of
 from chatrepl.core.budget import Plan
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.context_rows import Place, Row, rows_of
@@ -35,7 +36,7 @@ async def context(call: Call) -> AsyncIterator[Event]:
     mark = "≈" if session.planner.is_estimate(target.model) else ""
     yield Table(
         ("#", "role", "tokens", "", "first words"),
-        [_cells(row, mark) for row in rows],
+        [_cells(session, row, mark, target.model) for row in rows],
         numeric=frozenset({0, 2}),
     )
     yield _meter(session, target, plan, rows)
@@ -51,7 +52,7 @@ async def _all_rows(session: Session, target: Target, plan: Plan) -> list[Row]:
     return rows
 
 
-def _cells(row: Row, mark: str) -> tuple[str, ...]:
+def _cells(session: Session, row: Row, mark: str, model: str) -> tuple[str, ...]:
     is_quiet = row.place in (Place.SYSTEM, Place.HISTORY, Place.NEWEST)
     state = "in" if is_quiet else row.place.value
     return (
@@ -59,13 +60,26 @@ def _cells(row: Row, mark: str) -> tuple[str, ...]:
         row.message.role + (f" ({row.message.name})" if row.message.name else ""),
         f"{mark}{row.tokens:,}",
         "pinned" if row.is_pinned and row.place.is_in else state,
-        _first_words(row.message),
+        _first_words(session, row.message, model),
     )
 
 
-def _first_words(message: Message) -> str:
+def _first_words(session: Session, message: Message, model: str) -> str:
     words = " ".join(message.content[:400].split())
-    return words if len(words) <= _FIRST_WORDS_CHARS else words[: _FIRST_WORDS_CHARS - 1] + "…"
+    words = words if len(words) <= _FIRST_WORDS_CHARS else words[: _FIRST_WORDS_CHARS - 1] + "…"
+    return words + _attached(session, message, model)
+
+
+def _attached(session: Session, message: Message, model: str) -> str:
+    """Name a message's attachments, each with what it counts of the message's tokens."""
+    told = ""
+    for attachment in message.attachments:
+        text = text_of(attachment)
+        count = (
+            image_tokens([attachment]) if text is None else session.planner.count_text(text, model)
+        )
+        told += f"  +{name_of(attachment)} ({count:,})"
+    return told
 
 
 def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) -> Meter:

@@ -154,10 +154,10 @@ def _chosen(call: Call) -> tuple[str, str]:
             return "\n\n".join(message.content for message in path), "the whole conversation"
         case ["code"]:
             assert answer is not None
-            return _code(answer, None)
+            return code_of(answer, None)
         case ["code", number] if number.isdecimal():
             assert answer is not None
-            return _code(answer, int(number[:9]))
+            return code_of(answer, int(number[:9]))
         case [number] if number.isdecimal() and 1 <= int(number[:9]) <= len(path):
             return path[int(number) - 1].content, f"message {number}"
         case [number] if number.isdecimal():
@@ -170,7 +170,8 @@ def code_blocks(text: str) -> list[str]:
     return [match["code"].removesuffix("\n") for match in _FENCE.finditer(text)]
 
 
-def _code(answer: Message, number: int | None) -> tuple[str, str]:
+def code_of(answer: Message, number: int | None) -> tuple[str, str]:
+    """Return a code block of an answer, by default the last, and what to call it."""
     blocks = code_blocks(answer.content)
     if not blocks:
         raise UsageError("the last answer has no code block")

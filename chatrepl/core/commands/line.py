@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from chatrepl.core.commands.arguments import Call, Command
+from chatrepl.core.commands.files import mentioned, told
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
-from chatrepl.core.events import DraftReturned, Event, Level, Notice
+from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice
 from chatrepl.core.session import Session
 
 __all__ = ["CommandLine", "MessageLine", "handle_line", "is_message", "parse_line", "runs_at_once"]
 
 _COMMAND = re.compile(r"/(\?|[A-Za-z][\w-]*)(?=\s|$)")
-_FILE_WORD = re.compile(r"@(\"[^\"\n]+\"|[\w~./\\-]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
             yield event
     except ChatreplError as error:
         yield Notice.of(error)
-        if "\n" in line.strip():
+        if "\n" in line.strip() or is_message(line):
             yield DraftReturned(line)
     except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
         yield Notice.of(unexpected(error))
@@ -99,27 +99,12 @@ async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
 async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
     if not text.strip():
         return
-    named = _named_file(session, text) if not line.startswith(" ") else None
-    if named:
-        yield Notice(
-            f"attaching files ({named}) is not there yet",
-            Level.ERROR,
-            hint="begin with a blank to send the text as it is",
-        )
-        yield DraftReturned(line)
-        return
-    async for event in session.ask(text):
+    attached = await mentioned(session, text) if not line.startswith(" ") else []
+    async for event in session.ask(text, attached):
         yield event
-
-
-def _named_file(session: Session, text: str) -> str | None:
-    """Return the first ``@path`` that names a file, or begins the message and looks like one."""
-    for match in re.finditer(r"(?<!\S)" + _FILE_WORD.pattern + r"(?!\S)", text):
-        path = match[1].strip('"')
-        looks_like_file = match.start() == 0 and bool(re.search(r"/|\.\w+$", path))
-        if looks_like_file or session.ports.files.names_file(path):
-            return match[0]
-    return None
+        if isinstance(event, MessageAccepted):
+            for attachment in attached:
+                yield Notice(f"attached {await told(session, attachment)}")
 
 
 async def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chatrepl.core.attachments import sent_part, with_files
 from chatrepl.core.messages import Json, Message, SessionRecord
 from chatrepl.core.titles import title_of
 from chatrepl.core.transcript.fields import Fields, damaged, kind_of
@@ -42,14 +43,15 @@ def _content_of(message: Message) -> Json:
     if isinstance(parts, list):
         return parts
     attached: list[Json] = [
-        dict(part) for part in message.attachments if part.get("type") in _ATTACHED
+        sent_part(part) for part in message.attachments if part.get("type") in _ATTACHED
     ]
+    content = with_files(message)
     if attached:
-        text: list[Json] = [{"type": "text", "text": message.content}] if message.content else []
+        text: list[Json] = [{"type": "text", "text": content}] if content else []
         return text + attached
     if not message.content and ("tool_calls" in message.extra or "audio" in message.extra):
         return None
-    return message.content
+    return content
 
 
 def read_content(

@@ -7,6 +7,7 @@ without line ends, safe whatever the event holds. ``width`` is the terminal's, i
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
+from chatrepl.core.attachments import name_of
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -183,7 +184,10 @@ def _message_lines(
     message: Message, style: DrawStyle, width: int, *, is_markdown: bool
 ) -> list[str]:
     if message.role == "user":
-        return draw_user_message(message.content, style, width)
+        return [
+            *draw_user_message(message.content, style, width),
+            *_attached(message, style, width),
+        ]
     if message.role != "assistant":
         lines = _hanging([span(_clean(message.content), "muted")], [], style, width)
         return [paint([span(f"{safe_line(message.role)}:", "muted")], style), *lines]
@@ -191,6 +195,14 @@ def _message_lines(
     lines = answer.feed(ReasoningDelta(message.reasoning), width) if message.reasoning else []
     lines += [*answer.feed(TextDelta(message.content), width), *answer.finish(width)]
     return [*lines, *draw_answer_end(AnswerEnded(message), style, width)]
+
+
+def _attached(message: Message, style: DrawStyle, width: int) -> list[str]:
+    """Name what went with a message."""
+    names = ", ".join(name_of(attachment) for attachment in message.attachments)
+    if not names:
+        return []
+    return _hanging([span(f"attached {_clean(names)}", "muted")], [span("  ")], style, width)
 
 
 def _end_reason(message: Message) -> str:

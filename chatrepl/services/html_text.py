@@ -1,0 +1,77 @@
+"""The words of a web page, roughly laid out: headings, lists, tables, code; no menus."""
+
+import re
+from html.parser import HTMLParser
+
+__all__ = ["html_to_text"]
+
+_SILENT = frozenset(
+    {"script", "style", "template", "noscript", "svg", "nav", "iframe", "object", "select", "title"}
+)
+_BLOCKS = frozenset(
+    (
+        *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "fieldset"),
+        *("figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header"),
+        *("hr", "li", "main", "ol", "p", "pre", "section", "table", "tbody", "thead", "tr", "ul"),
+    )
+)
+_MARKS = {f"h{level}": "#" * level + " " for level in range(1, 7)} | {"li": "- "}
+_BLANKS = re.compile(r"[ \t\r\n\f]+")
+_EMPTY_LINES = re.compile(r"\n{3,}")
+_TRAILING = re.compile(r"[ \t]+\n")
+
+
+class _Words(HTMLParser):
+    """Collects words; a page may leave tags open, or close what it never opened."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title: list[str] = []
+        self.parts: list[str] = []
+        self._silent: list[str] = []
+        self._pre = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
+        if tag in _SILENT:
+            self._silent.append(tag)
+        elif tag in _BLOCKS:
+            # A line more before what begins something new; its mark follows.
+            self.parts.append("\n\n" if (tag in _MARKS and tag != "li") or tag == "p" else "\n")
+            self.parts.append(_MARKS.get(tag, ""))
+            self._pre += tag == "pre"
+        elif tag in ("td", "th"):
+            self.parts.append(" | ")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _SILENT:
+            self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._silent:
+            # What was left open inside ends with it.
+            del self._silent[self._silent.index(tag) :]
+        elif tag in _BLOCKS and not self._silent:
+            self.parts.append("\n")
+            self._pre = max(0, self._pre - (tag == "pre"))
+
+    def handle_data(self, data: str) -> None:
+        if self._silent:
+            if self._silent == ["title"]:
+                self.title.append(data)
+        elif self._pre:
+            self.parts.append(data)
+        else:
+            self.parts.append(_BLANKS.sub(" ", data))
+
+
+def html_to_text(page: str) -> str:
+    """Return a page's title and words, whatever state its markup is in."""
+    words = _Words()
+    words.feed(page)
+    words.close()
+    lines = "".join(words.parts).split("\n")
+    text = "\n".join(line if line.startswith(" " * 2) else line.strip(" ") for line in lines)
+    text = _EMPTY_LINES.sub("\n\n", _TRAILING.sub("\n", text + "\n")).strip("\n")
+    title = " ".join("".join(words.title).split())
+    return f"{title}\n\n{text}" if title and not text.startswith(f"# {title}") else text

@@ -1,0 +1,79 @@
+"""Fetch a page of the web: bounded in size, time, and how often it may point elsewhere."""
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx2
+
+from chatrepl import __version__
+from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.core.servers import redact
+
+__all__ = ["WebPage", "fetch"]
+
+_MOST_S = 30.0
+_SILENCE_S = 15.0
+_MOST_REDIRECTS = 5
+_ACCEPT = "text/html, text/*;q=0.9, image/*;q=0.8, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """What came from an address."""
+
+    content_type: str
+    data: bytes
+    charset: str
+
+    @property
+    def is_html(self) -> bool:
+        """Say whether it is a page with markup."""
+        begins = self.data[:1024].lstrip().lower()
+        return "html" in self.content_type or begins.startswith((b"<!doctype html", b"<html"))
+
+    @property
+    def text(self) -> str:
+        """Return its text, in the character set that the server named."""
+        try:
+            return self.data.decode(self.charset, "replace")
+        except LookupError:
+            return self.data.decode("utf-8", "replace")
+
+
+async def fetch(url: str, most_bytes: int) -> WebPage:
+    """Fetch what is at an address; it takes 30 s at the most. Raises ``ChatreplError``."""
+    name = redact(url)
+    try:
+        async with asyncio.timeout(_MOST_S):
+            return await _fetch(url, most_bytes, name)
+    except (TimeoutError, httpx2.TimeoutException):
+        raise ChatreplError(f"{name} does not answer in time", "try again") from None
+    except httpx2.TooManyRedirects:
+        raise ChatreplError(f"{name} leads from one address to the next without end") from None
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError, ValueError):
+        raise UsageError(f"{name} is no address", "https://HOST/PATH") from None
+    except httpx2.HTTPError as error:
+        said = redact(str(error)) or type(error).__name__
+        raise ChatreplError(f"{name} cannot be fetched: {said}", "check the address") from None
+
+
+async def _fetch(url: str, most_bytes: int, name: str) -> WebPage:
+    async with (
+        httpx2.AsyncClient(
+            follow_redirects=True,
+            max_redirects=_MOST_REDIRECTS,
+            timeout=_SILENCE_S,
+            headers={"user-agent": f"chatrepl/{__version__}", "accept": _ACCEPT},
+        ) as client,
+        client.stream("GET", url) as response,
+    ):
+        if not response.is_success:
+            said = f"{response.status_code} {response.reason_phrase}".strip()
+            raise ChatreplError(f"{name} cannot be fetched: {said}", "check the address")
+        data = bytearray()
+        async for piece in response.aiter_bytes():
+            data += piece
+            if len(data) > most_bytes:
+                raise UsageError(f"{name} is larger than {most_bytes // 2**20} MB")
+        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return WebPage(content_type, bytes(data), response.charset_encoding or "utf-8")
