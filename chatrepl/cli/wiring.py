@@ -65,7 +65,9 @@ class Program:
         await self._rescue()
         await ports.model.close()
         await ports.local.close()
-        await ports.store.close()
+        for store in (ports.store, self.session.disk_store):
+            if store is not None:
+                await store.close()
 
     async def _rescue(self) -> None:
         """Try a last time to save; else write a copy elsewhere, and say where it is."""

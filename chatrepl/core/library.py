@@ -104,10 +104,12 @@ async def rename(session: Session, name: str) -> None:
 async def check_free(session: Session, name: str, *, is_for_copy: bool = False) -> None:
     """Refuse what cannot be a session's name, or is another's already: a copy's own one's too."""
     check_name(name)
-    taken = await session.ports.store.find(name)
     own_id = session.record.id if session.record and not is_for_copy else None
-    if taken is not None and taken.name == name and taken.id != own_id:
-        raise UsageError(f"another session is named “{name}”", "choose another name")
+    # A run that is kept off the disk must not begin to be saved under another session's name.
+    for store in (session.ports.store, session.disk_store):
+        taken = None if store is None else await store.find(name)
+        if taken is not None and taken.name == name and taken.id != own_id:
+            raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
 async def bring_in(session: Session, transcript: "Transcript") -> None:
@@ -126,14 +128,17 @@ async def bring_in(session: Session, transcript: "Transcript") -> None:
         await store.set_marks(record.id, transcript.marks)
 
 
-def start_saving(session: Session) -> None:
+async def start_saving(session: Session) -> None:
     """End keeping a run off the disk: all that was said so far goes there with the next write."""
     if session.disk_store is None:
         return
+    memory = session.ports.store
     session.ports = replace(session.ports, store=session.disk_store)
     session.disk_store = None
     session.keeper = Keeper(session.ports.store)
+    session.keeper.fork(session.conversation.marks)
     session.keeper.pending(session.conversation.all())
+    await memory.close()
 
 
 async def adopt(session: Session, transcript: "Transcript", name: str) -> None:

@@ -117,7 +117,7 @@ def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
         session.disk_store = disk
         try:
             await say(session, "hi")
-            start_saving(session)
+            await start_saving(session)
             await say(session, "you", "there")
             assert "$32.00 spent today" in world.person.confirmed[0]
         finally:

@@ -41,7 +41,7 @@ async def save(call: Call) -> AsyncIterator[Event]:
         yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
         return
     await library.check_free(session, name)
-    library.start_saving(session)
+    await library.start_saving(session)
     await library.rename(session, name)
     yield SessionChanged(session.record)
     for notice in session.take_notices():
