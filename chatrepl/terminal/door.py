@@ -70,6 +70,11 @@ class Door:
         if self._front is not None:
             self._front.edit_last()
 
+    def open_found(self) -> None:
+        """Open what a search found."""
+        if self._front is not None:
+            self._front.open_found()
+
     def leave(self) -> None:
         """End the session."""
         self.is_leaving = True

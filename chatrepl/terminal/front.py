@@ -37,6 +37,7 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.in_turn import InTurn
+from chatrepl.core.messages import SearchHit
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.session import Session
 from chatrepl.terminal.input.editor import EditorError
@@ -77,6 +78,7 @@ class Front:
         self._beside: set[asyncio.Task[None]] = set()
         self._drawing: Drawing | None = None
         self._listed_s = 0.0
+        self._has_just_found = False
 
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt to draw above."""
@@ -131,6 +133,11 @@ class Front:
         """Take the last message back into the input line."""
         if not self._is_working and self._session.conversation.last_question() is not None:
             self.submit("/edit")
+
+    def open_found(self) -> None:
+        """Open the first hit, if the last line was a search."""
+        if self._has_just_found and not self._is_working:
+            self.submit("/load 1")
 
     def leave(self) -> None:
         """End the conversation; a running answer is stopped and kept."""
@@ -240,7 +247,10 @@ class Front:
         assert self._drawing is not None
         if not is_message(line):
             self._print(self._drawing.command(line, self._session.settings, self._columns))
+        listed = self._session.listed
         await self._deal(handle_line(self._session, line))
+        found = self._session.listed
+        self._has_just_found = found is not listed and isinstance(next(iter(found), ""), SearchHit)
         self._painter.gap()
         settings = self._session.settings
         self._prompt.vi, self._prompt.multiline = settings.is_on("vi"), settings.is_on("multiline")

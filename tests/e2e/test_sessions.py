@@ -203,3 +203,22 @@ def test_the_logs_of_llm_come_in_by_command(start: Start, run: Run, tmp_path: Pa
         "and here",
         "You said: and here",
     ]
+
+
+def test_enter_after_a_search_opens_the_first_hit_where_it_is_and_a_number_any(
+    start: Start, server: SseServer
+) -> None:
+    chat = start("-S", "far").ready()
+    chat.say("東京の天気").expect("You said: 東京の天気").ready()
+    for number in range(5):
+        chat.say(f"turn {number}").expect(f"You said: turn {number}").ready()
+    chat.say("/new").expect("kept as “far”").ready()
+    chat.send("\r")
+    chat.say("/search 京").expect("Enter opens the first there").ready()
+    chat.send("\r")
+    chat.expect("going on with “far”", "3 turns after, where you go on").ready()
+    assert sum(request.method == "POST" for request in server.requests) == 6
+    # It was the last line's: a further Enter does nothing.
+    chat.send("\r")
+    chat.say("/search turn 4").expect_times("Enter opens the first there", 2).ready()
+    chat.say("/load 2").expect_times("going on with “far”", 2).ready().leave()

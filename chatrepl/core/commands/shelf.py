@@ -100,7 +100,7 @@ async def search(call: Call) -> AsyncIterator[Event]:
         ("#", "session", "date", "role", "words"),
         [_hit_row(number, hit) for number, hit in enumerate(hits, 1)],
         numeric=frozenset({0}),
-        footer=("/load NUMBER opens one there",),
+        footer=("Enter opens the first there, /load NUMBER any",),
     )
 
 

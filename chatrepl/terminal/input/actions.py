@@ -52,6 +52,10 @@ class Actions(Protocol):
         """Edit the last message (Escape twice on an empty line while nothing runs)."""
         ...
 
+    def open_found(self) -> None:
+        """Open the best that the last line, a search, found (Enter on an empty line)."""
+        ...
+
     def leave(self) -> None:
         """End the session; answered by ``LivePrompt.leave`` when everything is saved."""
         ...

@@ -41,6 +41,7 @@ class KeyActions:
         """Send the line."""
         text = self.line.take()
         if text is None:
+            self._actions.open_found()
             return
         if trouble := self.line.history.trouble:
             self.line.history.trouble = None

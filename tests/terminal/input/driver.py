@@ -78,6 +78,9 @@ class Program:
     def toolbar(self) -> str:
         return str(SETTINGS.get("toolbar", "toolbar · model · 12 of 8,192 tokens"))
 
+    def open_found(self) -> None:
+        return
+
     def edit_last(self) -> None:
         self.log("edit_last", "")
         self.prompt.set_draft("the last message")
