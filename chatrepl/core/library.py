@@ -8,7 +8,7 @@ from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.keeper import Keeper
-from chatrepl.core.messages import Marks, SessionRecord
+from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.session import Session
 from chatrepl.core.settings import nearest
 from chatrepl.core.titles import title_of
@@ -80,17 +80,25 @@ def check_name(name: str) -> None:
 def fork(session: Session) -> None:
     """Go on in a session of its own from here; the old one stays as it is.
 
-    It has the path, not the branches beside it, and comes to the disk with the next write.
+    It has the path with its summaries, not the branches beside it, and comes to the disk with the
+    next write.
     """
     assert session.record is not None
-    path, marks = session.conversation.path, session.conversation.marks
-    ids = {message.id for message in path}
-    kept = Marks(marks.pinned & ids, marks.dropped & ids)
-    session.go_on_with(Conversation(path, session.conversation.head, kept))
+    old = session.conversation
+    ids = {message.id for message in old.path}
+    kept = Marks(old.marks.pinned & ids, old.marks.dropped & ids)
+    # The store lets a copy share the path; what stands beside it belongs to one session.
+    summaries = [
+        replace(_as_paid(summary), id=session.ports.new_id())
+        for summary in old.summaries
+        if summary.id not in old.marks.dropped
+    ]
+    session.go_on_with(Conversation([*old.path, *summaries], old.head, kept))
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.name = None
     session.keeper.fork(session.conversation.marks)
+    session.keeper.pending(summaries)
 
 
 async def rename(session: Session, name: str) -> None:
@@ -172,11 +180,14 @@ def _as_imported(session: Session, transcript: "Transcript") -> "Transcript":
 
     # Ids are unique on the disk, where this very transcript may have come from.
     transcript = with_new_ids(transcript, session.ports.new_id)
-    messages = tuple(
-        replace(one, extra={**one.extra, IMPORTED_FIELD: True}) if one.usage else one
-        for one in transcript.messages
-    )
-    return replace(transcript, messages=messages)
+    return replace(transcript, messages=tuple(map(_as_paid, transcript.messages)))
+
+
+def _as_paid(message: Message) -> Message:
+    """Mark a copy: what its original cost counts there."""
+    if message.usage is None:
+        return message
+    return replace(message, extra={**message.extra, IMPORTED_FIELD: True})
 
 
 def transcript_of(session: Session) -> "Transcript":

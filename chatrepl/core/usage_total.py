@@ -7,7 +7,7 @@ __all__ = ["COST_FIELD", "IMPORTED_FIELD", "UsageTotal"]
 COST_FIELD = "cost_usd"
 """Where a message keeps what it cost, among its further fields: prices change."""
 IMPORTED_FIELD = "imported"
-"""Beside it, in an answer that came in from outside: it was paid for elsewhere, or counts here
+"""Beside it, in what came in from outside or is a copy: it was paid for elsewhere, or counts here
 already."""
 
 

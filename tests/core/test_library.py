@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from chatrepl.core.money import beginning_of_day
+from chatrepl.core.ports import Price
 from chatrepl.core.session import Session
 from chatrepl.services.store import SqliteStore
-from tests.core.test_session import errors, run, say
-from tests.support.fakes import World
+from tests.core.test_session import errors, run, say, sent
+from tests.support.fakes import FixedCatalog, World, answer
+
+LONG = "word " * 50
 
 
 @asynccontextmanager
@@ -48,5 +52,40 @@ def test_a_taken_name_does_not_begin_to_save_a_run() -> None:
             assert errors(await say(session, "/save kept"))
             await say(session, "still private")
             assert len(await disk.sessions()) == 1
+
+    run(world, work)
+
+
+def test_a_copy_sends_the_summaries_that_its_original_sends() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, *(f"{name} {LONG}" for name in ("one", "two", "three", "four")))
+        world.model.scripts = [answer("undone")]
+        await say(session, "/compact", "/compact --undo")
+        world.model.scripts = [answer("short summary")]
+        await say(session, "/compact", "five")
+        before = sent(world)
+        await say(session, "/undo", "/fork copy", "five")
+        assert sent(world) == before
+        assert "short summary" in before[0][1]
+        again = world.session()
+        await say(again, "/load copy", "six")
+        assert sent(world)[: len(before)] == before
+        await say(again, "/compact --undo", "/undo", "six")
+        assert sent(world)[0][1].startswith("one")
+
+    run(world, work)
+
+
+def test_the_summaries_of_a_copy_are_not_paid_for_again() -> None:
+    world = World(catalog=FixedCatalog(8192, Price(1_000_000, 2_000_000)))
+
+    async def work(session: Session) -> None:
+        await say(session, *(f"{name} {LONG}" for name in ("one", "two")))
+        world.model.scripts = [answer("short", prompt_tokens=100)]
+        await say(session, "/compact", "/fork copy")
+        spent = await session.ports.store.usage(beginning_of_day(world.clock.now()))
+        assert [total.cost_usd for total in spent] == [106.0]
 
     run(world, work)
