@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from chatrepl.core.errors import LocalModelError
-from chatrepl.services.local_model.child import check_engine
 from tests.e2e.conftest import Start
-from tests.e2e.program import MARK, Chat
+from tests.e2e.program import MARK, Chat, environment_of
+from tests.support.built_in_model import need_model, registry_variables
 from tests.support.sse_server import SseServer
 
 FIRST = "What is the capital of France?"
@@ -66,27 +65,26 @@ def test_a_conversation_with_a_server_is_held_trimmed_saved_and_gone_on_with(
 
 
 @pytest.fixture
-def cached_model(home: Path) -> None:
-    """Let all runs share one download of the built-in model."""
-    try:
-        check_engine()
-    except LocalModelError as error:
-        pytest.skip(str(error))
+def registry(home: Path) -> dict[str, str]:
+    """Let all runs share one download of the built-in model; return the way to the registry."""
+    variables = registry_variables()
     shared = Path(os.environ.get("CHATREPL_TEST_CACHE") or Path.home() / ".cache" / "chatrepl-test")
+    need_model(shared, environment_of(home, variables))
     models = shared / "models"
     models.mkdir(parents=True, exist_ok=True)
     cache = home / "chatrepl" / "cache"
     cache.mkdir(parents=True, mode=0o700)
     (cache / "models").symlink_to(models)
+    return variables
 
 
 @pytest.mark.local_model
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_a_conversation_with_the_built_in_model_is_held_trimmed_saved_and_gone_on_with(
-    start_alone: Start, cached_model: None
+    start_alone: Start, registry: dict[str, str]
 ) -> None:
     def begin(*arguments: str) -> Chat:
-        chat = start_alone("--local", *arguments)
+        chat = start_alone("--local", *arguments, env=registry)
         chat.expect("built-in demo model")
         return chat
 

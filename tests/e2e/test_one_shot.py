@@ -50,14 +50,18 @@ def test_options_may_stand_before_and_behind_the_words(run: Run, server: SseServ
 def test_words_behind_two_hyphens_are_text_however_they_begin(run: Run, server: SseServer) -> None:
     done = run("--base-url", server.base_url, "what", "--", "is", "-t", "--")
     assert (done.returncode, done.stdout) == (0, "You said: what is -t --\n")
+    done = run("--base-url", server.base_url, "--", "-t", "--")
+    assert (done.returncode, done.stdout) == (0, "You said: -t --\n")
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_closed_stream_is_no_error_and_no_file_takes_its_place(
     server: SseServer, home: Path, closed: str
 ) -> None:
+    # A log is told of on stderr: what is written there must not end up in the database.
+    arguments = ["--base-url", server.base_url, *(["--debug"] if "2>&-" in closed else []), "hi"]
     done = subprocess.run(
-        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, "--base-url", server.base_url, "hi"],
+        ["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM, *arguments],
         capture_output=True,
         text=True,
         env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},

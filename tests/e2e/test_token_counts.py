@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.token_counts import measure
+from tests.support.built_in_model import need_model
 
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
 def cache() -> Path:
-    pytest.importorskip("xllamacpp")
-    return Path(os.environ.get("CHATREPL_TEST_CACHE", "~/.cache/chatrepl-test")).expanduser()
+    folder = Path(os.environ.get("CHATREPL_TEST_CACHE", "~/.cache/chatrepl-test")).expanduser()
+    need_model(folder)
+    return folder
 
 
 def test_estimates_come_within_three_percent_once_the_server_has_reported(cache: Path) -> None:

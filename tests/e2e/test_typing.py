@@ -226,8 +226,11 @@ from pathlib import Path
 caught = []
 signal.signal(signal.SIGINT, lambda *_: caught.append(1))
 print("EDITOR IS UP", flush=True)
-while not caught:
+while len(caught) < 2:
     time.sleep(0.01)
+    if caught and caught[-1]:
+        print("EDITOR WAS INTERRUPTED", flush=True)
+        caught[-1] = 0
 path = Path(sys.argv[1])
 path.write_text(path.read_text() + "edited\\nin two lines\\n")
 """
@@ -243,8 +246,11 @@ def test_the_editor_has_the_terminal_and_its_signals_while_the_answer_goes_on(
     chat = start(env={"EDITOR": f"{sys.executable} {script}"}).ready()
     chat.say("go on").expect("Before the editor.")
     chat.say("/editor").expect("EDITOR IS UP")
+    chat.send("\x03")
+    chat.expect("EDITOR WAS INTERRUPTED")
     gate.set()
     assert server.requests[-1].answered.wait(5)
+    assert "After it." not in chat.everything()
     chat.send("\x03")
     chat.expect("After it.", "in two lines")
     assert "stopped" not in chat.everything()

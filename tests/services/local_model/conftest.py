@@ -8,6 +8,7 @@ import pytest
 
 from chatrepl.core.events import Progress
 from chatrepl.services.local_model import BuiltInModel
+from tests.support.built_in_model import need_model
 
 ROOT = Path(__file__).parents[3]
 MODEL_BYTES = 98_362_432
@@ -96,7 +97,9 @@ def put_weights(cache: Path, size: int = MODEL_BYTES) -> Path:
 def filled_cache() -> Path:
     """A cache that outlives the run, so that the model is fetched once."""
     named = os.environ.get("CHATREPL_TEST_CACHE", "~/.cache/chatrepl-test")
-    return Path(named).expanduser()
+    folder = Path(named).expanduser()
+    need_model(folder)
+    return folder
 
 
 async def prepared(model: BuiltInModel) -> list[Progress]:

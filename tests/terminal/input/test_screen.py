@@ -159,12 +159,17 @@ def test_tiny_windows_work(start: Start, rows: int, columns: int) -> None:
 
 
 @pytest.fixture
-def tmux(tmp_path: Path) -> Iterator[Tmux]:
+def log_file(tmp_path: Path) -> Path:
+    return tmp_path / "calls.jsonl"
+
+
+@pytest.fixture
+def tmux(tmp_path: Path, log_file: Path) -> Iterator[Tmux]:
     if not is_there():
         pytest.skip("tmux is not installed")
     env = {
         "PYTHONPATH": str(ROOT),
-        "DRIVER_LOG": str(tmp_path / "calls.jsonl"),
+        "DRIVER_LOG": str(log_file),
         "DRIVER": json.dumps({"echo": False}),
     }
     with Tmux(tmp_path, [sys.executable, DRIVER], env=env) as window:
@@ -175,26 +180,51 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
         yield window
 
 
-@pytest.mark.parametrize("pause_s", [0.35, 0.05])
-def test_resizing_in_tmux_loses_and_repeats_nothing(tmux: Tmux, pause_s: float) -> None:
+def resize_and_pause(tmux: Tmux, log_file: Path, rows: int, columns: int) -> None:
+    """Change the window's size; the pause begins when the program has heard of it."""
+    tmux.resize(rows, columns)
+    heard = json.dumps(["resize", [rows, columns]])
+    deadline = time.monotonic() + 20
+    while not log_file.read_text().rstrip().endswith(heard):
+        assert time.monotonic() < deadline, f"the program did not hear of {rows} x {columns}"
+        time.sleep(0.01)
+    time.sleep(0.35)
+
+
+def numbers_of_stream(tmux: Tmux, count: int) -> list[int]:
+    """Return the numbers that a stream of ``count`` has shown; each is there, once or more."""
+    tmux.wait_for("<stream over>", 60)
+    shown = numbers(tmux.everything().partition("<burst over>")[2])
+    assert sorted(set(shown)) == list(range(count))
+    return shown
+
+
+def test_resizing_in_tmux_loses_and_repeats_nothing(tmux: Tmux, log_file: Path) -> None:
+    tmux.send("stream 600")
+    tmux.wait_for("<00010>")
+    chance = random.Random(7)
+    for _ in range(20):
+        resize_and_pause(tmux, log_file, chance.randint(14, 40), chance.randint(30, 120))
+    assert len(numbers_of_stream(tmux, 600)) == 600
+
+
+def test_resizing_fast_in_tmux_loses_nothing(tmux: Tmux) -> None:
     tmux.send("stream 500")
     chance = random.Random(7)
     for _ in range(20):
         tmux.resize(chance.randint(14, 40), chance.randint(30, 120))
-        time.sleep(pause_s)
-    tmux.wait_for("<stream over>")
-    shown = numbers(tmux.everything().partition("<burst over>")[2])
-    assert sorted(set(shown)) == list(range(500))
+        time.sleep(0.05)
     # Sizes that follow each other faster than tmux tells them may leave a row behind.
-    assert len(shown) == 500 if pause_s > 0.3 else len(shown) <= 520
+    assert len(numbers_of_stream(tmux, 500)) <= 520
 
 
-def test_an_idle_prompt_leaves_nothing_behind_when_tmux_is_resized(tmux: Tmux) -> None:
+def test_an_idle_prompt_leaves_nothing_behind_when_tmux_is_resized(
+    tmux: Tmux, log_file: Path
+) -> None:
     tmux.type("a draft that is long enough to be wrapped when the window becomes narrow")
     tmux.wait_for("narrow")
     for columns in (40, 33, 100, 50, 80):
-        tmux.resize(24, columns)
-        time.sleep(0.35)
+        resize_and_pause(tmux, log_file, 24, columns)
     below = tmux.everything().partition("<burst over>")[2]
     assert below.strip().splitlines() == [
         f"{MARK} a draft that is long enough to be wrapped when the window becomes narrow",
