@@ -41,7 +41,7 @@ class Program:
             vi=SETTINGS.get("vi", False),
             unicode=SETTINGS.get("unicode", True),
             on_signal=self.save,
-            on_resize=lambda: self.log("resize", [self.prompt.rows, self.prompt.columns]),
+            on_resize=lambda: self.log("resize", [*os.get_terminal_size(HELD.output_fd)]),
         )
         self.flood: asyncio.Task[None] | None = None
         self.tasks: set[asyncio.Task[None]] = set()

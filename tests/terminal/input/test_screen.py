@@ -183,7 +183,7 @@ def tmux(tmp_path: Path, log_file: Path) -> Iterator[Tmux]:
 def resize_and_pause(tmux: Tmux, log_file: Path, rows: int, columns: int) -> None:
     """Change the window's size; the pause begins when the program has heard of it."""
     tmux.resize(rows, columns)
-    heard = json.dumps(["resize", [rows, columns]])
+    heard = json.dumps(["resize", [columns, rows]])
     deadline = time.monotonic() + 20
     while not log_file.read_text().rstrip().endswith(heard):
         assert time.monotonic() < deadline, f"the program did not hear of {rows} x {columns}"
