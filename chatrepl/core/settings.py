@@ -354,7 +354,7 @@ class Settings:
             for key, value in self.values_of(Layer.COMMAND).items()
             if not find_setting(key).in_session
         }
-        known = {key: value for key, value in stored.items() if _is_valid(key, value)}
+        known = {key: value for key, value in stored.items() if _is_usable(key, value)}
         settings = self.with_layer(Layer.COMMAND, run, "command").with_layer(
             Layer.SESSION, known, "session"
         )
@@ -364,18 +364,17 @@ class Settings:
         valid = values if isinstance(values, dict) else {}
         return settings.with_layer(
             Layer.ROLE,
-            {key: value for key, value in valid.items() if _is_valid(key, value)},
+            {key: value for key, value in valid.items() if _is_usable(key, value)},
             f"role {name or 'unnamed'}",
         )
 
 
-def _is_valid(key: str, value: Json) -> bool:
-    """Tell whether a stored value can be used: a session may come from another version."""
+def _is_usable(key: str, value: Json) -> bool:
+    """Tell whether a stored value can be used: a session may come from anywhere."""
     try:
+        setting = find_setting(key)
         if value is not None:
-            find_setting(key).kind.check(value)
-        else:
-            find_setting(key)
+            setting.kind.check(value)
     except UsageError:
         return False
-    return True
+    return setting.in_session

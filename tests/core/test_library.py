@@ -1,5 +1,6 @@
 """Sessions on the shelf: what a copy, a name, an import, and a late save take along."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -87,5 +88,27 @@ def test_the_summaries_of_a_copy_are_not_paid_for_again() -> None:
         await say(session, "/compact", "/fork copy")
         spent = await session.ports.store.usage(beginning_of_day(world.clock.now()))
         assert [total.cost_usd for total in spent] == [106.0]
+
+    run(world, work)
+
+
+def test_a_session_from_outside_cannot_set_what_is_no_matter_of_a_session() -> None:
+    world = World()
+    mine = {"spending_limit": 1, "theme": "light", "vi": False}
+    world.values = {"model": "test-model", **mine}
+    theirs = {"spending_limit": 1_000_000, "theme": "dark", "vi": True, "temperature": 0.5}
+    transcript = {
+        "version": 1,
+        "settings": {**theirs, "role": {"name": "helper", "values": {**theirs, "seed": 7}}},
+        "tree": [{"id": "a", "parent": None, "role": "user", "content": "hi"}],
+        "head": "a",
+    }
+    world.files.files["evil.json"] = json.dumps(transcript)
+
+    async def work(session: Session) -> None:
+        await say(session, "/import evil.json")
+        assert {key: session.settings.get(key) for key in mine} == mine
+        assert session.settings.get("temperature") == 0.5
+        assert session.settings.get("seed") == 7
 
     run(world, work)
