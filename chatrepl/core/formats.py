@@ -5,7 +5,7 @@ import re
 from pathlib import PurePath
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.json_value import Json
+from chatrepl.core.json_value import Json, check_json
 
 __all__ = ["format_of_schema", "names_schema_file"]
 
@@ -31,6 +31,7 @@ def format_of_schema(text: str, path: str) -> dict[str, Json]:
         raise UsageError(f"{path} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{path} holds no JSON schema", "it begins with {")
+    check_json(value)
     if value.get("type") in _FORMATS:
         return value
     if isinstance(value.get("schema"), dict) and isinstance(value.get("name"), str):

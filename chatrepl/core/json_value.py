@@ -1,5 +1,21 @@
 """What JSON can hold: the type of settings, parameters and request bodies."""
 
-__all__ = ["Json"]
+import json
+
+from chatrepl.core.errors import UsageError
+
+__all__ = ["Json", "check_json"]
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def check_json(value: Json) -> Json:
+    """Return a value that JSON can hold.
+
+    Raises ``UsageError`` for what Python or TOML can and JSON cannot: infinity, no number, dates.
+    """
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        raise UsageError("JSON has no infinity, NaN, or dates", "put it in quotes") from None
+    return value

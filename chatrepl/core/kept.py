@@ -80,6 +80,12 @@ class KeptConversation:
         self.pending: Sequence[Mapping[str, Json]] = ()
         """What is attached to the next message."""
 
+    def listed_at(self, number: str) -> str | SearchHit | None:
+        """Return what a row of the last numbered list stands for; None: that is no row's number."""
+        if number.isdecimal() and 1 <= int(number[:9]) <= len(self.listed):
+            return self.listed[int(number) - 1]
+        return None
+
     def take_notices(self) -> list[Notice]:
         """Return what the disk has to tell."""
         warnings, notices = self.ports.store.warnings, self.keeper.notices

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chatrepl.core.biases import check_bias_key, parse_biases, show_biases
 from chatrepl.core.errors import UsageError
 from chatrepl.core.examples import Examples
-from chatrepl.core.json_value import Json
+from chatrepl.core.json_value import Json, check_json
 from chatrepl.core.plain_kinds import Choice, Integer, Number, Switch, Text, Words, shown
 
 __all__ = [
@@ -98,7 +98,7 @@ class Format:
             return {"type": value}
         if not isinstance(value, dict) or not isinstance(value.get("type"), str):
             raise UsageError(f"{shown(value)} is not {self.range}")
-        return value
+        return check_json(value)
 
     def show(self, value: Json) -> str:
         """Write a value as a person would type it."""
@@ -129,11 +129,11 @@ class AnyJson:
             value: Json = json.loads(text)
         except (ValueError, RecursionError):
             return text.strip()
-        return value
+        return self.check(value)
 
     def check(self, value: Json) -> Json:
-        """Accept anything."""
-        return value
+        """Accept what JSON can hold."""
+        return check_json(value)
 
     def show(self, value: Json) -> str:
         """Write a value as a person would type it."""

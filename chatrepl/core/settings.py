@@ -205,6 +205,9 @@ SETTINGS: tuple[Setting, ...] = (
 
 _BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 _EXTRA = "extra."
+_FIELDS = {"model": "model", "max_completion_tokens": "max_tokens", "stream": "stream"}
+"""Fields of the request that settings of other names, or no parameters, stand behind."""
+_WRITTEN = ("messages", "stream_options")
 _ROLE = "role"
 """Under this name a session keeps its role beside its settings."""
 
@@ -230,6 +233,7 @@ def find_setting(key: str) -> Setting:
     if plain in _BY_KEY:
         return _BY_KEY[plain]
     if key.startswith(_EXTRA) and len(key) > len(_EXTRA):
+        _refuse_own(key.removeprefix(_EXTRA))
         return Setting(
             key, AnyJson(), "a field of the request that this server knows", has_command=False
         )
@@ -237,6 +241,15 @@ def find_setting(key: str) -> Setting:
         f"there is no setting “{key}”",
         nearest(plain, tuple(_BY_KEY)) or "/set lists all; extra.KEY is a server's own",
     )
+
+
+def _refuse_own(field: str) -> None:
+    """Keep the fields that this program writes itself from being replaced behind its back."""
+    own = _FIELDS.get(field, field)
+    if own in _BY_KEY and (_BY_KEY[own].is_parameter or own in _FIELDS.values()):
+        raise UsageError(f"{field} is no extra field: it is the setting {own}", f"/set {own}")
+    if field in _WRITTEN:
+        raise UsageError(f"{field} is no extra field: chatrepl writes it", "/request shows it")
 
 
 @dataclass(frozen=True, slots=True)

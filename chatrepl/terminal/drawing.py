@@ -130,7 +130,8 @@ class Drawing:
     def waiting(self, model: str, seconds: int) -> str:
         """Say in one line that an answer is awaited."""
         so_far = f"  {seconds} s, Esc stops" if seconds else ""
-        return f"⋯ {safe_line(model)}{so_far}" if self._encoding_is_utf8 else f"... {model}{so_far}"
+        mark = "⋯" if self._encoding_is_utf8 else "..."
+        return f"{mark} {safe_line(model)}{so_far}"
 
     def coming(self, waiting: str, coming: Sequence[Coming], width: int) -> str:
         """Say in one line how far the answers are that are not shown yet."""

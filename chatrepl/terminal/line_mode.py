@@ -36,6 +36,7 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.in_turn import in_turn
+from chatrepl.core.safe_text import safe_line
 from chatrepl.core.session import Session
 from chatrepl.terminal.drawing import Drawing
 
@@ -83,7 +84,7 @@ class LineMode:
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask yes or no; the end of the input is a no."""
         choices = "[Y/n]" if default else "[y/N]"
-        self._write(f"{question} {choices} ")
+        self._write(f"{safe_line(question)} {choices} ")
         answer = await self._lines.get()
         if answer is None:
             self._is_leaving = True
@@ -92,9 +93,14 @@ class LineMode:
         return default if not word else word in ("y", "yes")
 
     async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
-        """Refuse: a terminal of lines echoes, so a secret cannot be typed; nor is there need."""
-        del question, secret
-        return None
+        """Ask for a line; None for a secret, which this terminal would show."""
+        if secret:
+            return None
+        self._write(f"{safe_line(question)} ")
+        answer = await self._lines.get()
+        if answer is None:
+            self._is_leaving = True
+        return answer
 
     async def _next_message(self) -> None:
         self._write(self._mark)

@@ -1,7 +1,9 @@
 """On a terminal that knows no escapes the conversation is lines, and nothing but lines."""
 
+import json
 import signal
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,32 @@ def test_a_backslash_goes_on_in_the_next_line(start_alone: Start, server: SseSer
     chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
     chat.expect("Ctrl+D leaves").say("one\\").say("two").expect("You said: one")
     assert server.requests[-1].messages[-1]["content"] == "one\ntwo"
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm-256color"])
+def test_a_question_cannot_command_the_terminal(
+    start_alone: Start, server: SseServer, home: Path, term: str
+) -> None:
+    title = "\x1b]0;PWNED\x07\x1b[8mhidden\x1b[2J title"
+    transcript = home / "hostile.json"
+    tree = [{"id": "a", "parent": None, "role": "user", "content": "a question"}]
+    transcript.write_text(json.dumps({"version": 1, "name": title, "tree": tree}))
+    chat = start_alone("--base-url", server.base_url, env={"TERM": term})
+    chat.expect("Ctrl+D leaves").say(f"/import {transcript}").expect("1 message")
+    chat.say("/new").say("/sessions").expect("NUMBER")
+    chat.say("/delete 1").expect("[8mhidden", "[y/N]")
+    chat.say("n")
+    for command in (b"\x1b]0;PWNED", b"\x1b[8m", b"\x1b[2J"):
+        assert command not in chat.raw
+
+
+def test_a_role_asks_for_its_variables_in_line_mode(
+    start_alone: Start, server: SseServer, home: Path
+) -> None:
+    roles = home / "chatrepl" / "roles"
+    roles.mkdir(parents=True)
+    (roles / "translator.md").write_text("Translate to {{language}}.")
+    chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
+    chat.expect("Ctrl+D leaves").say("/role translator").expect("language")
+    chat.say("French").say("hello").expect("You said: hello")
+    assert server.requests[-1].messages[0]["content"] == "Translate to French."

@@ -60,7 +60,7 @@ async def load(call: Call) -> AsyncIterator[Event]:
             yield event
         return
     record = await session.ports.store.find(name)
-    listed = None if record is not None and record.name == name else _listed(session, name)
+    listed = None if record is not None and record.name == name else session.listed_at(name)
     if isinstance(listed, SearchHit):
         async for event in resume(session, listed.session_id, at=listed.message_id):
             yield event
@@ -87,12 +87,6 @@ async def _found(session: Session, name: str) -> str:
             raise
         return matching[0].id
     return record.id
-
-
-def _listed(session: Session, number: str) -> str | SearchHit | None:
-    if number.isdecimal() and 1 <= int(number[:9]) <= len(session.listed):
-        return session.listed[int(number) - 1]
-    return None
 
 
 async def pick_from_menu(session: Session) -> AsyncIterator[Event]:

@@ -67,6 +67,9 @@ async def delete(call: Call) -> AsyncIterator[Event]:
         raise UsageError("/delete wants a session's name", "/sessions lists them")
     store = session.ports.store
     record = await store.find(name)
+    listed = None if record is not None and record.name == name else session.listed_at(name)
+    if listed is not None:
+        record = await store.find(listed if isinstance(listed, str) else listed.session_id)
     if record is None:
         raise UsageError(f"there is no session “{name}”", "/sessions lists them")
     shown = record.name or record.title or record.id[:8]

@@ -199,7 +199,7 @@ COMMANDS: tuple[Command, ...] = (
         "delete",
         "put a session in the bin, for 30 days",
         shelf.delete,
-        usage="name",
+        usage="name or number",
         complete=sessions.complete_sessions,
         takes_phrase=True,
     ),

@@ -9,6 +9,7 @@ from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Screen, WritePosition
 
+from chatrepl.core.safe_text import safe_line
 from chatrepl.terminal.input.cells import Row, draw_row, row_of_line, row_of_text
 
 __all__ = ["Region", "RegionState"]
@@ -163,7 +164,7 @@ class Region(Container):
         if state.status and not state.question:
             rows.append(row_of_line(state.status))
         if state.question:
-            rows.append(row_of_line(state.question))
+            rows.append(row_of_text(safe_line(state.question)))
         return rows
 
     def _toolbar(self) -> list[Row]:
