@@ -284,6 +284,7 @@ class Front:
             case AnswerEnded():
                 self._end_answer(event)
             case MessageAccepted():
+                self._painter.gap()
                 self._draw(event)
                 self._painter.gap()
             case Notice():

@@ -15,9 +15,10 @@ FONTS = {
     (True, True): "dejavu/DejaVuSansMono-BoldOblique.ttf",
 }
 FALLBACKS = ("wqy/wqy-microhei.ttc", "ancient-scripts/Symbola_hint.ttf")
-SIZE = 28
-CELL = (17, 34)
-MARGIN = 28
+SIZE = 20
+CELL = (12, 24)
+MARGIN = 20
+SHADES = 128
 THEMES: Mapping[str, Mapping[str, str]] = {
     "dark": {
         "background": "#16181d", "default": "#d7dae0", "black": "#16181d", "red": "#f47067",
@@ -43,18 +44,18 @@ def draw(screen: Any, path: Path, theme: str = "dark") -> None:
     pen = ImageDraw.Draw(image)
     fonts = {key: ImageFont.truetype(str(FOLDER / name), SIZE) for key, name in FONTS.items()}
     others = [
-        ImageFont.truetype(str(FOLDER / name), SIZE)
+        ImageFont.truetype(str(FOLDER / name), 2 * CELL[0])
         for name in FALLBACKS
         if (FOLDER / name).exists()
     ]
     for row in range(rows):
         for column in range(screen.columns):
             cell = screen.buffer[row][column]
-            if not cell.data.strip() and not cell.underscore and not cell.reverse:
+            if not (cell.data.strip() or cell.underscore or cell.strikethrough or cell.reverse):
                 continue
             font = _font(cell.data, fonts[bool(cell.bold), bool(cell.italics)], others)
             _draw_cell(pen, cell, (MARGIN + column * CELL[0], MARGIN + row * CELL[1]), font, colors)
-    image.save(path, optimize=True)
+    image.quantize(SHADES).save(path, optimize=True)
 
 
 def _draw_cell(
@@ -66,7 +67,10 @@ def _draw_cell(
     x, y = place
     if back != colors["background"]:
         pen.rectangle((x, y, x + CELL[0] - 1, y + CELL[1] - 1), fill=back)
-    pen.text((x, y), cell.data, font=font, fill=front)
+    is_usual = font.size == SIZE
+    pen.text((x, y if is_usual else y - 2), cell.data, font=font, fill=front)
+    if cell.bold and not is_usual:
+        pen.text((x + 1, y - 2), cell.data, font=font, fill=front)
     if cell.underscore:
         pen.line((x, y + CELL[1] - 3, x + CELL[0], y + CELL[1] - 3), fill=front, width=2)
     if cell.strikethrough:
@@ -75,10 +79,8 @@ def _draw_cell(
 
 def _font(text: str, usual: Any, others: list[Any]) -> Any:
     """Choose the first font that has the character: an absent one is drawn as a box."""
-    absent = usual.getmask("\U0010fffe").getbbox()
     for font in (usual, *others):
-        mask = font.getmask(text[:1] or " ")
-        if mask.getbbox() and (mask.getbbox() != absent or ord(text[0]) < 0x2E80):
+        if bytes(font.getmask(text[:1] or " ")) != bytes(font.getmask("\U0010fffe")):
             return font
     return usual
 
@@ -129,6 +131,7 @@ def main() -> None:
             "CHATREPL_HOME": home,
             "PYTHONPATH": str(root),
             "COLORTERM": "truecolor",
+            "COLORFGBG": "15;0",
             "TERM": "xterm-256color",
         }
         argv = [sys.executable, "-m", "chatrepl", "--base-url", server.base_url]
@@ -139,7 +142,7 @@ def main() -> None:
             terminal.wait_for("reverse=True")
             terminal.wait_until_quiet()
             terminal.send("/context\r")
-            terminal.wait_for("would be sent")
+            terminal.wait_for("would go to")
             terminal.wait_until_quiet()
             terminal.send("And by their last lett")
             terminal.wait_until_quiet()

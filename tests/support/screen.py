@@ -1,9 +1,14 @@
 """A terminal's screen that keeps what scrolls off, and resizes as plain terminals do."""
 
+import re
+
 import pyte
 from wcwidth import wcwidth
 
 __all__ = ["ScrollingScreen", "new_stream"]
+
+
+_WIDTHLESS = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
 
 
 class ScrollingScreen(pyte.Screen):
@@ -12,6 +17,17 @@ class ScrollingScreen(pyte.Screen):
     def __init__(self, columns: int, lines: int) -> None:
         self.scrollback: list[str] = []
         super().__init__(columns, lines)
+
+    def draw(self, data: str) -> None:
+        """Draw text without joiners and selectors, behind which pyte draws nothing more."""
+        super().draw(_WIDTHLESS.sub("", data))
+
+    def select_graphic_rendition(self, *attrs: int, **_: bool) -> None:
+        """Keep dimmed text apart, which pyte does not: as the colour called bright black."""
+        super().select_graphic_rendition(*attrs)
+        is_own = 38 in attrs or 48 in attrs
+        if 2 in attrs and not is_own and self.cursor.attrs.fg == "default":
+            self.cursor.attrs = self.cursor.attrs._replace(fg="brightblack")
 
     @property
     def display(self) -> list[str]:

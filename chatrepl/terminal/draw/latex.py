@@ -17,6 +17,7 @@ __all__ = ["latex_to_unicode"]
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\s+|.", re.DOTALL)
 _DEEPEST = 24
 _ATOM = re.compile("√?(?:[0-9.]+|[^\\W\\d_][₀-₉⁰-⁹²³¹\u2032]*|\\([^()]*\\))")
+_SCRIPTED = ("<sub>", "<super>")
 _TOUCHING = re.compile(r"[^\W_]\0[^\W_]")
 _WRAPPERS = frozenset(
     [
@@ -176,9 +177,15 @@ class _Formula:
 
 
 def _spaced(parts: list[str]) -> str:
-    """Join parts; a function's name keeps a space between itself and letters or digits."""
+    """Join parts; a function's name keeps a space between itself and letters or digits.
+
+    What is raised or lowered belongs to the name: it stands close to it.
+    """
     text, was_name = "", False
     for part in parts:
+        if was_name and unicodedata.decomposition(part[:1] or " ").startswith(_SCRIPTED):
+            text += part
+            continue
         is_name = len(part) > 1 and part.isalpha() and part.isascii()
         if (is_name or was_name) and _TOUCHING.search(text[-1:] + "\0" + part[:1]):
             text += " "

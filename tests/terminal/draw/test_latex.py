@@ -32,6 +32,7 @@ PARTS = [
         (r"\sum_{i=1}^{n} i = \frac{n(n+1)}{2}", "∑ᵢ₌₁ⁿ i = n(n+1)/2"),
         (r"\alpha_i \le \beta", "αᵢ ≤ β"),
         (r"O(n \log n)", "O(n log n)"),
+        (r"\log_2 n + \sin^2x", "log₂ n + sin² x"),
         (r"\mathbb{R}^n \to \mathbb{C}", "ℝⁿ → \u2102"),
         (r"\text{if } x > 0", "if x > 0"),
         (r"10^{-3}", "10⁻³"),

@@ -1,4 +1,5 @@
 import pytest
+from rich.style import Style
 
 from chatrepl.terminal.draw.spans import paint, span
 from chatrepl.terminal.draw.style import (
@@ -70,3 +71,28 @@ def test_a_line_ends_what_it_begins_and_has_no_trailing_blanks() -> None:
 )
 def test_colorfgbg_tells_the_background(value: str, background: str | None) -> None:
     assert detect_background({"COLORFGBG": value}) == background
+
+
+GROUNDS = {
+    "dark": ("#000000", "#1e1e2e", "#282c34", "#002b36", "#2e3440"),
+    "light": ("#ffffff", "#fdf6e3", "#eff1f5", "#f2f2f2"),
+}
+LINES = ("bar", "rule", "table.line")
+
+
+def brightness(color: str) -> float:
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("name", _STYLES)
+@pytest.mark.parametrize(("theme", "column"), [("dark", 1), ("light", 2)])
+def test_colours_are_legible_on_usual_backgrounds(name: str, theme: str, column: int) -> None:
+    color = Style.parse(_STYLES[name][column]).color
+    for ground in GROUNDS[theme] if color is not None else ():
+        low, high = sorted((brightness(color.name), brightness(ground)))  # type: ignore[union-attr]
+        # What WCAG 2 asks of text, and of lines.
+        assert (high + 0.05) / (low + 0.05) >= (3 if name in LINES else 4.5), ground
