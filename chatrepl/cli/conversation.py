@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chatrepl import __version__
@@ -14,6 +15,7 @@ from chatrepl.core.commands.server import introduce_local
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.terminal.door import Door
 from chatrepl.terminal.front import Front
+from chatrepl.terminal.input.children import run_shown
 from chatrepl.terminal.input.early import exit_by_signal
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def load(
 
     async def talk(prompt: "LivePrompt", door: Door) -> None:
         person.prompt = prompt
+        program.shell.hand_over = partial(run_shown, prompt)
         front = Front(
             program.session,
             lambda: _load_drawing(options, environment, prompt),

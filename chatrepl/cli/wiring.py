@@ -25,6 +25,7 @@ from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.memory import FileMemory, NoMemory
 from chatrepl.services.paths import Paths, find_paths
 from chatrepl.services.roles import RoleFiles
+from chatrepl.services.shell import SystemShell
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.store.llm_import import LlmLogs
 from chatrepl.services.tokenizer import TiktokenCounter
@@ -56,6 +57,7 @@ class Program:
     options: Options
     paths: Paths
     environment: Mapping[str, str]
+    shell: SystemShell
     warnings: Sequence[str] = ()
     """What there is to say about the configuration."""
 
@@ -89,6 +91,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     """Read the configuration, and build the session it describes. Raises ``UsageError``."""
     paths = find_paths(environment)
     debug_log = DebugLog(paths.log_file)
+    shell = SystemShell(environment)
     if options.debug:
         debug_log.start()
     configuration = read_configuration(
@@ -125,6 +128,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
             roles=RoleFiles(paths.roles_folder),
             debug_log=debug_log,
+            shell=shell,
             attachments=AttachmentLoader(),
         ),
         settings,
@@ -133,7 +137,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     )
     if options.no_save:
         session.disk_store = disk_store
-    return Program(session, options, paths, environment, configuration.warnings)
+    return Program(session, options, paths, environment, shell, configuration.warnings)
 
 
 def _with_system_file(options: Options) -> Options:

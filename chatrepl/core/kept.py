@@ -9,7 +9,7 @@ from chatrepl.core.imports import ForeignLogs
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Json, Message, SearchHit, SessionRecord
 from chatrepl.core.money import Spending
-from chatrepl.core.own_files import Attachments, DebugLog, Memory, Profiles, Roles
+from chatrepl.core.own_files import Attachments, DebugLog, Memory, Profiles, Roles, Shell
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import (
     Catalog,
@@ -51,6 +51,7 @@ class Ports:
     roles: Roles
     debug_log: DebugLog
     attachments: Attachments
+    shell: Shell
     logs: ForeignLogs | None = None
     """Another program's conversations, for ``/import``."""
 

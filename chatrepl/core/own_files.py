@@ -7,7 +7,16 @@ from typing import Protocol
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Server
 
-__all__ = ["Attachments", "DebugLog", "Memory", "Profile", "Profiles", "Roles"]
+__all__ = [
+    "Attachments",
+    "DebugLog",
+    "Memory",
+    "Profile",
+    "Profiles",
+    "Roles",
+    "Shell",
+    "ShellResult",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +104,22 @@ class Attachments(Protocol):
 
         Raises ``ChatreplError``: not to be read, too large, or neither text nor image.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShellResult:
+    """How a command of the user's ended."""
+
+    code: int
+    """Its exit code; below zero: the signal that ended it."""
+    output: str = ""
+    """What it wrote, where that was captured."""
+
+
+class Shell(Protocol):
+    """The user's shell."""
+
+    async def run(self, command: str, *, capture: bool) -> ShellResult:
+        """Run a command to its end, shown as it goes. Raises ``UsageError``."""
         ...

@@ -17,7 +17,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Json, Usage
-from chatrepl.core.own_files import Profile
+from chatrepl.core.own_files import Profile, ShellResult
 from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings import Settings
@@ -271,6 +271,18 @@ class MemoryAttachments:
 
 
 @dataclass
+class ScriptedShell:
+    """Ends every command in the same way."""
+
+    result: ShellResult = field(default_factory=lambda: ShellResult(0))
+    ran: list[tuple[str, bool]] = field(default_factory=list)
+
+    async def run(self, command: str, *, capture: bool) -> ShellResult:
+        self.ran.append((command, capture))
+        return self.result
+
+
+@dataclass
 class SwitchedLog:
     """A log that is only switched."""
 
@@ -300,6 +312,7 @@ class World:
     roles: MemoryRoles = field(default_factory=MemoryRoles)
     memory: NoMemory = field(default_factory=NoMemory)
     debug_log: SwitchedLog = field(default_factory=SwitchedLog)
+    shell: ScriptedShell = field(default_factory=ScriptedShell)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
     clock: StepClock = field(default_factory=StepClock)
     ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -325,6 +338,7 @@ class World:
             profiles=self.profiles,
             roles=self.roles,
             debug_log=self.debug_log,
+            shell=self.shell,
             attachments=MemoryAttachments(self.files),
         )
         return Session(ports, settings, server=self.server)

@@ -31,6 +31,8 @@ async def help_(call: Call) -> AsyncIterator[Event]:
             "names may be shortened; a bare setting shows its value; “default” resets it",
             "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
             "Esc or Ctrl+C stops an answer · Ctrl+D leaves",
+            "@path in a message attaches a file · !command runs in the shell, "
+            "!!command adds its output to the next message",
             "a line typed while an answer comes is sent after it · //text sends text "
             "that starts with /",
         ),

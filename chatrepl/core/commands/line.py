@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.files import mentioned, told
 from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.commands.shell import run_in_shell
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice
 from chatrepl.core.session import Session
 
-__all__ = ["CommandLine", "MessageLine", "handle_line", "is_message", "parse_line", "runs_at_once"]
+__all__ = [
+    "CommandLine",
+    "MessageLine",
+    "ShellLine",
+    "handle_line",
+    "is_message",
+    "parse_line",
+    "runs_at_once",
+]
 
 _COMMAND = re.compile(r"/(\?|[A-Za-z][\w-]*)(?=\s|$)")
 
@@ -32,18 +41,24 @@ class CommandLine:
     rest: str
 
 
-def parse_line(line: str) -> MessageLine | CommandLine:
+@dataclass(frozen=True, slots=True)
+class ShellLine:
+    """A line that the shell runs; never sent."""
+
+    command: str
+    adds_output: bool
+    """The output goes with the next message."""
+
+
+def parse_line(line: str) -> MessageLine | CommandLine | ShellLine:
     """Tell a command from a message. A path, ``//`` or a leading blank make it a message.
 
     Raises ``UsageError`` for a line that begins like a command and is none.
     """
     if line.startswith("//"):
         return MessageLine(line[1:])
-    if line.startswith("!"):
-        raise UsageError(
-            "running shell commands from here is not there yet",
-            "begin with a blank to send a text that starts with !",
-        )
+    if line.startswith("!") and not line.startswith("!["):
+        return _shell_line(line)
     if not line.startswith("/"):
         return MessageLine(line.lstrip(" ") if line[:2] in (" /", " !", " @") else line)
     match = _COMMAND.match(line)
@@ -55,6 +70,16 @@ def parse_line(line: str) -> MessageLine | CommandLine:
     raise UsageError(
         f"there is no command {first}", "/help lists all; // sends a text that starts with /"
     )
+
+
+def _shell_line(line: str) -> ShellLine:
+    command = line.lstrip("!").strip()
+    if not command or "\n" in command:
+        raise UsageError(
+            "! wants one command, on one line" if command else "! wants a command",
+            "begin with a blank to send a text that starts with !",
+        )
+    return ShellLine(command, line.startswith("!!"))
 
 
 def is_message(line: str) -> bool:
@@ -69,7 +94,7 @@ def runs_at_once(line: str) -> bool:
     """Say whether a line is dealt with while an answer streams; others wait for its end."""
     try:
         parsed = parse_line(line)
-        if isinstance(parsed, MessageLine):
+        if not isinstance(parsed, CommandLine):
             return False
         command = find_command(parsed.name, COMMANDS)
     except UsageError:
@@ -81,10 +106,13 @@ async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
     """Deal with one line: every failure becomes a notice, nothing is raised."""
     try:
         parsed = parse_line(line)
-        if isinstance(parsed, MessageLine):
-            events = _send(session, line, parsed.text)
-        else:
-            events = _run(session, parsed)
+        match parsed:
+            case MessageLine(text=text):
+                events = _send(session, line, text)
+            case ShellLine(command=command, adds_output=adds_output):
+                events = run_in_shell(session, command, adds_output=adds_output)
+            case _:
+                events = _run(session, parsed)
         async for event in events:
             yield event
     except ChatreplError as error:
