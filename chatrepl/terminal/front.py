@@ -184,6 +184,8 @@ class Front:
         self._command = asyncio.create_task(work)
         await asyncio.wait({self._command})
         if self._command.cancelled():
+            if self._is_leaving:
+                return
             self._show(Notice("given up"))
         else:
             self._command.result()

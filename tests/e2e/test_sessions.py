@@ -222,3 +222,4 @@ def test_enter_after_a_search_opens_the_first_hit_where_it_is_and_a_number_any(
     chat.send("\r")
     chat.say("/search turn 4").expect_times("Enter opens the first there", 2).ready()
     chat.say("/load 2").expect_times("going on with “far”", 2).ready().leave()
+    assert "given up" not in chat.everything()
