@@ -168,12 +168,18 @@ class StoreMachine(RuleBasedStateMachine):
         target=answers,
         to=sessions,
         pieces=st.lists(st.tuples(TEXTS, TEXTS), max_size=3),
+        first=TEXTS,
         end=st.none() | ENDS,
     )
     def answer(
-        self, to: str, pieces: list[tuple[str, str]], end: tuple[str, State, bool] | None
+        self,
+        to: str,
+        pieces: list[tuple[str, str]],
+        first: str,
+        end: tuple[str, State, bool] | None,
     ) -> Any:
-        begun = streaming(f"a{len(self.stored)}", self.known[to].record.head, created=self.moment)
+        head = self.known[to].record.head
+        begun = streaming(f"a{len(self.stored)}", head, content=first, created=self.moment)
         self.do(self.store.begin_answer(to, begun))
         self.touch(to, new=[begun])
         for text, reasoning in pieces:
