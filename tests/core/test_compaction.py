@@ -268,3 +268,16 @@ def test_a_summary_is_no_answer_among_others() -> None:
         )
 
     run(world, work)
+
+
+def test_a_transcript_counts_no_summary_among_the_messages_on_other_branches() -> None:
+    world = small_world(budget=900)
+
+    async def work(session: Session) -> None:
+        await say(session, f"one {LONG}", f"two {LONG}", "three")
+        world.model.scripts = [answer("short")]
+        await say(session, "/compact", "/export x.md", "/retry", "/export y.md")
+        assert "other branches" not in world.files.files["x.md"]
+        assert "1 message on other branches" in world.files.files["y.md"]
+
+    run(world, work)

@@ -51,8 +51,9 @@ def facts_of(transcript: Transcript) -> Iterator[tuple[str, str]]:
 
 
 def hidden_note(transcript: Transcript) -> str:
-    """Say how many messages stand on other branches; empty without any."""
-    others = len(transcript.messages) - len(transcript.path)
+    """Say how many messages stand on other branches; empty without any. Summaries are on none."""
+    said = sum(not message.summary_of for message in transcript.messages)
+    others = said - len(transcript.path)
     if others <= 0:
         return ""
     messages = "1 message" if others == 1 else f"{others} messages"
