@@ -6,6 +6,7 @@ from string import ascii_lowercase
 
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.messages import Message, State
+from chatrepl.core.titles import first_words
 
 __all__ = ["alternatives", "answers_to", "branch_ends", "can_follow", "draw_tree", "newest_end"]
 
@@ -24,15 +25,10 @@ def can_follow(message: Message) -> bool:
     return message.state is State.COMPLETE or (message.role != "user" and is_something)
 
 
-def _children(conversation: Conversation, message_id: str | None) -> Sequence[Message]:
-    """Return what follows a message; a summary stands beside the tree."""
-    return [child for child in conversation.children(message_id) if not child.summary_of]
-
-
 def newest_end(conversation: Conversation, message_id: str | None) -> str | None:
     """Follow the newest branch below a message (or all roots) to its end; itself where none is."""
     while True:
-        below = [child for child in _children(conversation, message_id) if can_follow(child)]
+        below = [child for child in conversation.children(message_id) if can_follow(child)]
         if not below:
             return message_id
         message_id = below[-1].id
@@ -51,7 +47,7 @@ def alternatives(conversation: Conversation) -> tuple[Sequence[Message], str | N
 
 def answers_to(conversation: Conversation, parent: str | None) -> Sequence[Message]:
     """Return the answers to a message, oldest first."""
-    return [child for child in _children(conversation, parent) if child.role == "assistant"]
+    return [child for child in conversation.children(parent) if child.role == "assistant"]
 
 
 def branch_ends(conversation: Conversation) -> dict[str, str]:
@@ -113,7 +109,7 @@ def _unravel(conversation: Conversation, strand: _Strand) -> list[_Row | _Strand
     for at, message in enumerate(strand.messages):
         if at > 0 or strand.is_path:
             others = [
-                child for child in _children(conversation, message.parent) if child.id != message.id
+                child for child in conversation.children(message.parent) if child.id != message.id
             ]
             items += [_side(conversation, other, strand.further) for other in others]
         guide = strand.first if at == 0 else strand.further
@@ -127,7 +123,7 @@ def _unravel(conversation: Conversation, strand: _Strand) -> list[_Row | _Strand
             )
         )
         parent = message.id
-    below = _children(conversation, parent)
+    below = conversation.children(parent)
     for at, child in enumerate(below):
         items.append(_side(conversation, child, strand.further, is_last=at == len(below) - 1))
     return items
@@ -138,7 +134,7 @@ def _side(
 ) -> _Strand:
     messages = [start]
     while True:
-        below = [child for child in _children(conversation, messages[-1].id) if can_follow(child)]
+        below = [child for child in conversation.children(messages[-1].id) if can_follow(child)]
         if not below:
             break
         messages.append(below[-1])
@@ -175,8 +171,7 @@ def _line(row: _Row, width: int, head: str | None) -> str:
     message = row.message
     mark = "●" if row.is_on_path else "○"
     state = "" if message.state is State.COMPLETE else f" ({message.state.value})"
-    words = " ".join(message.content[:400].split())
-    words = words if len(words) <= _WORDS_CHARS else words[: _WORDS_CHARS - 1] + "…"
+    words = first_words(message.content, _WORDS_CHARS)
     here = "  ← here" if message.id == head else ""
     return f"{row.label:>{width}}  {row.guide}{mark} {message.role}{state}: {words}{here}"
 

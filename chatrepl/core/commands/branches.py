@@ -9,6 +9,7 @@ from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level,
 from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State
 from chatrepl.core.session import Session
+from chatrepl.core.titles import first_words
 
 __all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
 
@@ -163,6 +164,4 @@ def complete_edit(session: Session, text: str) -> Sequence[Value]:
 
 
 def _first_words(message: Message) -> str:
-    text = message.content[:400] or str(message.extra.get("error", ""))[:400]
-    words = " ".join(text.split())
-    return words if len(words) <= _WORDS_CHARS else words[: _WORDS_CHARS - 1] + "…"
+    return first_words(message.content or str(message.extra.get("error", "")), _WORDS_CHARS)

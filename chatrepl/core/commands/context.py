@@ -13,6 +13,7 @@ from chatrepl.core.events import Event, Meter, PlainText, Table
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.planner import Target
 from chatrepl.core.session import Session
+from chatrepl.core.titles import first_words
 
 __all__ = ["complete_context", "context"]
 
@@ -65,8 +66,7 @@ def _cells(session: Session, row: Row, mark: str, model: str) -> tuple[str, ...]
 
 
 def _first_words(session: Session, message: Message, model: str) -> str:
-    words = " ".join(message.content[:400].split())
-    words = words if len(words) <= _FIRST_WORDS_CHARS else words[: _FIRST_WORDS_CHARS - 1] + "…"
+    words = first_words(message.content, _FIRST_WORDS_CHARS)
     return words + _attached(session, message, model)
 
 

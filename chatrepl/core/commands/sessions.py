@@ -19,6 +19,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import SearchHit, SessionSummary
 from chatrepl.core.session import Session
+from chatrepl.core.titles import first_words
 
 __all__ = ["choose_at_start", "export", "load", "resume", "save", "sessions", "written"]
 
@@ -135,12 +136,8 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
     yield SessionChanged(session.record)
     for event in _shown_turns(session, at):
         yield event
-    for notice in session.take_notices():
+    for notice in shelf.going_on(session):
         yield notice
-    assert session.record is not None
-    count = len(session.conversation.path)
-    messages = "1 message" if count == 1 else f"{count} messages"
-    yield Notice(f"going on with “{session.name or session.record.title}”, {messages}")
     if recovered:
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
 
@@ -202,17 +199,13 @@ def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) 
                 str(summary.message_count),
                 _size(summary.size_bytes),
                 summary.model or "",
-                _shortened(summary.first_words),
+                first_words(summary.first_words, _WORDS_CHARS),
             )
             for number, summary in enumerate(listed, 1)
         ],
         numeric=frozenset({0, 3, 4}),
         footer=footer,
     )
-
-
-def _shortened(words: str) -> str:
-    return words if len(words) <= _WORDS_CHARS else words[: _WORDS_CHARS - 1] + "…"
 
 
 def _size(size_bytes: int) -> str:

@@ -1,7 +1,7 @@
 """Commands about other sessions: /fork, /rename, /delete, /search, /import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from chatrepl.core.session import Session
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["delete", "fork", "import_", "read_file", "rename", "search"]
+__all__ = ["delete", "fork", "going_on", "import_", "read_file", "rename", "search"]
 
 _HITS = 20
 _SHOWN_TURNS = 3
@@ -195,9 +195,14 @@ async def _go_on_with(
     yield SessionChanged(session.record)
     turns = session.conversation.turns()[-_SHOWN_TURNS:]
     yield ConversationShown([message for turn in turns for message in turn.messages])
-    for notice in session.take_notices():
+    for notice in going_on(session):
         yield notice
+
+
+def going_on(session: Session) -> Iterator[Notice]:
+    """Tell what there was to opening a session, and which it is."""
     assert session.record is not None
+    yield from session.take_notices()
     count = len(session.conversation.path)
     messages = "1 message" if count == 1 else f"{count} messages"
     yield Notice(f"going on with “{session.name or session.record.title}”, {messages}")
