@@ -12,8 +12,18 @@ from chatrepl.core.settings import find_setting
 
 @pytest.mark.parametrize(
     "field",
-    ["messages", "model", "stream", "stream_options", "max_tokens", "max_completion_tokens"]
-    + ["temperature", "n", "logit_bias", "response_format"],
+    [
+        "messages",
+        "model",
+        "stream",
+        "stream_options",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "n",
+        "logit_bias",
+        "response_format",
+    ],
 )
 def test_a_field_that_the_program_writes_is_no_extra_field(field: str) -> None:
     with pytest.raises(UsageError, match=field):
