@@ -32,6 +32,7 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
     prompt = LivePrompt(
         actions=door,
         held=held,
+        vi=options.settings.get("vi") is True,
         history_file=None if options.no_save else find_paths(environment).history_file,
         unicode=is_utf8(sys.stdout.encoding),
         on_resize=door.resized,

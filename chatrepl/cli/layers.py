@@ -1,6 +1,6 @@
 """Put the layers of settings together, and choose the one server that they name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chatrepl.cli.arguments import Options
@@ -26,6 +26,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 _KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
 _TEXT_FIELDS = ("base_url", "organization", "project", "azure_api_version", *_KEY_FIELDS)
 _TABLE_FIELDS = ("headers", "query")
+_OPENAI_FIELDS = ("organization", "project", *_TABLE_FIELDS)
 SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
 """What a profile, or the configuration's top level, may say of a server."""
 
@@ -154,20 +155,47 @@ def choose_server(
     """Return the server, with the key of the same layer; None: no layer names one.
 
     A server given by hand is paired with the default key. A key alone, wherever it is, belongs to
-    OpenAI's own server and goes nowhere else. May run the user's own key command.
+    OpenAI's own server and goes nowhere else; only in a profile, which was chosen by name, does it
+    beat another layer's address. May run the user's own key command.
     """
-    if options.base_url:
-        key = environment.get("OPENAI_API_KEY", "")
-        return _server({"base_url": options.base_url}, "option", environment, _default_key(key))
-    for unit in _units(environment, configuration, profile):
-        if unit.fields.get("base_url"):
-            key = environment.get("OPENAI_API_KEY", "") if unit.origin == "environment" else ""
-            return _server(unit.fields, unit.origin, environment, _default_key(key))
-    for unit in _units(environment, configuration, profile):
-        key = environment.get("OPENAI_API_KEY", "") if unit.origin == "environment" else ""
-        if key.strip() or any(unit.fields.get(name) for name in _KEY_FIELDS):
-            return _server(unit.fields, unit.origin, environment, _default_key(key))
-    return None
+    units = _units(environment, configuration, profile)
+    default_key = environment.get("OPENAI_API_KEY", "")
+    unit: _Unit | None = _Unit({"base_url": options.base_url}, "option")
+    if not options.base_url:
+        has_key = bool(default_key.strip())
+        unit = _naming(units, has_default_key=has_key, by_name=profile is not None)
+    if unit is None:
+        return None
+    key = default_key if unit.origin in ("environment", "option") else ""
+    fields = {**_from_others(unit, units), **unit.fields}
+    return _server(fields, unit.origin, environment, _default_key(key))
+
+
+def _naming(units: Sequence[_Unit], *, has_default_key: bool, by_name: bool) -> _Unit | None:
+    """Find the layer that names the server: by an address, else by a key."""
+    if by_name and names_server(units[0].fields):
+        return units[0]
+    addresses = [unit for unit in units if unit.fields.get("base_url")]
+    keys = [
+        unit
+        for unit in units
+        if names_server(unit.fields) or (has_default_key and unit.origin == "environment")
+    ]
+    return next(iter(addresses or keys), None)
+
+
+def _from_others(unit: _Unit, units: Sequence[_Unit]) -> dict[str, Json]:
+    """Collect what holds for this server though another layer says it.
+
+    A patience holds for any server. What else the file's top level says of one may be secret: it is
+    for OpenAI's, where it gives no address, and goes nowhere else.
+    """
+    file = units[-1].fields
+    found: dict[str, Json] = {}
+    if unit.origin == "environment" and not (unit.fields.get("base_url") or file.get("base_url")):
+        found = {name: file[name] for name in _OPENAI_FIELDS if name in file}
+    patience = [layer.fields["timeout_s"] for layer in units if "timeout_s" in layer.fields]
+    return found | {"timeout_s": patience[0] if patience else None}
 
 
 def _units(

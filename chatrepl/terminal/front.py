@@ -150,6 +150,7 @@ class Front:
     async def run(self, begin: AsyncIterator[Event]) -> None:
         """Draw what begins the session, then deal with lines until someone leaves."""
         self._is_working = True
+        self._follow_settings()
         await self._prompt.ready()
         self._drawing = await asyncio.to_thread(self._load_drawing)
         painting = asyncio.create_task(self._painter.run())
@@ -254,6 +255,9 @@ class Front:
         found = self._session.listed
         self._has_just_found = found is not listed and isinstance(next(iter(found), ""), SearchHit)
         self._painter.gap()
+        self._follow_settings()
+
+    def _follow_settings(self) -> None:
         settings = self._session.settings
         self._prompt.vi, self._prompt.multiline = settings.is_on("vi"), settings.is_on("multiline")
 

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,20 @@ def test_the_editor_has_the_terminal_and_its_signals_while_the_answer_goes_on(
     assert questions(server)[-1] == "edited\nin two lines"
     assert server.requests[-1].messages[1]["content"] == "Before the editor. After it."
     chat.ready().leave()
+
+
+@pytest.mark.parametrize("how", ["option", "configuration"])
+def test_vi_keys_hold_from_the_first_line_on(
+    start_alone: Start, server: SseServer, home: Path, how: str
+) -> None:
+    arguments = ["--vi"] if how == "option" else []
+    if how == "configuration":
+        (home / "chatrepl").mkdir(parents=True, exist_ok=True)
+        (home / "chatrepl" / "config.toml").write_text("vi = true\n")
+    chat = start_alone("--base-url", server.base_url, *arguments).expect("Ctrl+D leaves")
+    chat.send("bc")
+    chat.expect_draft("bc")
+    chat.send("\x1b")
+    time.sleep(0.3)
+    chat.send("0iA")
+    chat.expect_draft("Abc")

@@ -1,9 +1,9 @@
 """Commands about the conversation: new, history, undo, retry, pins, copying, the editor."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
+from chatrepl.core.code_blocks import code_blocks
 from chatrepl.core.commands.arguments import Call, Handler, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import (
@@ -19,11 +19,6 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import Marks, Message
 from chatrepl.core.session import Session
-
-_FENCE = re.compile(
-    r"^ {0,3}(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<code>.*?)(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z)",
-    re.MULTILINE | re.DOTALL,
-)
 
 
 async def leave(call: Call) -> AsyncIterator[Event]:
@@ -163,11 +158,6 @@ def _chosen(call: Call) -> tuple[str, str]:
         case [number] if number.isdecimal():
             raise UsageError(f"there is no message {number}", "/context shows the numbers")
     raise UsageError(f"/copy does not know “{call.rest}”", "last, N, code [N], or all")
-
-
-def code_blocks(text: str) -> list[str]:
-    """Return the fenced code blocks of a Markdown text, exactly, without their fences."""
-    return [match["code"].removesuffix("\n") for match in _FENCE.finditer(text)]
 
 
 def code_of(answer: Message, number: int | None) -> tuple[str, str]:
