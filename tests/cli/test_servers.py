@@ -57,7 +57,7 @@ def test_the_patience_of_the_file_holds_for_any_server(arguments: tuple[str, ...
 
 
 def test_headers_of_the_file_go_to_openai_alone_where_the_file_has_no_address() -> None:
-    headers = {"X-Team": "secret"}
+    headers: Json = {"X-Team": "secret"}
     assert chosen(top={"headers": headers}, OPENAI_API_KEY=KEY).headers == headers
     for server in (
         chosen("--base-url", ELSEWHERE, top={"headers": headers}, OPENAI_API_KEY=KEY),
