@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -91,6 +92,7 @@ def test_exit_codes_tell_what_went_wrong_and_stdout_stays_empty(
     process = spawn(home, "--base-url", url, "tell me")
     assert server.at_gate.wait(15)
     assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 15)[0], "nothing came before the end"
     assert os.read(process.stdout.fileno(), 100).startswith(b"The beg")
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 130

@@ -251,6 +251,7 @@ def test_the_editor_has_the_terminal_and_its_signals_while_the_answer_goes_on(
     chat.expect("EDITOR WAS INTERRUPTED")
     gate.set()
     assert server.requests[-1].answered.wait(5)
+    chat.wait_until_quiet(0.3)
     assert "After it." not in chat.everything()
     chat.send("\x03")
     chat.expect("After it.", "in two lines")
