@@ -7,10 +7,10 @@ from typing import Any
 
 from chatrepl.core.commands.line import handle_line
 from chatrepl.core.errors import StoreError
-from chatrepl.core.events import Event, Level, Notice
+from chatrepl.core.events import AnswerEnded, Event, Level, Notice
 from chatrepl.core.session import Session
 from chatrepl.services.store import SqliteStore
-from tests.support.fakes import World
+from tests.support.fakes import World, answer
 
 SCENARIO = (
     "one",
@@ -111,3 +111,47 @@ def test_from_whatever_call_on_the_disk_fails_all_is_written_when_it_works_again
     calls = asyncio.run(scenario(tmp_path / "whole.db", 10**9, stays_broken=True))
     for failing in range(1, calls + 1):
         asyncio.run(scenario(tmp_path / f"{failing}.db", failing, stays_broken=True))
+
+
+async def pages_at_most(store: SqliteStore, pages: int) -> None:
+    """Let SQLite find the disk full when the database has so many pages."""
+    await store._run(
+        lambda opened: opened.database.connection.execute(f"PRAGMA max_page_count = {pages}")
+    )
+
+
+def test_a_full_disk_is_told_answers_go_on_and_all_is_there_when_there_is_room_again(
+    tmp_path: Path,
+) -> None:
+    async def work(store: SqliteStore) -> None:
+        world = World()
+        world.store = store
+        world.model.scripts = [answer(f"answer {number} " + "x" * 9000) for number in range(9)]
+        session = world.session()
+        await store.newest()
+        await pages_at_most(store, 60)
+        told: list[Notice] = []
+        for number in range(9):
+            events = [event async for event in handle_line(session, f"message {number}")]
+            assert isinstance(events[-1], AnswerEnded | Notice)
+            told += [e for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
+        assert [notice.text for notice in told] == ["NOT SAVED: the disk is full"]
+        assert told[0].stays
+        said = [message.content for message in session.conversation.path]
+        assert len(said) == 18
+        assert not await session.keeper.flush()
+        await pages_at_most(store, 10_000)
+        assert await session.keeper.flush()
+        assert session.record is not None
+        loaded = await store.load(session.record.id)
+        assert [message.content for message in loaded.messages] == said
+        assert loaded.record.head == session.conversation.head
+
+    async def main() -> None:
+        store = SqliteStore(tmp_path / "s.db")
+        try:
+            await work(store)
+        finally:
+            await store.close()
+
+    asyncio.run(main())
