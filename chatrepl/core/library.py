@@ -9,6 +9,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Marks, Message, SessionRecord
+from chatrepl.core.ports import Store
 from chatrepl.core.session import Session
 from chatrepl.core.settings import nearest
 from chatrepl.core.titles import title_of
@@ -52,8 +53,8 @@ async def find(session: Session, choice: Choice) -> SessionRecord | None:
             )
         return record
     if choice.named is not None:
-        record = await store.find(choice.named)
-        if record is not None and record.name == choice.named:
+        record = await _named(store, choice.named)
+        if record is not None:
             return record
         check_name(choice.named)
         session.name = choice.named
@@ -69,6 +70,12 @@ async def bring_back(session: Session, name: str) -> SessionRecord | None:
     await store.restore(record.id)
     session.keeper.notices.append(Notice("brought back from the bin", Level.SUCCESS))
     return record
+
+
+async def _named(store: Store, name: str) -> SessionRecord | None:
+    """Return the session of exactly that name; not one whose id begins so."""
+    record = await store.find(name)
+    return record if record is not None and record.name == name else None
 
 
 def check_name(name: str) -> None:
@@ -115,8 +122,8 @@ async def check_free(session: Session, name: str, *, is_for_copy: bool = False) 
     own_id = session.record.id if session.record and not is_for_copy else None
     # A run that is kept off the disk must not begin to be saved under another session's name.
     for store in (session.ports.store, session.disk_store):
-        taken = None if store is None else await store.find(name)
-        if taken is not None and taken.name == name and taken.id != own_id:
+        taken = None if store is None else await _named(store, name)
+        if taken is not None and taken.id != own_id:
             raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
@@ -128,7 +135,7 @@ async def bring_in(session: Session, transcript: "Transcript") -> None:
     store = session.ports.store
     transcript = _as_imported(session, transcript)
     record = transcript.record
-    if record.name and await store.find(record.name) is not None:
+    if record.name and await _named(store, record.name) is not None:
         record = replace(record, name=None)
     title = record.title or title_of(transcript.path)
     await store.create(replace(record, title=title), transcript.messages)
@@ -157,7 +164,7 @@ async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
     """
     transcript = _as_imported(session, transcript)
     wanted = transcript.record.name or name
-    is_free = bool(wanted) and await session.ports.store.find(wanted) is None
+    is_free = bool(wanted) and await _named(session.ports.store, wanted) is None
     session.start_new(wanted if is_free else None)
     session.conversation = Conversation(
         transcript.messages, transcript.record.head, transcript.marks

@@ -245,7 +245,8 @@ class Store(Protocol):
     async def find(self, name: str, *, deleted: bool = False) -> SessionRecord | None:
         """Find a session by its exact name, else by its id or a unique beginning of its id.
 
-        ``deleted`` looks in the bin, else it is left out.
+        A beginning has four characters at least: a digit is a number in a list. ``deleted`` looks
+        in the bin, else it is left out.
         """
         ...
 

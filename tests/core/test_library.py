@@ -112,3 +112,32 @@ def test_a_session_from_outside_cannot_set_what_is_no_matter_of_a_session() -> N
         assert session.settings.get("seed") == 7
 
     run(world, work)
+
+
+def test_an_import_keeps_a_name_that_only_begins_like_another_session_s_id() -> None:
+    world = World()
+    tree = [{"id": "a", "parent": None, "role": "user", "content": "hi"}]
+    one = {"version": 1, "name": "id0000", "tree": tree, "head": "a"}
+    world.files.files["one.json"] = json.dumps(one)
+    world.files.files["two.json"] = json.dumps([{**one, "name": "id00000"}, one])
+
+    async def work(session: Session) -> None:
+        await say(session, "hello", "/import one.json")
+        assert session.name == "id0000"
+        await say(session, "/import two.json")
+        assert session.name == "id0000"
+        names = [summary.name for summary in await session.ports.store.sessions()]
+        assert names.count("id00000") == names.count("id0000") == 1
+
+    run(world, work)
+
+
+def test_an_id_is_meant_from_four_characters_on() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        await say(session, "hello", "/new")
+        assert errors(await say(session, "/load id0"))
+        assert not errors(await say(session, "/load id00"))
+
+    run(world, work)

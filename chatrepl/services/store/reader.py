@@ -38,6 +38,7 @@ _SESSIONS = f"{_SUMMARIES} deleted IS NULL ORDER BY updated DESC, written DESC"
 _DELETED_SESSIONS = f"{_SUMMARIES} deleted IS NOT NULL ORDER BY updated DESC, written DESC"
 _IN_TREE = """(SELECT number FROM messages WHERE session = ?1
     UNION ALL SELECT message FROM inherited WHERE session = ?1)"""
+_LEAST_ID_CHARS = 4
 
 
 class Reader:
@@ -99,7 +100,7 @@ class Reader:
         return {(ids[number], decode_text(encoding)): tokens for number, encoding, tokens in rows}
 
     def find(self, name: str, *, deleted: bool) -> SessionRecord | None:
-        """Find by exact name, by id, or by a beginning that only one id has."""
+        """Find by exact name, by id, or by a beginning of four characters that only one id has."""
         bin_ = "deleted IS NOT NULL" if deleted else "deleted IS NULL"
         wanted = encode_text(name)
         for condition in ("name = ?", "id = ?"):
@@ -109,7 +110,7 @@ class Reader:
             ).fetchone()
             if row is not None:
                 return record_from(row[:-1], row[-1])
-        if not name or not isinstance(wanted, str):
+        if len(name) < _LEAST_ID_CHARS or not isinstance(wanted, str):
             return None
         rows = self._run(
             # The plus keeps SQLite from going through the whole bin, or all that is not in it.

@@ -182,24 +182,25 @@ def test_a_name_belongs_to_one_session() -> None:
 
 def test_a_session_is_found_by_name_then_id_then_a_unique_beginning_of_its_id() -> None:
     async def work(store: SqliteStore) -> None:
-        await store.create(session("abc1"))
-        await store.create(session("abd2", name="abc1"))
-        await store.create(session("x%y"))
+        await store.create(session("cafe1"))
+        await store.create(session("cafe2", name="cafe1"))
+        await store.create(session("100%yz"))
 
         async def found(name: str, *, deleted: bool = False) -> str | None:
             record = await store.find(name, deleted=deleted)
             return None if record is None else record.id
 
-        assert await found("abc1") == "abd2"
-        assert await found("abc") == "abc1"
-        assert await found("ab") is None
-        assert await found("%") is None
+        assert await found("cafe1") == "cafe2"
+        assert await found("cafe") is None
+        assert await found("%%%%") is None
         assert await found("") is None
-        assert await found("x%") == "x%y"
-        await store.delete("abd2")
-        assert await found("abc1") == "abc1"
-        assert await found("ab") == "abc1"
-        assert await found("abc1", deleted=True) == "abd2"
+        assert await found("100%") == "100%yz"
+        assert await found("100") is None
+        await store.delete("cafe2")
+        assert await found("cafe1") == "cafe1"
+        assert await found("cafe") == "cafe1"
+        assert await found("caf") is None
+        assert await found("cafe1", deleted=True) == "cafe2"
 
     run(None, work)
 
