@@ -132,6 +132,7 @@ def answer_writer(program: Program) -> Writer:
         return _Plain()
     from chatrepl.terminal.direct import DirectWriter
     from chatrepl.terminal.drawing import Drawing
+    from chatrepl.terminal.rewrapping import rewraps
 
     drawing = Drawing(
         program.environment,
@@ -139,7 +140,12 @@ def answer_writer(program: Program) -> Writer:
         encoding=encoding,
         no_color=program.options.no_color,
     )
-    return DirectWriter(sys.stdout, drawing, program.session.settings)
+    return DirectWriter(
+        sys.stdout,
+        drawing,
+        program.session.settings,
+        rewraps=rewraps(program.environment),
+    )
 
 
 async def one_shot(program: Program, text: str) -> int:

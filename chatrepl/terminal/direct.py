@@ -1,6 +1,7 @@
 """Draw one answer straight to a terminal that has no prompt: for one-shot use."""
 
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -8,27 +9,37 @@ from typing import TextIO
 
 from chatrepl.core.events import ReasoningDelta, TextDelta
 from chatrepl.core.settings import Settings
+from chatrepl.terminal.draw.cells import cell_width
 from chatrepl.terminal.drawing import Drawing
 
 __all__ = ["DirectWriter"]
 
 _FRAME_S = 1 / 30
+_TAIL_SHARE = 3
+"""The tail is so small a part of the window that it fits one of half the size, too."""
+_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class DirectWriter:
-    """Writes finished lines once, and repaints the open tail below them."""
+    """Writes finished lines once, and repaints the open tail below them.
+
+    ``rewraps`` says that the terminal wraps its rows anew when it becomes narrower.
+    """
 
     def __init__(
         self,
         stream: TextIO,
         drawing: Drawing,
         settings: Settings,
+        *,
+        rewraps: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._clock = clock
         self._view = drawing.answer(settings, self._size().columns)
-        self._tail_rows = 0
+        self._tail: list[str] = []
+        self._rewraps = rewraps
         self._painted_s = 0.0
 
     def feed(self, text: str) -> None:
@@ -43,7 +54,7 @@ class DirectWriter:
         """Draw the rest."""
         lines = self._view.finish(self._size().columns)
         self._write(self._erasing() + "".join(f"{line}\n" for line in lines))
-        self._tail_rows = 0
+        self._tail = []
 
     def _draw(self, lines: list[str]) -> None:
         now_s = self._clock()
@@ -51,15 +62,21 @@ class DirectWriter:
             return
         self._painted_s = now_s
         erasing = self._erasing()
-        tail = self._view.tail(max(1, self._size().lines - 1))
-        self._tail_rows = len(tail)
+        self._tail = self._view.tail(max(1, self._size().lines // _TAIL_SHARE))
         finished = "".join(f"{line}\n" for line in lines)
-        self._write(erasing + finished + "\n".join(tail))
+        tail = "\n".join(self._tail)
+        # Where the terminal takes a character for wider than it is, its row is cut, not wrapped.
+        self._write(erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
 
     def _erasing(self) -> str:
         """Go to the first row of the tail, erase from there; the first cell apart (for tmux)."""
-        up = f"\x1b[{self._tail_rows - 1}A" if self._tail_rows > 1 else ""
-        return f"\r{up}\x1b[K\x1b[C\x1b[J\x1b[D" if self._tail_rows else ""
+        rows = len(self._tail)
+        if self._rewraps:
+            columns = self._size().columns
+            cells = (cell_width(_SEQUENCE.sub("", row)) for row in self._tail)
+            rows = sum(max(1, -(-used // columns)) for used in cells)
+        up = f"\x1b[{rows - 1}A" if rows > 1 else ""
+        return f"\r{up}\x1b[K\x1b[C\x1b[J\x1b[D" if rows else ""
 
     def _write(self, text: str) -> None:
         encoding = self._stream.encoding or "utf-8"

@@ -94,3 +94,23 @@ def test_each_line_is_shown_once_while_tmux_wraps_anew(
     # A frame that tmux takes between its new size and the program's hearing of it may leave a row
     # behind, if it prints a whole screen; so may sizes that follow each other fast.
     assert len(marks.repeated) <= (2 if pause_s > 0.3 else 20)
+
+
+def test_a_question_on_the_command_line_is_answered_once_while_tmux_wraps_anew(
+    home: Path, server: SseServer
+) -> None:
+    if not is_there():
+        pytest.skip("tmux is not installed")
+    text = marked_answer(600, both_ends=True)
+    answer_paced(server, text, 4)
+    argv = [*PROGRAM, "--base-url", server.base_url, "go"]
+    shell = ["sh", "-c", '"$@"; sleep 60', "sh", *argv]
+    with Tmux(home, shell, env=environment_of(home)) as window:
+        window.wait_for("q00020")
+        for columns in (60, 40, 100, 50, 80):
+            window.resize(24, columns)
+            time.sleep(0.4)
+        window.wait_for(END, 60)
+        marks = find_marks(text, window.everything())
+    assert (marks.lost, marks.invented) == ([], [])
+    assert len(marks.repeated) <= 2

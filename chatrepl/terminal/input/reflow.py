@@ -15,7 +15,7 @@ from prompt_toolkit.data_structures import Size
 from chatrepl.terminal.input.cells import row_of_line
 from chatrepl.terminal.input.output import DrawnRegion
 
-__all__ = ["SIZE_QUESTION", "Reflow", "SentFrame", "answers_size", "rewraps"]
+__all__ = ["SIZE_QUESTION", "Reflow", "SentFrame", "answers_size"]
 
 SIZE_QUESTION = "\x1b[6n\x1b[18t"
 """Asks for the cursor's place, then for the window's size."""
@@ -184,24 +184,6 @@ def _last_lines(rows: int, lines: Sequence[str], heights: Sequence[int], most_ro
         kept -= 1
         rows += heights[kept]
     return Erasure(rows, lines[kept:])
-
-
-def rewraps(environment: Mapping[str, str]) -> bool:
-    """Say whether the terminal is known to wrap its rows anew when it becomes narrower.
-
-    Where that is not known the answer is no: then a few stale rows may stay on the screen, while
-    a wrong yes would erase finished lines.
-    """
-    term = environment.get("TERM", "")
-    if term.startswith(("screen", "tmux")):
-        return "TMUX" in environment
-    programs = ("Apple_Terminal", "iTerm.app", "WezTerm", "ghostty", "vscode")
-    if environment.get("TERM_PROGRAM") in programs:
-        return True
-    if term.startswith(("xterm-kitty", "alacritty", "foot")):
-        return True
-    marks = ("VTE_VERSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION")
-    return any(environment.get(name) for name in (*marks, "WT_SESSION", "WEZTERM_PANE"))
 
 
 def answers_size(environment: Mapping[str, str]) -> bool:

@@ -15,9 +15,10 @@ from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSe
 from chatrepl.terminal.input.frames import Frames, LiveApplication
 from chatrepl.terminal.input.keyboard import Keyboard
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
-from chatrepl.terminal.input.reflow import Reflow, answers_size, rewraps
+from chatrepl.terminal.input.reflow import Reflow, answers_size
 from chatrepl.terminal.input.region import Region, RegionState
 from chatrepl.terminal.input.writer import TerminalWriter
+from chatrepl.terminal.rewrapping import rewraps
 
 __all__ = ["build_frames", "build_view"]
 
