@@ -2,7 +2,7 @@
 
 ChatreplError
 ├── UsageError          a wrong command, value, option or configuration
-├── MessageTooLarge     the newest message cannot fit the budget
+│   └── MessageTooLarge     the newest message cannot fit the budget
 ├── StoreError          the conversation could not be saved or read
 ├── LocalModelError     the built-in model cannot be fetched or started
 └── ModelError          the model, the server or the network failed (see ``Fault``)

@@ -67,7 +67,11 @@ class Message:
     """Names the exact messages this answer was given to, for the count the server reported."""
     summary_of: tuple[str, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
-    """Fields of an imported message that this program does not know; they survive a round trip."""
+    """What else there is to keep, by its name in the JSON form; it survives a round trip.
+
+    Of this program's own answers: cost, timing, log probabilities, refusal, tool calls and
+    fingerprint. Of an imported message: every field that this program does not know.
+    """
 
 
 @dataclass(frozen=True, slots=True)

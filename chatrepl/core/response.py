@@ -61,7 +61,7 @@ class Response:
         self._answers = answers
         self._drafts = list(drafts)
         self._ask_apart = ask_apart
-        self._source = Source(inquiry.target, exchange.clock.monotonic(), inquiry.continued)
+        self._source = Source(inquiry.target, continued=inquiry.continued)
         for draft in drafts:
             draft.source = self._source
         self._is_ending = False
@@ -105,6 +105,7 @@ class Response:
         for _ in range(_MOST_REPAIRS):
             request = self._request(plan)
             self._source.body = request.body
+            self._source.started_s = self._exchange.clock.monotonic()
             self._answers.start(self._drafts)
             try:
                 await self._read(request)

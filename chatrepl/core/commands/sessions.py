@@ -134,6 +134,8 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         library.fork(session)
         yield Notice("this session is open in another terminal: going on in a copy", Level.WARNING)
     yield SessionChanged(session.record)
+    if at:
+        _lead_to(session, at)
     for event in _shown_turns(session, at):
         yield event
     for notice in shelf.going_on(session):
@@ -142,12 +144,16 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
 
 
-def _shown_turns(session: Session, at: str) -> list[Event]:
-    """Show the last turns; or lead the path to a message, and show the turns around it."""
+def _lead_to(session: Session, message_id: str) -> None:
+    """Move the head, where it has to be for a message to be on the path."""
     conversation = session.conversation
-    if at and at in conversation and at not in {message.id for message in conversation.path}:
-        conversation.head = newest_end(conversation, at)
-    turns = conversation.turns()
+    if message_id in conversation and message_id not in {one.id for one in conversation.path}:
+        conversation.head = newest_end(conversation, message_id)
+
+
+def _shown_turns(session: Session, at: str) -> list[Event]:
+    """Show the last turns, or those around a message."""
+    turns = session.conversation.turns()
     found = (n for n, turn in enumerate(turns) if any(m.id == at for m in turn.messages))
     place = next(found, None)
     first = max(0, len(turns) - _SHOWN_TURNS if place is None else place - 1)
