@@ -87,8 +87,9 @@ class Draft:
                 self.text.append(text)
             case ReasoningDelta(text=text):
                 self.reasoning.append(text)
-            case ToolCallDelta(name=name, arguments=arguments):
-                self.tool_calls.append({"name": name, "arguments": arguments})
+            case ToolCallDelta(name=name, arguments=arguments, call_id=call_id):
+                function: Json = {"name": name, "arguments": arguments}
+                self.tool_calls.append({"id": call_id, "type": "function", "function": function})
             case TokensScored(scores=scores):
                 self.scores += scores
             case ChoiceFinished(finish_reason=reason):

@@ -92,11 +92,12 @@ class RefusalDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """The model called a tool (this program offers none)."""
+    """The model called a tool (this program offers none); whole, however it was streamed."""
 
     name: str
     arguments: str
     index: int = 0
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

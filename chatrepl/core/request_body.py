@@ -42,7 +42,7 @@ def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
     if is_folded(sent):
         lead, sent = sent[0].content + SEAM, sent[1:]
     written: list[Json] = []
-    for message in sent:
+    for at, message in enumerate(sent):
         content = with_reminder(message, reminder)
         if lead and message.role == "user":
             content, lead = lead + content, ""
@@ -50,13 +50,17 @@ def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
         if message.name:
             one["name"] = message.name
         if message.attachments or message.extra:
-            one.update(_more_than_text(message, content))
+            is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
+            one.update(_more_than_text(message, content, with_calls=is_answered))
         written.append(one)
     return written
 
 
-def _more_than_text(message: Message, content: str) -> dict[str, Json]:
-    """Write what an imported message has beside its text, where the API takes it back."""
+def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict[str, Json]:
+    """Write what an imported message has beside its text, where the API takes it back.
+
+    It refuses calls of tools that nothing answers.
+    """
     from chatrepl.core.transcript.api import to_api
 
     sent = to_api(message)
@@ -69,8 +73,7 @@ def _more_than_text(message: Message, content: str) -> dict[str, Json]:
         others = [part for part in parts if not (isinstance(part, dict) and "text" in part)]
         more["content"] = [{"type": "text", "text": content}, *others]
     calls = sent.get("tool_calls")
-    # What this program's own answers note of a call has no id, and is refused.
-    if isinstance(calls, list) and all(isinstance(call, dict) and "id" in call for call in calls):
+    if isinstance(calls, list) and with_calls:
         more |= {"tool_calls": calls, "content": message.content or None}
     if isinstance(sent.get("tool_call_id"), str):
         more["tool_call_id"] = sent["tool_call_id"]

@@ -4,7 +4,17 @@ from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 from chatrepl.core.commands.line import handle_line
-from chatrepl.core.events import DraftReturned, Event, Level, Notice, PlainText, Table
+from chatrepl.core.events import (
+    ChoiceFinished,
+    DraftReturned,
+    Event,
+    Level,
+    Notice,
+    PlainText,
+    ResponseStarted,
+    Table,
+    ToolCallDelta,
+)
 from chatrepl.core.session import Session
 from tests.support.fakes import World, answer
 
@@ -161,6 +171,21 @@ def test_an_imported_picture_and_tool_call_are_sent_as_they_came() -> None:
     run(world, work)
     sent = world.model.requests[0].body["messages"]
     assert sent == [*messages, {"role": "user", "content": "more"}]
+
+
+def test_a_call_that_nothing_answers_is_kept_in_the_apis_form_and_not_sent_back() -> None:
+    world = World()
+    call = ToolCallDelta("f", '{"a": 1}', 0, "c1")
+    world.model.scripts = [[ResponseStarted(), call, ChoiceFinished("tool_calls")], answer("fine")]
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two", "/export out.json")
+
+    run(world, work)
+    assert "tool_calls" not in json.dumps(world.model.requests[1].body)
+    kept = json.loads(world.files.files["out.json"])["messages"][1]["tool_calls"]
+    function = {"name": "f", "arguments": '{"a": 1}'}
+    assert kept == [{"id": "c1", "type": "function", "function": function}]
 
 
 def test_a_copy_cannot_take_the_name_of_what_it_copies() -> None:

@@ -17,12 +17,12 @@ from chatrepl.core.events import (
     ResponseStarted,
     TextDelta,
     TokensScored,
-    ToolCallDelta,
     UsageReported,
 )
 from chatrepl.core.messages import Usage
 from chatrepl.services.openai_api.error_bodies import RequestFacts, error_from_payload, excerpt
 from chatrepl.services.openai_api.scores import read_scores
+from chatrepl.services.openai_api.tool_calls import ToolCalls
 
 __all__ = ["MAXIMUM_TEXT_CHARS", "ChunkParser", "parse_json"]
 
@@ -91,6 +91,7 @@ class ChunkParser:
         self._events: list[ModelEvent] = []
         self._pieces: dict[tuple[int, _Delta], list[str]] = {}
         self._held: dict[tuple[int, _Delta], str] = {}
+        self._calls = ToolCalls()
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         self._is_started = False
@@ -163,6 +164,7 @@ class ChunkParser:
         self._end_run()
         for index, _ in list(self._held):
             self._release(index)
+        self._events += self._calls.take()
         self._report_usage()
 
     def _start(self, payload: Mapping[str, object], has_choices: bool) -> None:
@@ -197,6 +199,7 @@ class ChunkParser:
             self._progress()
             self._end_run()
             self._release(index)
+            self._events += self._calls.take(index)
             self._events.append(ChoiceFinished(reason, index))
 
     def _delta(self, delta: Mapping[str, object], index: int) -> None:
@@ -214,8 +217,11 @@ class ChunkParser:
         if refusal := delta.get("refusal"):
             self._add(RefusalDelta, _text(refusal), index)
         if calls := delta.get("tool_calls"):
-            for call in calls if isinstance(calls, list) else ():
-                self._call(_field(call, "function"), index)
+            for at, call in enumerate(calls if isinstance(calls, list) else ()):
+                number, call_id = _field(call, "index"), _text(_field(call, "id"))
+                self._call(
+                    _field(call, "function"), index, _first(number, at) or 0, _whole(call_id)
+                )
         if call := delta.get("function_call"):
             self._call(call, index)
 
@@ -229,12 +235,12 @@ class ChunkParser:
             for piece in thinking if isinstance(thinking, list) else (thinking,):
                 self._add(ReasoningDelta, _text(piece) or _text(_field(piece, "text")), index)
 
-    def _call(self, function: object, index: int) -> None:
+    def _call(self, function: object, index: int, number: int = 0, call_id: str = "") -> None:
         name, arguments = _text(_field(function, "name")), _text(_field(function, "arguments"))
         if name or arguments:
             self._progress()
-            self._end_run()
-            self._events.append(ToolCallDelta(_whole(name), _whole(arguments), index))
+            self._text_chars += len(name) + len(arguments)
+            self._calls.add(index, number, call_id, _whole(name), _whole(arguments))
 
     def _add(self, kind: _Delta, text: str, index: int) -> None:
         if not text:

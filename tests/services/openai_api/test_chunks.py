@@ -211,7 +211,7 @@ def test_halves_that_stay_alone_become_replacement_characters_before_the_end() -
     assert events == [TextDelta("\ufffda"), TextDelta("\ufffd"), ChoiceFinished("stop")]
 
 
-@given(st.text(st.characters(), max_size=30), st.lists(st.integers(0, 60), max_size=6))
+@given(st.text(max_size=30), st.lists(st.integers(0, 60), max_size=6))
 def test_text_cut_anywhere_between_code_units_arrives_exactly(text: str, places: list[int]) -> None:
     units = text.encode("utf-16-be")
     edges = [0, *sorted(2 * min(place, len(units) // 2) for place in places), len(units)]
@@ -296,3 +296,21 @@ def test_no_json_raises_anything_but_a_model_error(payloads: list[Any], name: st
     for event in parser.take():
         if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
             event.text.encode()
+
+
+def test_a_tool_call_is_whole_however_it_streams_and_comes_when_its_choice_ends() -> None:
+    def piece(number: int, call_id: str | None, name: str | None, arguments: str) -> Any:
+        function = {"name": name, "arguments": arguments}
+        return {"tool_calls": [{"index": number, "id": call_id, "function": function}]}
+
+    assert parse(
+        chunk(piece(0, "a", "get_weather", "")),
+        chunk(piece(0, None, None, '{"city": ')),
+        chunk(piece(1, "b", "get_time", "{}")),
+        chunk(piece(0, None, None, '"Oslo"}')),
+        chunk({}, "tool_calls"),
+    ) == [
+        ToolCallDelta("get_weather", '{"city": "Oslo"}', 0, "a"),
+        ToolCallDelta("get_time", "{}", 0, "b"),
+        ChoiceFinished("tool_calls"),
+    ]
