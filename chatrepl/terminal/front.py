@@ -6,11 +6,10 @@ terminal can take it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
-from chatrepl.core.commands.line import handle_line, is_message, runs_at_once
+from chatrepl.core.commands.line import handle_line, is_message, leaves, runs_at_once
 from chatrepl.core.completion import Suggestion, complete
 from chatrepl.core.errors import ChatreplError, StoreError, unexpected
 from chatrepl.core.events import (
@@ -38,8 +37,8 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.in_turn import InTurn
 from chatrepl.core.messages import SearchHit
-from chatrepl.core.safe_text import safe_line
 from chatrepl.core.session import Session
+from chatrepl.terminal.beside import Beside, LineQueue
 from chatrepl.terminal.input.editor import EditorError
 from chatrepl.terminal.painter import Painter
 from chatrepl.terminal.status import Status
@@ -69,13 +68,15 @@ class Front:
         self._session = session
         self._load_drawing = load_drawing
         self._toolbar = Toolbar(session, unicode=unicode)
-        self._queue: deque[str] = deque()
+        self._queue = LineQueue(self._show_queued)
         self._arrived = asyncio.Event()
         self._is_working = False
         self._is_leaving = False
         self._command: asyncio.Task[None] | None = None
         """What is being dealt with and may be given up: a command, never a message."""
-        self._beside: set[asyncio.Task[None]] = set()
+        self._has_floor = False
+        """A command's output is still to come: others wait, so that each has its own below it."""
+        self._beside = Beside()
         self._drawing: Drawing | None = None
         self._listed_s = 0.0
         self._has_just_found = False
@@ -86,18 +87,20 @@ class Front:
         self._painter = Painter(prompt)
         self._status = Status(prompt, self._drawn_by)
 
+    def _show_queued(self, lines: Sequence[str]) -> None:
+        self._prompt.show_queued(lines)
+
     # What the prompt calls.
 
     def submit(self, text: str) -> None:
         """Deal with a line: at once where that is possible, else in its turn."""
-        can_show = self._drawing is not None
+        can_show = self._drawing is not None and (not self._has_floor or leaves(text))
         if self._is_working and not (can_show and runs_at_once(text)):
-            self._queue.append(text)
-            self._prompt.show_queued([safe_line(line) for line in self._queue])
+            self._queue.add(text)
         elif self._is_working:
-            self._run_beside(self._deal_with(text))
+            self._beside.run(self._deal_beside(text))
         else:
-            self._queue.append(text)
+            self._queue.add(text, is_next=True)
             self._is_working = True
         self._arrived.set()
 
@@ -118,7 +121,7 @@ class Front:
         """Offer what Tab may insert; sessions as they are now, other terminals' too."""
         is_old = asyncio.get_running_loop().time() - self._listed_s > _LISTED_ANEW_S
         if is_old and before.startswith("/"):
-            self._run_beside(self._list_sessions())
+            self._beside.run(self._list_sessions())
         return complete(self._session, before)
 
     def toolbar(self) -> str:
@@ -155,8 +158,8 @@ class Front:
         self._drawing = await asyncio.to_thread(self._load_drawing)
         painting = asyncio.create_task(self._painter.run())
         try:
-            self._run_beside(self._warm_up())
-            self._run_beside(self._look_after_disk())
+            self._beside.run(self._warm_up())
+            self._beside.run(self._look_after_disk())
             await self._stoppable(self._deal(begin))
             while not self._is_leaving:
                 await self._next_line()
@@ -166,15 +169,15 @@ class Front:
     async def _next_line(self) -> None:
         while self._queue and not self._is_leaving:
             self._is_working = True
-            line = self._queue.popleft()
-            self._prompt.show_queued([safe_line(queued) for queued in self._queue])
+            line = self._queue.pop()
             if is_message(line):
                 await self._deal_with(line)
             else:
+                self._has_floor = True
                 self._status.wait_for(line.split()[0], after_s=_COMMAND_QUIET_S)
                 await self._stoppable(self._deal_with(line))
-            self._run_beside(self._refresh())
-            self._run_beside(self._list_sessions())
+            self._beside.run(self._refresh())
+            self._beside.run(self._list_sessions())
         self._is_working = False
         self._arrived.clear()
         if not self._is_leaving and not self._queue:
@@ -184,6 +187,7 @@ class Front:
         """Wait for a command, which may ask a server or a person, unless someone gives it up."""
         self._command = asyncio.create_task(work)
         await asyncio.wait({self._command})
+        self._has_floor = False
         if self._command.cancelled():
             if self._is_leaving:
                 return
@@ -192,18 +196,11 @@ class Front:
             self._command.result()
 
     async def _end(self, painting: "asyncio.Task[None]") -> None:
-        for task in self._beside:
-            task.cancel()
-        await asyncio.gather(*self._beside, return_exceptions=True)
+        await self._beside.end()
         self._painter.flush()
         painting.cancel()
         await asyncio.gather(painting, return_exceptions=True)
         self._prompt.leave()
-
-    def _run_beside(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
 
     async def _warm_up(self) -> None:
         """Pay for the SDK, the vocabulary and the lists while the person reads or types."""
@@ -252,19 +249,47 @@ class Front:
             self._print(self._drawing.command(line, self._session.settings, self._columns))
         listed = self._session.listed
         await self._deal(handle_line(self._session, line))
+        self._end_line(listed)
+
+    def _end_line(self, listed: object) -> None:
+        """Take what a line has changed; ``listed`` is what was on the numbered list before it."""
+        self._painter.gap()
         found = self._session.listed
         self._has_just_found = found is not listed and isinstance(next(iter(found), ""), SearchHit)
-        self._painter.gap()
         self._follow_settings()
 
     def _follow_settings(self) -> None:
         settings = self._session.settings
         self._prompt.vi, self._prompt.multiline = settings.is_on("vi"), settings.is_on("multiline")
 
+    async def _deal_beside(self, line: str) -> None:
+        """Run a command while something else goes on: all it tells is shown at once, below it."""
+        assert self._drawing is not None
+        slow = asyncio.get_running_loop().call_later(
+            _COMMAND_QUIET_S, self._prompt.hint, f"{line} …"
+        )
+        listed = self._session.listed
+        try:
+            events = [event async for event in handle_line(self._session, line)]
+        finally:
+            slow.cancel()
+        self._print(self._drawing.command(line, self._session.settings, self._columns))
+        for event in events:
+            self._show(event)
+        self._end_line(listed)
+
+    def _give_floor(self) -> None:
+        """Something long begins: what can run beside it need not wait any more."""
+        self._has_floor = False
+        for line in self._queue.take(runs_at_once):
+            self._beside.run(self._deal_beside(line))
+
     async def _deal(self, events: AsyncIterator[Event]) -> None:
         turn = InTurn()
         try:
             async for event in events:
+                if self._has_floor and isinstance(event, AnswerStarted | Progress):
+                    self._give_floor()
                 for shown in turn.put(event):
                     self._show(shown)
                 self._status.set_coming(turn.coming)
@@ -307,11 +332,11 @@ class Front:
                 if self._prompt.set_draft(text) and offers:
                     self._prompt.line.open_menu()
             case EditorRequested(text=text):
-                self._run_beside(self._edit(text))
+                self._beside.run(self._edit(text))
             case TextCopied(text=text):
                 self._prompt.set_clipboard(text)
             case SessionChanged():
-                self._run_beside(self._refresh())
+                self._beside.run(self._refresh())
             case ExitRequested():
                 self.leave()
 

@@ -19,6 +19,7 @@ __all__ = [
     "ShellLine",
     "handle_line",
     "is_message",
+    "leaves",
     "parse_line",
     "runs_at_once",
 ]
@@ -100,6 +101,17 @@ def runs_at_once(line: str) -> bool:
     except UsageError:
         return True
     return command.at_once or command.handler is None
+
+
+def leaves(line: str) -> bool:
+    """Say whether a line ends the session."""
+    try:
+        parsed = parse_line(line)
+        if not isinstance(parsed, CommandLine):
+            return False
+        return find_command(parsed.name, COMMANDS).name == "exit"
+    except UsageError:
+        return False
 
 
 async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:

@@ -93,7 +93,7 @@ def draw_table(table: TableShown, style: DrawStyle, width: int) -> list[str]:
     """Draw a table with its title above and its footer below."""
     columns = len(table.columns)
     layout = TableLayout(
-        [[span(safe_line(name))] for name in table.columns],
+        [[span(safe_line(name))] if name else [] for name in table.columns],
         ["right" if at in table.numeric else "left" for at in range(columns)],
         is_ruled=False,
     )

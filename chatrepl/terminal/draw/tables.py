@@ -121,7 +121,8 @@ class TableLayout:
         line, crossing = ("─", "─┼─") if style.unicode else ("-", "-+-")
         rule = [span(crossing.join(line * cells for cells in widths), "table.line")]
         wraps = any(natural > cells for natural, cells in zip(self._natural, widths, strict=True))
-        if with_head:
+        # Columns that need no names have no head.
+        if with_head and any(self._head):
             yield from self._row(self._head_cells(), widths, style)
             yield rule
         for at, row in enumerate(rows):

@@ -1,0 +1,62 @@
+"""Work that goes on beside what the person sees being done, and lines that wait for its end."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+
+from chatrepl.core.safe_text import safe_line
+
+__all__ = ["Beside", "LineQueue"]
+
+
+class Beside:
+    """Holds tasks until they are over."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def run(self, work: Coroutine[None, None, None]) -> None:
+        """Begin some work."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def end(self) -> None:
+        """Give up what is not over."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class LineQueue:
+    """Lines that wait for their turn; ``show`` gets them, fit to be shown, whenever they change."""
+
+    def __init__(self, show: Callable[[Sequence[str]], None]) -> None:
+        self._lines: deque[str] = deque()
+        self._show = show
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, line: str, *, is_next: bool = False) -> None:
+        """Put a line at the end; one whose turn it is at once is not shown as waiting."""
+        self._lines.append(line)
+        if not is_next:
+            self._show_all()
+
+    def pop(self) -> str:
+        """Take the first line."""
+        line = self._lines.popleft()
+        self._show_all()
+        return line
+
+    def take(self, wanted: Callable[[str], bool]) -> list[str]:
+        """Take out all lines that are wanted, in their order."""
+        taken = [line for line in self._lines if wanted(line)]
+        if taken:
+            self._lines = deque(line for line in self._lines if not wanted(line))
+            self._show_all()
+        return taken
+
+    def _show_all(self) -> None:
+        self._show([safe_line(line) for line in self._lines])
