@@ -161,3 +161,9 @@ def test_progress_says_how_far_it_is() -> None:
     line = draw_progress(Progress("fetching", 30, 120, unit="files"), PLAIN, 80)
     assert line == "fetching ━━━━━━──────────────────  25% 30 files / 120 files"
     assert draw_progress(Progress("fetching", 1_500_000, 0), PLAIN, 80) == "fetching 1.5 MB"
+
+
+def test_a_table_whose_columns_have_no_names_has_no_head() -> None:
+    rows = [("model", "test"), ("key", "none")]
+    assert draw_table(Table(("", ""), rows), PLAIN, 40) == ["model │ test", "key   │ none"]
+    assert len(draw_table(Table(("", "value"), rows), PLAIN, 40)) == 4
