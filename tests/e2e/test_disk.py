@@ -83,7 +83,7 @@ def rescued(chat: Chat, folder: Path) -> list[str]:
 def test_a_limit_on_files_is_told_and_what_was_saved_stays_and_the_rest_is_copied(
     start_alone: Start, server: SseServer, run: Run, tmp_path: Path
 ) -> None:
-    limit = [sys.executable, "-c", _LIMITED, "400000", *PROGRAM, "--base-url", server.base_url]
+    limit = [sys.executable, "-c", _LIMITED, "1500000", *PROGRAM, "--base-url", server.base_url]
     room = tmp_path / "tmp"
     room.mkdir()
     chat = start_alone("-S", "full", argv=limit, env={"TMPDIR": str(room)}).ready()
