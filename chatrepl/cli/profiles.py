@@ -42,10 +42,15 @@ class ConfiguredProfiles:
             server = await asyncio.to_thread(self._server, None)
             self._current = None
             return Profile(server, {}, "profile")
+        found = await self.look_up(name)
+        self._current = name
+        return found
+
+    async def look_up(self, name: str) -> Profile:
+        """Find a profile's server and key, and leave the current one. Raises ``UsageError``."""
         find_profile(name, self._configuration)
         values = checked_values(self._configuration, name)
         server = await asyncio.to_thread(self._server, name)
-        self._current = name
         return Profile(server, values, f"profile {name}")
 
     def _server(self, name: str | None) -> Server | None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.answers import Answers, Exchange
 from chatrepl.core.drafts import Draft, Source
+from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Event
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import State
@@ -40,8 +41,10 @@ class AnswerRun:
             for inquiry in self._inquiries
         ]
         for inquiry, drafts in places:
-            self._ask(inquiry, drafts)
-        work = asyncio.create_task(self._work())
+            if inquiry.error is None:
+                self._ask(inquiry, drafts)
+        refused = [(draft, inquiry.error) for inquiry, drafts in places for draft in drafts]
+        work = asyncio.create_task(self._work([one for one in refused if one[1] is not None]))
         try:
             async for event in self._mailbox:
                 yield event
@@ -70,8 +73,11 @@ class AnswerRun:
     def _running(self) -> list[Response]:
         return [response for response in self._responses if not response.task.done()]
 
-    async def _work(self) -> None:
+    async def _work(self, refused: Sequence[tuple[Draft, ChatreplError | None]]) -> None:
         try:
+            for draft, error in refused:
+                self._answers.start([draft])
+                await self._answers.end(draft, State.FAILED, None, error)
             while running := self._running():
                 try:
                     await asyncio.wait([response.task for response in running])

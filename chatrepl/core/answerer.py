@@ -86,8 +86,39 @@ class Answerer:
         self.uses_local = False
         self._planner.models = {}
         self._chosen = self._with_typed_key(profile.server)
-        settings = settings.with_layer(Layer.PROFILE, profile.values, profile.origin)
-        return settings.without("model", Layer.COMMAND, Layer.OPTION, Layer.SESSION, Layer.ROLE)
+        return _settings_with(settings, profile)
+
+    async def elsewhere(
+        self, settings: Settings, profile: Profile, model: str
+    ) -> tuple[Server, str, Settings]:
+        """Find out who answers by a profile that is not switched to: its model, or one of its own.
+
+        Asks the server for its models, once, where the model or its window is not known. Raises
+        ``UsageError``, and ``ModelError`` where no model is known.
+        """
+        server = self._with_typed_key(profile.server)
+        if server is None:
+            raise UsageError(f"the {profile.origin} names no server", "give it a base_url")
+        settings = _settings_with(settings, profile)
+        named = model or settings.text("model") or (OPENAI_MODEL if server.is_openai else "")
+        if not named or not self._planner.knows_window(settings, named):
+            await self._list_elsewhere(server, is_needed=not named)
+        named = named or next(iter(self._planner.elsewhere.get(server.base_url, {})), "")
+        if not named:
+            raise UsageError(f"{host_of(server.base_url)} lists no models", "name one of its own")
+        return server, named, settings
+
+    async def _list_elsewhere(self, server: Server, *, is_needed: bool) -> None:
+        listed = self._planner.elsewhere
+        if server.base_url in listed:
+            return
+        try:
+            models = await self._model.models(server)
+        except ModelError:
+            if is_needed:
+                raise
+            models = ()
+        listed[server.base_url] = {model.id: model for model in models}
 
     def use_key(self, key: Secret) -> Server:
         """Take a key for the server in use, for this run; without a server, for OpenAI's."""
@@ -179,3 +210,9 @@ class Answerer:
             "set OPENAI_API_KEY or --base-url, type a key by /key, "
             "or use the built-in model: /local",
         )
+
+
+def _settings_with(settings: Settings, profile: Profile) -> Settings:
+    """Return what holds with a profile; a model chosen for another server does not."""
+    settings = settings.with_layer(Layer.PROFILE, profile.values, profile.origin)
+    return settings.without("model", Layer.COMMAND, Layer.OPTION, Layer.SESSION, Layer.ROLE)

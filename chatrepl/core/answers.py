@@ -54,8 +54,8 @@ class Exchange:
     """What an answer cost in dollars, where that is known."""
     older: int = 0
     """How many answers the question has already."""
-    is_compared: bool = False
-    """The answers come from several models."""
+    compared: tuple[str, ...] = ()
+    """The models, where the answers come from several."""
 
 
 class Answers:
@@ -141,7 +141,7 @@ class Answers:
         self, draft: Draft, message: Message, elapsed_s: float, error: ChatreplError | None
     ) -> AnswerEnded:
         tokens, is_estimate = None, False
-        if self._exchange.is_compared:
+        if self._exchange.compared:
             tokens, is_estimate = self._exchange.planner.answer_tokens(
                 draft.source.target.model, message
             )
@@ -179,14 +179,15 @@ class Answers:
             return None
         exchange = self._exchange
         of = exchange.older + len(self._drafts)
-        return Among(exchange.older + draft.index + 1, of, exchange.is_compared)
+        return Among(exchange.older + draft.index + 1, of, exchange.compared)
 
     def _told_once(self, error: ChatreplError | None) -> Notice | None:
         """Return what ended one of several answers, unless it was told of another one."""
         if error is None or not self._are_several or str(error) in self._told_errors:
             return None
         self._told_errors.add(str(error))
-        return Notice.of(error)
+        # What a hint says to do is about the current answer.
+        return replace(Notice.of(error), hint="")
 
     async def _journalled(self, draft: Draft, text: str, reasoning: str) -> None:
         keeper, exchange = self._exchange.keeper, self._exchange

@@ -1,9 +1,11 @@
 """Who is asked: the model in force, or others by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from chatrepl.core.answerer import LOCAL_SYSTEM
+from chatrepl.core.errors import UsageError
 from chatrepl.core.examples import examples_in
 from chatrepl.core.messages import Message
 from chatrepl.core.planner import Target
@@ -11,7 +13,10 @@ from chatrepl.core.ports import Server
 from chatrepl.core.request_body import example_message
 from chatrepl.core.settings import Settings
 
-__all__ = ["Asked", "opening_of", "system_of", "system_text_of", "target_of"]
+if TYPE_CHECKING:
+    from chatrepl.core.session import Session
+
+__all__ = ["Asked", "ask_by_name", "opening_of", "system_of", "system_text_of", "target_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +61,22 @@ def opening_of(settings: Settings, now: datetime) -> list[Message]:
         example_message(role, content, now)
         for role, content in examples_in(settings.get("examples"))
     ]
+
+
+async def ask_by_name(session: "Session", name: str) -> Asked:
+    """Find a model of the server in use, or by ``profile:model`` (or ``profile:``) of another.
+
+    Raises ``UsageError``, and ``ModelError`` where a server must be asked and does not answer.
+    """
+    profile, colon, model = name.partition(":")
+    if not colon or profile not in session.ports.profiles.names():
+        if session.uses_local and name != session.model_name():
+            raise UsageError(
+                f"the built-in model is the only one here, not {name}",
+                "PROFILE:MODEL asks another server's, /local off goes back to the server",
+            )
+        return Asked(replace(await session.target(), model=name), session.settings)
+    loaded = await session.ports.profiles.look_up(profile)
+    await session.ports.catalog.prepare()
+    server, model, settings = await session.answerer.elsewhere(session.settings, loaded, model)
+    return Asked(target_of(settings, server, model, session.ports.clock.now()), settings)

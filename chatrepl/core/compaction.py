@@ -82,8 +82,8 @@ class Compaction:
         replaced = sum(measure.message(message) for message in choice.fresh)
         replaced += measure.message(choice.before) if choice.before else 0
         chunks = list(self._chunks(choice.fresh, plan))
-        notice = await self._session.spending.check(self._target, self._most(replaced, len(chunks)))
-        if notice is not None:
+        most = self._most(replaced, len(chunks))
+        for notice in await self._session.spending.check([(self._target, most)]):
             yield notice
         for number, chunk in enumerate(chunks):
             yield Progress(_LABEL, number, len(chunks) + 1, unit="parts")

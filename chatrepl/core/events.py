@@ -166,8 +166,13 @@ class Among:
     """As ``/alternatives`` and ``/pick`` count them, from 1: older answers come before it."""
     of: int
     """How many answers the message then has."""
-    is_compared: bool = False
-    """They come from several models."""
+    beside: tuple[str, ...] = ()
+    """The models, where several are compared: one for each new answer, in order."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Say whether the new answers come from several models."""
+        return bool(self.beside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ def tell_figures(ended: AnswerEnded) -> list[str]:
     told: list[str] = []
     first_s = ended.first_text_s
     if first_s is not None:
-        told.append(f"first text {first_s:.2f} s")
+        told.append(f"{first_s:.2f} s to first")
     mark = "≈" if ended.is_estimate else ""
     tokens = ended.tokens or 0
     streamed_s = ended.elapsed_s - (first_s or 0.0)

@@ -1,9 +1,10 @@
 """Several answers that come at the same time, put one after the other for who can show but one."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from chatrepl.core.events import (
+    Among,
     AnswerEnded,
     AnswerStarted,
     Event,
@@ -69,9 +70,13 @@ class InTurn:
 
     Where a request is sent again, ``AnswerStarted`` comes again with ``among`` left out: what
     stands above an answer is shown once. All other events, and an only answer, pass as they are.
+    ``begin_beside`` begins to show compared answers beside each other, and says whether that is
+    possible: then they pass as they come, too. It is asked once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin_beside: Callable[[Among], bool] = lambda _: False) -> None:
+        self._begin_beside = begin_beside
+        self._is_beside: bool | None = None
         self._held: dict[int, _Held] = {}
         self._current = 0
         self._started: set[int] = set()
@@ -83,6 +88,12 @@ class InTurn:
             return
         held = self._held.setdefault(event.index, _Held())
         held.note(event)
+        if self._is_beside is None and isinstance(event, AnswerStarted):
+            among = event.among
+            self._is_beside = among is not None and among.is_compared and self._begin_beside(among)
+        if self._is_beside:
+            yield self._headed_once(event)
+            return
         if event.index != self._current:
             held.events.append(event)
             return
@@ -96,12 +107,15 @@ class InTurn:
 
     @property
     def coming(self) -> Sequence[Coming]:
-        """How far the answers are that are held."""
-        return [
+        """How far the answers are that are held; of answers beside each other, how far all are."""
+        first = 0 if self._is_beside else self._current + 1
+        coming = [
             Coming(held.number, held.words, held.is_done)
             for index, held in sorted(self._held.items())
-            if index > self._current
+            if index >= first
         ]
+        is_over = self._is_beside and all(one.is_done for one in coming)
+        return () if is_over else coming
 
     def _headed_once(self, event: OfAnswer) -> OfAnswer:
         if isinstance(event, AnswerStarted):

@@ -103,25 +103,30 @@ class Spending:
         self._allowed_day: datetime | None = None
         self._told_unpriced: set[str] = set()
 
-    async def check(self, target: Target, most: Usage) -> Notice | None:
-        """Ask, where requests may go over the limit that use so much; no is a ``UsageError``.
+    async def check(self, requests: Sequence[tuple[Target, Usage]]) -> list[Notice]:
+        """Ask, where a turn may go over the limit; no is a ``UsageError``.
 
-        The dearest that they may become counts: ``most`` is of answers that fill what is reserved.
-        A model whose price is not known is told of once, in the notice.
+        Each of its requests is to a target, and uses so much at the most: the dearest counts, of
+        answers that fill what is reserved for them. Models whose price is not known are told of
+        once, in the notices.
         """
         limit = self._session.settings.get("spending_limit")
         if not isinstance(limit, int | float) or isinstance(limit, bool):
-            return None
+            return []
         ports = self._session.ports
         await ports.catalog.prepare()
-        dearest = 0.0 if target.server.is_local else ports.catalog.cost(target.model, most)
-        if dearest is None:
-            return self._unpriced(target.model)
+        priced = [
+            (target, 0.0 if target.server.is_local else ports.catalog.cost(target.model, most))
+            for target, most in requests
+        ]
+        notices = [self._unpriced(target.model) for target, cost in priced if cost is None]
+        told = [notice for notice in notices if notice is not None]
+        dearest = sum(cost for _, cost in priced if cost is not None)
         day = beginning_of_day(ports.clock.now())
         spent = Spent(await ports.store.usage(day)).cost_usd
         allowed = self._allowed_usd if day == self._allowed_day else 0.0
         if not dearest or spent + dearest <= max(float(limit), allowed):
-            return None
+            return told
         if not await ports.person.confirm(
             f"{dollars(spent)} spent today, and this may cost {dollars(dearest)}: "
             f"go over the limit of {dollars(float(limit))}?"
@@ -133,7 +138,7 @@ class Spending:
             )
         # As much again may be spent on this day before the next question.
         self._allowed_usd, self._allowed_day = spent + dearest + float(limit), day
-        return None
+        return told
 
     async def cost(self, target: Target, message: Message) -> float | None:
         """Return what an answer cost in dollars; None: its price is not known."""

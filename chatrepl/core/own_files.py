@@ -47,6 +47,10 @@ class Profiles(Protocol):
         """
         ...
 
+    async def look_up(self, name: str) -> Profile:
+        """Find a profile's server and key as ``load`` does, without making it the current one."""
+        ...
+
 
 class Roles(Protocol):
     """Roles by name, as the texts of their files."""

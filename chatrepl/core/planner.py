@@ -52,6 +52,8 @@ class Planner:
         self._covered: dict[str, frozenset[int]] = {}
         self.models: dict[str, ModelInfo] = {}
         """What the current server listed, by id."""
+        self.elsewhere: dict[str, dict[str, ModelInfo]] = {}
+        """What other servers listed that were asked beside it, by base URL and id."""
 
     def is_estimate(self, model: str) -> bool:
         """Say whether counts for a model are estimates: its encoding is not known."""
@@ -93,11 +95,17 @@ class Planner:
 
     def window(self, settings: Settings, target: Target) -> int | None:
         """Return the context window in tokens: as set, listed or known, and no more than taught."""
-        listed = self.models.get(target.model)
+        models = self.elsewhere.get(target.server.base_url, self.models)
+        listed = models.get(target.model)
         told = settings.integer("context_window") or (listed.context_window if listed else None)
         known = told or self._catalog.context_window(target.model)
         taught = self.lessons(target).window
         return min(known, taught) if known and taught else known or taught
+
+    def knows_window(self, settings: Settings, model: str) -> bool:
+        """Say whether a model's window is known without its server; ``prepare`` comes before."""
+        told = settings.integer("context_window") or self._catalog.context_window(model)
+        return told is not None
 
     def plan(
         self,

@@ -8,7 +8,7 @@ from chatrepl.core.compaction import Compaction
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.mailbox import Mailbox
-from chatrepl.core.messages import Message, Usage
+from chatrepl.core.messages import Message
 from chatrepl.core.planner import Target, check_fits
 from chatrepl.core.settings import Settings
 
@@ -28,29 +28,25 @@ class Preflight:
         self._session = session
         self._declined: Conversation | None = None
 
-    async def check(self, target: Target, question: Message) -> None:
+    async def check(self, asked: Asked, question: Message) -> None:
         """Raise ``MessageTooLarge`` where a message cannot fit, before it is accepted."""
-        plan = self._plan(target, question)
+        plan = self._plan(asked.target, question, asked.settings)
         if not plan.fits:
-            plan = await self.counted(target, plan, question)
+            plan = await self.counted(asked.target, plan, question, asked.settings)
         check_fits(plan)
 
-    async def run(self, asked: Asked, mailbox: Mailbox) -> Plan:
+    async def run(self, asked: Asked, mailbox: Mailbox, *, is_only: bool = True) -> Plan:
         """Return the plan to send; the mailbox gets what there is to see.
 
-        Raises ``MessageTooLarge``, and ``UsageError`` where the user says no to the costs.
+        Where it is not the only model that is asked, nothing is summarised for it: others may have
+        room for all. Raises ``MessageTooLarge``.
         """
         target, settings = asked.target, asked.settings
         plan = await self.counted(target, self._plan(target, None, settings), None, settings)
-        if plan.fits and plan.omitted_turns and await self._wants_summary(plan):
+        if is_only and plan.fits and plan.omitted_turns and await self._wants_summary(plan):
             await self._summarise(target, mailbox)
             plan = await self.counted(target, self._plan(target))
         check_fits(plan)
-        answers = asked.answers
-        most = Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
-        notice = await self._session.spending.check(target, most)
-        if notice is not None:
-            mailbox.put(notice)
         return plan
 
     async def counted(

@@ -30,12 +30,7 @@ def settings() -> str:
     return "\n".join(rows)
 
 
-def planned() -> str:
-    """List the commands that are known by name and not there yet."""
-    return " ".join(f"`/{command.name}`" for command in COMMANDS if command.handler is None)
-
-
-SECTIONS = {"commands": commands, "settings": settings, "planned": planned}
+SECTIONS = {"commands": commands, "settings": settings}
 
 
 def fill(document: str) -> str:

@@ -39,6 +39,8 @@ class Inquiry:
     answers: int = 1
     continued: Message | None = None
     """The cut answer that the answer goes on with."""
+    error: ChatreplError | None = None
+    """Why it cannot be sent, though those to other models can."""
 
 
 class Response:

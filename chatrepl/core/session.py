@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatrepl.core.answerer import Answerer
-from chatrepl.core.asked import Asked, opening_of, system_text_of, target_of
+from chatrepl.core.asked import Asked, ask_by_name, opening_of, system_text_of, target_of
 from chatrepl.core.attachments import Attachment
 from chatrepl.core.budget import Plan
 from chatrepl.core.continuing import is_cut
@@ -38,9 +38,22 @@ from chatrepl.core.validity import valid_text
 if TYPE_CHECKING:
     from chatrepl.core.answer import AnswerRun
 
-__all__ = ["Ports", "Session"]
+__all__ = ["COMPARING_TOPIC", "Ports", "Session", "compared_next"]
+
+COMPARING_TOPIC = "compare"
+"""Of the notice that stays while the next message goes to several models."""
 
 T = TypeVar("T")
+
+
+def compared_next(models: Sequence[str]) -> Notice:
+    """Tell, for as long as it holds, that the next message goes to several models."""
+    return Notice(
+        f"the next message goes to {', '.join(models[:-1])} and {models[-1]}",
+        hint="/retry sends them the last one, /compare off takes it back",
+        stays=True,
+        topic=COMPARING_TOPIC,
+    )
 
 
 class Session(KeptConversation):
@@ -55,6 +68,8 @@ class Session(KeptConversation):
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
         self._is_stopped = False
+        self.comparing: Sequence[str] = ()
+        """The models that the next message goes to, in the place of the one in force."""
         self._told_estimate: set[str] = set()
         if uses_local:
             self.use_local()
@@ -97,10 +112,9 @@ class Session(KeptConversation):
 
     async def asked(self, models: Sequence[str] = ()) -> list[Asked]:
         """Find out who is asked: these models, else the one in force."""
-        target = await self.target()
-        if not models:
-            return [Asked(target, self.settings, self.settings.integer("n") or 1)]
-        return [Asked(replace(target, model=model), self.settings) for model in models]
+        if models:
+            return [await ask_by_name(self, model) for model in models]
+        return [Asked(await self.target(), self.settings, self.settings.integer("n") or 1)]
 
     def system_text(self) -> str | None:
         """Return the system text in force. The built-in model always gets one."""
@@ -160,7 +174,7 @@ class Session(KeptConversation):
         yield MessageAccepted(question)
         for told in self.take_notices():
             yield told
-        async for event in self._answer(TurnOf(question, fallback)):
+        async for event in self._answer(TurnOf(question, fallback, self.comparing)):
             yield event
 
     async def retry(self, model: str | None = None) -> AsyncIterator[Event]:
@@ -179,7 +193,7 @@ class Session(KeptConversation):
         self.undone.clear()
         self.conversation.head = question.id
         await self.keeper.set_state(self.move_head(question.id), question)
-        models = (model,) if model else ()
+        models = (model,) if model else self.comparing
         async for event in self._answer(TurnOf(question, fallback, models, is_first=is_first)):
             yield event
 
@@ -199,7 +213,15 @@ class Session(KeptConversation):
         return target, self.planner.plan(self.settings, target, self.conversation, question)
 
     async def _check(self, question: Message) -> None:
-        await self.preflight.check(await self.target(), question)
+        """Refuse a message that no model can be sent."""
+        refused: list[ChatreplError] = []
+        for asked in await self.asked(self.comparing):
+            try:
+                await self.planner.prepare(asked.settings, asked.target.model)
+                return await self.preflight.check(asked, question)
+            except ChatreplError as error:
+                refused.append(error)
+        raise refused[0]
 
     async def stoppable(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """Yield what some work tells; ``stop`` ends the work with a ``ChatreplError``."""
@@ -237,6 +259,9 @@ class Session(KeptConversation):
         for notice in turn.notices():
             yield notice
         self._failed = None
+        if len(about.models) > 1:
+            self.comparing = ()
+            yield Notice("", stays=True, topic=COMPARING_TOPIC)
         self._run = run = turn.run()
         try:
             async for event in run.events():
@@ -245,6 +270,10 @@ class Session(KeptConversation):
             self._run = None
             await self.keeper.set_counts(self.planner.take_fresh())
             await self.planner.refusals.keep()
+        if len(about.models) > 1 and self.conversation.head == about.fallback:
+            # Nothing came: the message, which goes back, is still to be compared.
+            self.comparing = about.models
+            yield compared_next(about.models)
 
     async def _stoppable(
         self, work: Coroutine[Any, Any, T], said: str = "stopped before it was sent"

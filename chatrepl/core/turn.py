@@ -14,7 +14,7 @@ from chatrepl.core.continuing import Way, as_continuation, instruction, way_for
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.mailbox import Mailbox
-from chatrepl.core.messages import Message
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 from chatrepl.core.response import Inquiry
@@ -46,7 +46,7 @@ class Turn:
     def __init__(self, session: "Session", about: TurnOf) -> None:
         self._session = session
         self._about = about
-        self._asked: list[tuple[Asked, Plan]] = []
+        self._asked: list[tuple[Asked, Plan | ChatreplError]] = []
         self._way: Way | None = None
 
     async def prepare(self, mailbox: Mailbox) -> None:
@@ -55,14 +55,32 @@ class Turn:
         try:
             async for event in session.prepare_local():
                 mailbox.put(event)
-            for asked in await self._find_asked():
-                await session.planner.prepare(asked.settings, asked.target.model)
-                plan = await session.preflight.run(asked, mailbox)
-                self._asked.append((asked, plan))
+            await self._plan_all(await self._find_asked(), mailbox)
             if self._about.continued is not None:
                 self._way = await self._find_way(self._asked[0][0].target)
         finally:
             mailbox.close()
+
+    async def _plan_all(self, all_asked: Sequence[Asked], mailbox: Mailbox) -> None:
+        """Plan each request for its own model; one that cannot be sent does not harm others."""
+        session = self._session
+        is_only = len(all_asked) == 1
+        requests: list[tuple[Target, Usage]] = []
+        errors: list[ChatreplError] = []
+        for asked in all_asked:
+            try:
+                await session.planner.prepare(asked.settings, asked.target.model)
+                plan = await session.preflight.run(asked, mailbox, is_only=is_only)
+            except ChatreplError as error:
+                errors.append(error)
+                self._asked.append((asked, error))
+            else:
+                requests.append((asked.target, _most_of(plan, asked.answers)))
+                self._asked.append((asked, plan))
+        if len(errors) == len(all_asked):
+            raise errors[0]
+        for notice in await session.spending.check(requests):
+            mailbox.put(notice)
 
     async def _find_asked(self) -> list[Asked]:
         about = self._about
@@ -74,6 +92,8 @@ class Turn:
     def notices(self) -> Iterator[Notice]:
         """Tell what is special about the requests, before they leave."""
         for asked, plan in self._asked:
+            if isinstance(plan, ChatreplError):
+                continue
             yield from self._session.estimate_notices(asked.target)
             yield from _refusal_notices(self._session, asked)
             yield from _omission_notices(plan, asked.target if len(self._asked) > 1 else None)
@@ -81,6 +101,7 @@ class Turn:
     def run(self) -> AnswerRun:
         """Make the run."""
         session, about = self._session, self._about
+        models = tuple(asked.target.model for asked, _ in self._asked)
         exchange = Exchange(
             model=session.ports.model,
             store=session.ports.store,
@@ -94,11 +115,11 @@ class Turn:
             fallback_head=about.fallback,
             cost=session.spending.cost,
             older=len(answers_to(session.conversation, about.question.id)),
-            is_compared=len(self._asked) > 1,
+            compared=models if len(models) > 1 else (),
         )
-        return AnswerRun(exchange, [self._inquiry(asked) for asked, _ in self._asked])
+        return AnswerRun(exchange, [self._inquiry(asked, plan) for asked, plan in self._asked])
 
-    def _inquiry(self, asked: Asked) -> Inquiry:
+    def _inquiry(self, asked: Asked, plan_or_error: Plan | ChatreplError) -> Inquiry:
         planner, conversation = self._session.planner, self._session.conversation
         continued, way = self._about.continued, self._way
         told = None
@@ -115,6 +136,7 @@ class Turn:
             make_request=make_request,
             answers=asked.answers,
             continued=continued,
+            error=plan_or_error if isinstance(plan_or_error, ChatreplError) else None,
         )
 
     async def _find_way(self, target: Target) -> Way:
@@ -129,6 +151,11 @@ class Turn:
             session.planner.models.get(target.model),
             is_llama=bool(session.planner.lessons(target).counts_itself),
         )
+
+
+def _most_of(plan: Plan, answers: int) -> Usage:
+    """Return what so many requests may use at the most: the answers may fill their reserve."""
+    return Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
 
 
 def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:

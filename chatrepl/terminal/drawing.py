@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from chatrepl.core.events import (
+    Among,
     AnswerEnded,
     AnswerStarted,
     ConversationShown,
@@ -19,6 +20,7 @@ from chatrepl.core.in_turn import Coming
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.settings import Settings
 from chatrepl.terminal.draw.answer import AnswerView
+from chatrepl.terminal.draw.beside import BesideView
 from chatrepl.terminal.draw.events import (
     draw_answer_end,
     draw_answer_start,
@@ -88,6 +90,11 @@ class Drawing:
     def answer(self, settings: Settings, width: int) -> AnswerView:
         """Begin to draw an answer."""
         return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
+
+    def beside(self, among: Among, settings: Settings, width: int) -> BesideView:
+        """Begin to draw compared answers beside each other."""
+        markdown = settings.is_on("markdown")
+        return BesideView(among.beside, self.style(settings), is_markdown=markdown, width=width)
 
     def lines(  # noqa: C901 - one case for each event, by design
         self, event: Drawn, settings: Settings, width: int

@@ -38,6 +38,7 @@ from chatrepl.core.events import (
 from chatrepl.core.in_turn import InTurn
 from chatrepl.core.messages import SearchHit
 from chatrepl.core.session import Session
+from chatrepl.terminal.answers import ShownAnswers
 from chatrepl.terminal.beside import Beside, LineQueue
 from chatrepl.terminal.input.editor import EditorError
 from chatrepl.terminal.painter import Painter
@@ -86,6 +87,9 @@ class Front:
         self._prompt = prompt
         self._painter = Painter(prompt)
         self._status = Status(prompt, self._drawn_by)
+        self._answers = ShownAnswers(
+            prompt, self._painter, self._status, self._drawn_by, lambda: self._session.settings
+        )
 
     def _show_queued(self, lines: Sequence[str]) -> None:
         self._prompt.show_queued(lines)
@@ -285,7 +289,7 @@ class Front:
             self._beside.run(self._deal_beside(line))
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
-        turn = InTurn()
+        turn = InTurn(self._answers.begin_beside)
         try:
             async for event in events:
                 if self._has_floor and isinstance(event, AnswerStarted | Progress):
@@ -311,9 +315,9 @@ class Front:
                 self._status.stop_waiting()
                 self._painter.add(event)
             case AnswerStarted():
-                self._begin_answer(event)
+                self._answers.begin(event)
             case AnswerEnded():
-                self._end_answer(event)
+                self._answers.end(event)
             case MessageAccepted():
                 self._painter.gap()
                 self._draw(event)
@@ -354,23 +358,6 @@ class Front:
     def _drawn_by(self) -> "Drawing":
         assert self._drawing is not None
         return self._drawing
-
-    def _begin_answer(self, started: AnswerStarted) -> None:
-        assert self._drawing is not None
-        self._painter.gap()
-        if started.among is not None:
-            self._draw(started)
-        self._painter.begin(self._drawing.answer(self._session.settings, self._columns))
-        self._status.wait_for(started.model)
-
-    def _end_answer(self, ended: AnswerEnded) -> None:
-        self._status.stop_waiting()
-        self._painter.end()
-        self._draw(ended)
-        if ended.error is not None:
-            self._draw(ended.error)
-        if ended.among is not None:
-            self._painter.gap()
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.stays:

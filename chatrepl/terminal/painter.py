@@ -9,6 +9,7 @@ from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer import AnswerView
+    from chatrepl.terminal.draw.beside import BesideView
     from chatrepl.terminal.input.prompt import LivePrompt
 
 __all__ = ["Painter"]
@@ -23,12 +24,12 @@ class Painter:
 
     def __init__(self, prompt: "LivePrompt") -> None:
         self._prompt = prompt
-        self._view: AnswerView | None = None
+        self._view: AnswerView | BesideView | None = None
         self._pieces: list[TextDelta | ReasoningDelta | RefusalDelta] = []
         self._dirty = asyncio.Event()
         self._last_line = ""
 
-    def begin(self, view: "AnswerView") -> None:
+    def begin(self, view: "AnswerView | BesideView") -> None:
         """Draw what follows as a new answer."""
         self.end()
         self._view = view
@@ -61,6 +62,20 @@ class Painter:
         if view is not None:
             self._prompt.show_tail(())
             self._write(view.finish(self._prompt.columns))
+
+    def end_part(self, index: int, lines: Sequence[str]) -> bool:
+        """End one of the answers beside each other, these lines below it; True: it was the last."""
+        from chatrepl.terminal.draw.beside import BesideView
+
+        self.paint()
+        view = self._view
+        if not isinstance(view, BesideView):
+            return True
+        self._write(view.end(index, lines, self._prompt.columns))
+        self._prompt.show_tail(view.tail(self._prompt.tail_room))
+        if view.is_over:
+            self.end()
+        return view.is_over
 
     def flush(self) -> None:
         """Draw all there is, before leaving."""

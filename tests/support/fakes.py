@@ -259,6 +259,9 @@ class ListedProfiles:
         self.name = name
         return Profile(self.server, {}, "profile") if name is None else self.profiles[name]
 
+    async def look_up(self, name: str) -> Profile:
+        return self.profiles[name]
+
 
 @dataclass
 class MemoryAttachments:

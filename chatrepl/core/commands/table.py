@@ -5,6 +5,7 @@ from chatrepl.core.commands import (
     branches,
     budget,
     certainty,
+    compare,
     context,
     conversation,
     files,
@@ -151,8 +152,8 @@ COMMANDS: tuple[Command, ...] = (
         "a further answer to the same message",
         conversation.retry,
         ("regenerate",),
-        "[model]",
-        complete=values.complete_model,
+        "[MODEL | PROFILE:MODEL]",
+        complete=compare.complete_asked,
     ),
     Command(
         "edit",
@@ -170,7 +171,13 @@ COMMANDS: tuple[Command, ...] = (
         usage="N | LETTER",
         complete=branches.complete_pick,
     ),
-    Command("compare", "ask several models the same"),
+    Command(
+        "compare",
+        "send the next message to several models at once",
+        compare.compare,
+        usage="MODEL MODEL … | PROFILE:MODEL … | off",
+        complete=compare.complete_compare,
+    ),
     Command("tree", "the conversation's branches", branches.tree),
     Command("fork", "go on in a copy of this session", shelf.fork, usage="[name]"),
     Command(

@@ -156,13 +156,15 @@ def _words(number: int) -> str:
 def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[str]:
     """Say in a dimmed line why an answer is not whole; nothing for one that is.
 
-    A compared answer has its figures below it.
+    A compared answer has its figures below it. What could be done is said only of an only answer:
+    it is about the current one.
     """
     reason = _end_reason(ended.message)
+    reason = reason.partition(";")[0] if ended.among is not None else reason
     lines = _hanging([span(reason, "muted")], [], style, width) if reason else []
     if ended.among is not None and ended.among.is_compared:
         figures = (" · " if style.unicode else " - ").join(tell_figures(ended))
-        lines += _hanging([span(figures, "muted")], [], style, width)
+        lines += ["", *_hanging([span(figures, "muted")], [], style, width)]
     return lines
 
 

@@ -1,0 +1,57 @@
+"""/compare: the next message goes to several models at the same time."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from chatrepl.core.asked import ask_by_name
+from chatrepl.core.commands.arguments import Call, Value
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Event, Notice
+from chatrepl.core.session import COMPARING_TOPIC, Session, compared_next
+
+__all__ = ["compare", "complete_asked", "complete_compare"]
+
+_OFF = "off"
+_MOST = 8
+
+
+async def compare(call: Call) -> AsyncIterator[Event]:
+    """/compare: choose who the next message goes to; bare, say who that is; ``off`` ends it."""
+    session, words = call.session, call.words
+    if words == [_OFF]:
+        if not session.comparing:
+            raise UsageError("nothing is to be compared", "/compare MODEL MODEL")
+        session.comparing = ()
+        yield Notice("", stays=True, topic=COMPARING_TOPIC)
+        yield Notice(f"the next message goes to {session.model_name()} alone")
+        return
+    if not words:
+        if session.comparing:
+            yield compared_next(session.comparing)
+        else:
+            yield Notice(
+                "/compare MODEL MODEL … sends the next message to all of them at once",
+                hint="PROFILE:MODEL for one of another server's",
+            )
+        return
+    if not 2 <= len(words) <= _MOST:
+        raise UsageError(
+            f"/compare takes 2 to {_MOST} models", "/retry MODEL asks one for a further answer"
+        )
+    for word in words:
+        # Whoever cannot be asked is told of now, not when the message is written.
+        await ask_by_name(session, word)
+    session.comparing = tuple(words)
+    yield compared_next(words)
+
+
+def complete_asked(session: Session, _text: str) -> Sequence[Value]:
+    """Offer models, and profiles."""
+    models = [Value(name) for name in session.answerer.known_models()]
+    profiles = session.ports.profiles.names()
+    return [*models, *(Value(f"{name}:", "that profile's model") for name in profiles)]
+
+
+def complete_compare(session: Session, text: str) -> Sequence[Value]:
+    """Offer models and profiles for each word."""
+    off = [Value(_OFF, "the next message goes to one model")] if session.comparing else []
+    return [*complete_asked(session, text), *(off if " " not in text.lstrip() else ())]
