@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import gettempdir
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.environment import SystemClock, new_id, print_line
+from chatrepl.cli.environment import SystemClock, new_id
 from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
 from chatrepl.cli.prices import own_prices
 from chatrepl.cli.profiles import ConfiguredProfiles
-from chatrepl.core.errors import ChatreplError, UsageError
+from chatrepl.cli.rescue import rescue
+from chatrepl.core.errors import UsageError
 from chatrepl.core.formats import format_of_schema
-from chatrepl.core.library import transcript_of
 from chatrepl.core.ports import Person
 from chatrepl.core.session import Ports, Session
 from chatrepl.services.attachments import AttachmentLoader
@@ -64,27 +63,12 @@ class Program:
     async def close(self) -> None:
         """Release everything; the order lets the last words reach the disk."""
         ports = self.session.ports
-        await self._rescue()
+        await rescue(self.session)
         await ports.model.close()
         await ports.local.close()
         for store in (ports.store, self.session.disk_store):
             if store is not None:
                 await store.close()
-
-    async def _rescue(self) -> None:
-        """Try a last time to save; else write a copy elsewhere, and say where it is."""
-        session = self.session
-        if session.keeper.is_saved or await session.keeper.flush():
-            return
-        from chatrepl.core.transcript import to_json
-
-        record = session.record
-        path = Path(gettempdir()) / f"chatrepl-{record.id if record else 'unsaved'}.json"
-        try:
-            where = await UserFiles().write(str(path), to_json(transcript_of(session)))
-            print_line(f"chatrepl: NOT SAVED; a copy is {where} (/import reads it)", to_stderr=True)
-        except ChatreplError as error:
-            print_line(f"chatrepl: NOT SAVED, nor copied: {error}", to_stderr=True)
 
 
 def wire(options: Options, environment: Mapping[str, str], person: Person | None = None) -> Program:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Marks, Message, SessionRecord
@@ -25,6 +26,8 @@ class _Pending:
     states: dict[str, Message] = field(default_factory=dict)
     """Messages that are on disk, in another state."""
     marks: Marks | None = None
+    conversation: Conversation | None = None
+    """All of it, where the session was left."""
 
     @property
     def is_empty(self) -> bool:
@@ -47,15 +50,16 @@ class Keeper:
         self.notices: list[Notice] = []
         """What there is to tell; whoever runs a turn or a command takes them."""
 
-    def forget(self, *, is_created: bool) -> None:
+    def leave(self, left: Conversation, *, is_created: bool) -> None:
         """Turn to another session; ``is_created``: it is on disk already."""
         if not self._current.is_empty:
+            self._current.conversation = left
             self._left.append(self._current)
         self._current = _Pending(is_created)
 
-    def fork(self, marks: Marks) -> None:
+    def fork(self, left: Conversation, marks: Marks) -> None:
         """Turn to a new session that goes on from the one before."""
-        self.forget(is_created=False)
+        self.leave(left, is_created=False)
         if marks != Marks():
             self._current.marks = marks
 
@@ -81,6 +85,20 @@ class Keeper:
     def is_saved(self) -> bool:
         """Say whether everything is on disk."""
         return not self._has_failed
+
+    @property
+    def is_current_saved(self) -> bool:
+        """Say whether all of the current session is on disk."""
+        return self._current.is_empty
+
+    @property
+    def left_unsaved(self) -> Sequence[tuple[SessionRecord, Conversation]]:
+        """Return the sessions that were left and are not on disk, or not wholly."""
+        return [
+            (left.record, left.conversation)
+            for left in self._left
+            if left.record is not None and left.conversation is not None
+        ]
 
     async def save(self, record: SessionRecord, messages: Sequence[Message] = ()) -> bool:
         """Write the session with its head, and messages (parents first). False: could not."""

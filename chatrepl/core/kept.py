@@ -131,10 +131,10 @@ class KeptConversation:
 
     def start_new(self, name: str | None = None) -> None:
         """Begin a new conversation; settings stay. The old one stays on disk."""
+        self.keeper.leave(self.conversation, is_created=False)
         self.go_on_with(Conversation())
         self.record = None
         self.name = name
-        self.keeper.forget(is_created=False)
 
     async def open(self, session_id: str) -> Sequence[str]:
         """Go on with a session on disk; returns the ids of answers a crash had cut short."""
@@ -143,7 +143,7 @@ class KeptConversation:
         self.record = loaded.record
         self.conversation = Conversation(loaded.messages, loaded.record.head, loaded.marks)
         self.planner.remember(loaded.counts)
-        self.keeper.forget(is_created=True)
+        self.keeper.leave(self.conversation, is_created=True)
         self.settings = self.settings.for_other_session(loaded.record.settings)
         return loaded.recovered
 

@@ -29,6 +29,7 @@ __all__ = [
     "rename",
     "start_saving",
     "transcript_of",
+    "unsaved",
 ]
 
 _NAME_CHARS = 120
@@ -104,7 +105,7 @@ def fork(session: Session) -> None:
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.name = None
-    session.keeper.fork(session.conversation.marks)
+    session.keeper.fork(old, session.conversation.marks)
     session.keeper.pending(summaries)
 
 
@@ -151,7 +152,7 @@ async def start_saving(session: Session) -> None:
     session.ports = replace(session.ports, store=session.disk_store)
     session.disk_store = None
     session.keeper = Keeper(session.ports.store)
-    session.keeper.fork(session.conversation.marks)
+    session.keeper.fork(session.conversation, session.conversation.marks)
     session.keeper.pending(session.conversation.all())
     await memory.close()
 
@@ -195,6 +196,19 @@ def _as_paid(message: Message) -> Message:
     if message.usage is None:
         return message
     return replace(message, extra={**message.extra, IMPORTED_FIELD: True})
+
+
+def unsaved(session: Session) -> "list[Transcript]":
+    """Return the sessions of this run that are not on disk, or not wholly; all of each."""
+    from chatrepl.core.transcript import Transcript
+
+    found = [
+        Transcript(record, tuple(conversation.all()), conversation.marks)
+        for record, conversation in session.keeper.left_unsaved
+    ]
+    if not session.keeper.is_current_saved:
+        found.append(transcript_of(session))
+    return found
 
 
 def transcript_of(session: Session) -> "Transcript":

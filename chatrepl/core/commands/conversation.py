@@ -30,11 +30,17 @@ async def leave(call: Call) -> AsyncIterator[Event]:
 async def new(call: Call) -> AsyncIterator[Event]:
     """/new: begin a new conversation; settings stay, the old one stays on disk."""
     call.takes_nothing()
-    old = call.session.record
-    call.session.start_new()
+    session = call.session
+    old, is_saved = session.record, session.keeper.is_current_saved
+    session.start_new()
     yield SessionChanged(None)
-    kept = f"; the last one is kept as “{old.name or old.title}”" if old else ""
-    yield Notice(f"new conversation{kept}", Level.SUCCESS)
+    told = "new conversation"
+    if old is not None and session.disk_store is not None:
+        told += f"; “{old.name or old.title}” is there until you leave"
+    elif old is not None:
+        state = "kept as" if is_saved else "not saved yet:"
+        told += f"; the last one is {state} “{old.name or old.title}”"
+    yield Notice(told, Level.SUCCESS)
 
 
 async def history(call: Call) -> AsyncIterator[Event]:
