@@ -105,6 +105,7 @@ class _Home:
         self.sent: dict[str, Sent] = {}
         """Answers by the message they answer; one for each message that the server got."""
         self.killed_s = 0.0
+        self.left_s = float("inf")
         self.stage = ""
 
     def start(self) -> Terminal:
@@ -163,8 +164,8 @@ class _Killer:
                 self.pauses, self.words = (0.0, 0.0), chance.randrange(1, 200)
                 self._say(terminal, f"m{number}.{turn}")
                 self._wait_for_end(home, f"m{number}.{turn}")
+            home.stage, home.left_s = stage, float("inf")
             self._reach(home, terminal, f"m{number}.last", stage)
-            home.stage = stage
             home.killed_s = time.monotonic()
             self._kill(terminal)
 
@@ -194,6 +195,8 @@ class _Killer:
                 if chance.random() < 0.5:
                     self._say(terminal, text)
                     time.sleep(chance.uniform(0, 0.5))
+                # Leaving stops the answer: what is sent from now on is not the program's to keep.
+                home.left_s = time.monotonic()
                 terminal.send("\x04" if chance.random() < 0.5 else "/exit\r")
                 time.sleep(chance.uniform(0, 0.3))
             case _:
@@ -256,6 +259,8 @@ class _Killer:
         known = 0
         for word, sent_s in zip(sent.words, sent.times_s, strict=False):
             known += len(word)
+            if sent_s >= home.left_s:
+                break
             if known > len(text):
                 self._note_loss(home, sent, len(text), max(0.0, (home.killed_s - sent_s) * 1000))
                 break
