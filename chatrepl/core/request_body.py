@@ -11,6 +11,9 @@ __all__ = ["SEAM", "example_message", "is_folded", "messages_of", "with_reminder
 SEAM = "\n\n"
 _EXAMPLE = "example"
 
+_BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id"})
+"""Keys of ``Message.extra``; without them, what knows the API's form need not be loaded."""
+
 
 def example_message(role: str, content: str, now: datetime) -> Message:
     """Make a message that opens the conversation and is no part of it."""
@@ -49,7 +52,7 @@ def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
         one: dict[str, Json] = {"role": message.role, "content": content}
         if message.name:
             one["name"] = message.name
-        if message.attachments or message.extra:
+        if message.attachments or not _BEYOND_TEXT.isdisjoint(message.extra):
             is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
             one.update(_more_than_text(message, content, with_calls=is_answered))
         written.append(one)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from chatrepl.terminal.input.prompt import LivePrompt
 
 __all__ = ["Painter"]
+
+_Piece = TextDelta | ReasoningDelta | RefusalDelta
 
 _FRAME_S = 1 / 30
 _LARGEST_SHARE = 0.5
@@ -25,7 +28,7 @@ class Painter:
     def __init__(self, prompt: "LivePrompt") -> None:
         self._prompt = prompt
         self._view: AnswerView | BesideView | None = None
-        self._pieces: list[TextDelta | ReasoningDelta | RefusalDelta] = []
+        self._pieces: list[_Piece] = []
         self._dirty = asyncio.Event()
         self._last_line = ""
 
@@ -34,7 +37,7 @@ class Painter:
         self.end()
         self._view = view
 
-    def add(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
+    def add(self, piece: _Piece) -> None:
         """Take a further piece."""
         self._pieces.append(piece)
         self._dirty.set()
@@ -109,7 +112,13 @@ class Painter:
             return False
         pieces, self._pieces = self._pieces, []
         lines: list[str] = []
-        for piece in pieces:
+        for piece in _joined(pieces):
             lines += self._view.feed(piece, self._prompt.columns)
         self._write(lines)
         return True
+
+
+def _joined(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
+    """Make one piece of neighbours of one kind: drawing costs less for few long ones."""
+    for (kind, index), group in groupby(pieces, lambda piece: (type(piece), piece.index)):
+        yield kind("".join(piece.text for piece in group), index)

@@ -137,20 +137,26 @@ class ChunkParser:
     def feed_payload(self, payload: Mapping[str, object], name: str = "") -> None:
         """Take in one parsed chunk, or a whole completion."""
         choices = payload.get("choices")
-        self._start(payload, bool(choices))
+        if not self._is_started:
+            self._start(payload, bool(choices))
         if isinstance(choices, list):
             for choice in choices:
                 if isinstance(choice, dict):
                     self._choice(choice)
-        self._read_usage(payload)
-        if error := error_from_payload(payload, name, self._request):
-            raise error
+        if self._finished or "usage" in payload:
+            self._read_usage(payload)
+        if name or "error" in payload or choices is None:
+            self._raise_error(payload, name)
         if self._text_chars > MAXIMUM_TEXT_CHARS:
             raise ModelError(
                 f"the answer has more than {MAXIMUM_TEXT_CHARS} characters",
                 "what came is kept",
                 fault=Fault.BAD_RESPONSE,
             )
+
+    def _raise_error(self, payload: Mapping[str, object], name: str) -> None:
+        if error := error_from_payload(payload, name, self._request):
+            raise error
 
     def take(self) -> list[ModelEvent]:
         """Hand over the events so far, in order, each once."""
@@ -168,8 +174,6 @@ class ChunkParser:
         self._report_usage()
 
     def _start(self, payload: Mapping[str, object], has_choices: bool) -> None:
-        if self._is_started:
-            return
         response_id, model = _text(payload.get("id")), _text(payload.get("model"))
         # Azure's first chunk has empty names: they follow in the next.
         if response_id or model or has_choices:

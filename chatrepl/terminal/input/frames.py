@@ -17,6 +17,7 @@ from chatrepl.terminal.input.background import (
 )
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
 from chatrepl.terminal.input.reflow import SIZE_QUESTION, Reflow, SentFrame
+from chatrepl.terminal.input.region import Region
 from chatrepl.terminal.input.writer import TerminalWriter
 
 if TYPE_CHECKING:
@@ -63,9 +64,12 @@ class LiveApplication(Application[None]):
         if self.frames is not None:
             self.frames.request(is_urgent=True)
 
-    def paint(self) -> None:
-        """Draw the region now."""
-        super()._redraw()
+    def paint(self, *, is_input_same: bool) -> None:
+        """Draw the region now; what is typed in may have stayed the same."""
+        if is_input_same and self.context is not None:
+            self.context.copy().run(self.renderer.render, self, self.layout)
+        else:
+            super()._redraw()
 
     def _redraw(self, render_as_done: bool = False) -> None:
         if self.frames is None:
@@ -90,6 +94,7 @@ class Frames:
     def __init__(
         self,
         app: LiveApplication,
+        region: Region,
         writer: TerminalWriter,
         output: WriterOutput,
         renderer: LiveRenderer,
@@ -98,7 +103,8 @@ class Frames:
         on_resize: Callable[[], None],
         before_first: Callable[[], None],
     ) -> None:
-        self._app, self._writer, self._output, self._renderer = app, writer, output, renderer
+        self._app, self._region = app, region
+        self._writer, self._output, self._renderer = writer, output, renderer
         self._reflow = reflow
         self._on_resize, self._before_first = on_resize, before_first
         self.on_error: Callable[[Exception], None] | None = None
@@ -121,10 +127,15 @@ class Frames:
     def print(self, lines: Sequence[str]) -> None:
         """Print finished lines above the region, in order, once."""
         self._lines.extend(lines)
-        self.request()
+        self.request(is_input_same=True)
 
-    def request(self, *, is_urgent: bool = False) -> None:
-        """Paint soon; several requests make one frame."""
+    def request(self, *, is_urgent: bool = False, is_input_same: bool = False) -> None:
+        """Paint soon; several requests make one frame.
+
+        ``is_input_same``: the window that is typed in, which is dear to draw, has not changed.
+        """
+        if not is_input_same:
+            self._region.is_input_same = False
         if self._is_paused or not self._app.is_painting_allowed:
             return
         if self._timer is not None:
@@ -140,7 +151,7 @@ class Frames:
         while self._lines or self._writer.pending:
             future = asyncio.get_running_loop().create_future()
             self._ready.append(future)
-            self.request()
+            self.request(is_input_same=True)
             await future
 
     async def pause(self) -> None:
@@ -221,7 +232,7 @@ class Frames:
         if lines:
             self._renderer.erase()
             self._write_lines(lines)
-        self._app.paint()
+        self._app.paint(is_input_same=self._region.is_input_same)
         size = self._output.get_size()
         if size != self._size or (self._reflow.is_asking and self._is_news()):
             # Drawn for a window that is no more: as if nothing had been drawn.
@@ -363,11 +374,11 @@ class Frames:
         elif took_s < _QUICK_S:
             self._slice = min(self._slice * 2, _MOST_SLICE)
         self._settle()
-        self.request(is_urgent=True)
+        self.request(is_urgent=True, is_input_same=True)
 
     def _settle(self) -> None:
         if self._lines and not self._is_paused:
-            self.request(is_urgent=True)
+            self.request(is_urgent=True, is_input_same=True)
             return
         waiting, self._ready = self._ready, []
         for future in waiting:

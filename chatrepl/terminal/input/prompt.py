@@ -78,6 +78,7 @@ class LivePrompt:
         self._questions.attach(layout, self.line.buffer)
         keys = self._bind_keys(layout, multiline=multiline)
         self._app, self._frames = build_frames(
+            self._region,
             layout,
             keys,
             self._keyboard,
@@ -167,7 +168,7 @@ class LivePrompt:
         """Show the lines that may still change; what doesn't fit is cut off at the top."""
         if lines != self._state.tail:
             self._state.tail = lines
-            self._frames.request()
+            self._frames.request(is_input_same=True)
 
     def show_queued(self, texts: Sequence[str]) -> None:
         """Show messages that wait to be sent, as dim rows."""

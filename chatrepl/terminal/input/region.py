@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.data_structures import Point
 from prompt_toolkit.layout.containers import Container, Window
 from prompt_toolkit.layout.dimension import Dimension
 from prompt_toolkit.layout.mouse_handlers import MouseHandlers
-from prompt_toolkit.layout.screen import Screen, WritePosition
+from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
 from chatrepl.core.safe_text import safe_line
 from chatrepl.terminal.input.cells import Row, draw_row, row_of_line, row_of_text
@@ -52,8 +53,22 @@ class _Shares:
         )
 
 
+@dataclass(slots=True)
+class _Drawn:
+    """A window as it was drawn, at its own origin."""
+
+    window: Window
+    columns: int
+    rows: list[dict[int, Char]]
+    cursor: Point
+
+
 class Region(Container):
-    """Tail, status, queued messages, the window that is typed in, menu, and toolbar."""
+    """Tail, status, queued messages, the window that is typed in, menu, and toolbar.
+
+    Drawing the window costs more than all else. While ``is_input_same`` it is drawn as it was last
+    time; whoever changes more than the tail, or may have, sets that to False.
+    """
 
     def __init__(
         self,
@@ -70,10 +85,16 @@ class Region(Container):
         self._answer, self._search = answer, search
         self._is_searching = is_searching
         self._shares = _Shares([], [], 1, [], [])
+        self._shared_for = (0, 0)
+        self.is_input_same = False
+        self._drawn: _Drawn | None = None
+        self._wanted: tuple[int, int, int] = (0, 0, 0)
+        """For so many columns and rows, the window wants so many rows."""
 
     def tail_room(self, columns: int, rows: int) -> int:
         """Return how many rows of tail fit above the rest."""
-        shares = self._share(columns, rows)
+        is_known = self.is_input_same and self._shared_for == (columns, rows)
+        shares = self._shares if is_known else self._share(columns, rows)
         return min(max(0, rows - (shares.rows - len(shares.tail))), self._most_tail(rows))
 
     def _most_tail(self, rows: int) -> int:
@@ -98,6 +119,7 @@ class Region(Container):
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
         """Take as many rows as there is something to show, at most the screen's."""
         self._shares = self._share(width, max_available_height)
+        self._shared_for = (width, max_available_height)
         return Dimension.exact(self._shares.rows)
 
     def get_children(self) -> list[Container]:
@@ -117,9 +139,10 @@ class Region(Container):
         columns, shares = write_position.width, self._shares
         y = _draw(screen, [*shares.tail, *shares.others], 0, columns)
         place = WritePosition(xpos=0, ypos=y, width=columns, height=shares.input_rows)
-        self._active().write_to_screen(
-            screen, mouse_handlers, place, parent_style, erase_bg, z_index
-        )
+        if not self._draw_same(screen, place):
+            window = self._active()
+            window.write_to_screen(screen, mouse_handlers, place, parent_style, erase_bg, z_index)
+            self._remember(screen, window, place)
         y = _draw(screen, shares.menu, y + shares.input_rows, columns)
         if self._is_searching() and shares.toolbar:
             place = WritePosition(xpos=0, ypos=y, width=columns, height=1)
@@ -131,6 +154,31 @@ class Region(Container):
             y = _draw(screen, shares.toolbar, y, columns)
         screen.width, screen.height = columns, max(screen.height, y)
 
+    def _draw_same(self, screen: Screen, place: WritePosition) -> bool:
+        """Draw the window as it was; False: it must be drawn anew."""
+        drawn = self._drawn
+        if drawn is None or not self.is_input_same:
+            return False
+        if (place.width, place.height) != (drawn.columns, len(drawn.rows)):
+            return False
+        screen.data_buffer.update(enumerate(drawn.rows, place.ypos))  # type: ignore[arg-type]
+        screen.set_cursor_position(drawn.window, Point(drawn.cursor.x, drawn.cursor.y + place.ypos))
+        screen.visible_windows_to_write_positions[drawn.window] = place
+        screen.show_cursor = True
+        screen.height = place.ypos + place.height
+        return True
+
+    def _remember(self, screen: Screen, window: Window, place: WritePosition) -> None:
+        cursor = screen.cursor_positions.get(window)
+        self._drawn = None
+        if cursor is None or not screen.show_cursor or self._is_searching():
+            return
+        rows: list[dict[int, Char]] = [
+            screen.data_buffer[y] for y in range(place.ypos, place.ypos + place.height)
+        ]
+        self._drawn = _Drawn(window, place.width, rows, Point(cursor.x, cursor.y - place.ypos))
+        self.is_input_same = True
+
     def _windows(self) -> list[Window]:
         return [self._main, self._answer, self._search]
 
@@ -141,7 +189,7 @@ class Region(Container):
         toolbar = self._toolbar() if rows >= 3 or self._is_searching() else []
         others = self._others()
         room = rows - len(toolbar)
-        wanted = self._active().preferred_height(columns, rows).preferred
+        wanted = self._wanted_rows(columns, rows)
         above = len(self._state.tail) + len(others)
         # A draft of many rows scrolls in its place: what was said about it stays in view.
         input_rows = max(1, min(wanted, room - min(above, room // 3), max(room * 2 // 3, 3)))
@@ -151,6 +199,12 @@ class Region(Container):
         kept = min(room - len(others), self._most_tail(rows))
         tail = [row_of_line(line) for line in self._state.tail[-kept:]] if kept > 0 else []
         return _Shares(tail, others, input_rows, menu, toolbar)
+
+    def _wanted_rows(self, columns: int, rows: int) -> int:
+        if not self.is_input_same or self._wanted[:2] != (columns, rows):
+            wanted = self._active().preferred_height(columns, rows).preferred
+            self._wanted = (columns, rows, wanted)
+        return self._wanted[2]
 
     def _others(self) -> list[Row]:
         state = self._state

@@ -59,6 +59,7 @@ def build_view(state: RegionState, line: Buffer, answer: Window) -> tuple[Region
 
 
 def build_frames(
+    region: Region,
     layout: Layout,
     keys: KeyBindings,
     keyboard: Keyboard,
@@ -84,6 +85,7 @@ def build_frames(
     app.renderer = renderer
     frames = Frames(
         app,
+        region,
         writer,
         output,
         renderer,
