@@ -109,7 +109,7 @@ def test_the_view_shades_the_last_answer_and_lists_its_least_sure_tokens() -> No
     (shaded,) = [event for event in events if isinstance(event, WordsShaded)]
     assert [text for text, _ in shaded.pieces] == ["It is", " Paris"]
     (table,) = [event for event in events if isinstance(event, Table)]
-    assert table.rows == [("30%", '" Paris"', '" Rome" 22%', "It is[ Paris]")]
+    assert table.rows == [("30%", "Paris", "Rome 22%", "It is [Paris]")]
     (told,) = [event for event in say(session, "/info") if isinstance(event, Table)]
     assert ("logprobs", "of 2 tokens; /logprobs show") in [tuple(row) for row in told.rows]
 

@@ -16,7 +16,7 @@ __all__ = ["complete_logprobs", "logprobs"]
 
 _SHOW = "show"
 _MOST_ROWS = 10
-_MOST_OTHERS = 4
+_MOST_OTHERS = 3
 _AROUND_CHARS = 16
 
 
@@ -66,11 +66,8 @@ def _table(pieces: Sequence[Piece], least: Sequence[int]) -> Table:
         [
             (
                 _in_percent(pieces[number].probability),
-                _quoted(pieces[number].text),
-                ", ".join(
-                    f"{_quoted(text)} {_in_percent(probability)}"
-                    for text, probability in pieces[number].others[:_MOST_OTHERS]
-                ),
+                _shown(pieces[number].text),
+                _others(pieces[number]),
                 _around(pieces, number),
             )
             for number in least
@@ -81,6 +78,13 @@ def _table(pieces: Sequence[Piece], least: Sequence[int]) -> Table:
     )
 
 
+def _others(piece: Piece) -> str:
+    return ", ".join(
+        f"{_shown(text, beside=piece.text)} {_in_percent(probability)}"
+        for text, probability in piece.others[:_MOST_OTHERS]
+    )
+
+
 def _in_percent(probability: float) -> str:
     """Write a probability, small ones with a decimal."""
     if probability < 0.001:
@@ -88,15 +92,27 @@ def _in_percent(probability: float) -> str:
     return f"{probability:.1%}" if probability < 0.1 else f"{probability:.0%}"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _shown(text: str, beside: str = "") -> str:
+    """Write a token without its blank; in quotes where it is no word, or differs by the blank."""
+    bare = text.strip()
+    is_word = bare.isprintable() and any(character.isalnum() for character in bare)
+    is_plain = is_word and bare != beside.strip()
+    return bare if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _around(pieces: Sequence[Piece], number: int) -> str:
+    """Show a token among its neighbours, which are cut between words."""
+    text = pieces[number].text
     before = "".join(piece.text for piece in pieces[max(0, number - 8) : number])
     after = "".join(piece.text for piece in pieces[number + 1 : number + 9])
-    words = f"{before[-_AROUND_CHARS:]}[{pieces[number].text}]{after[:_AROUND_CHARS]}"
-    return " ".join(words.split())
+    if len(before) > _AROUND_CHARS:
+        cut = before[-_AROUND_CHARS:]
+        before = cut.partition(" ")[2] or cut
+    if len(after) > _AROUND_CHARS:
+        cut = after[:_AROUND_CHARS]
+        after = cut.rpartition(" ")[0] or cut
+    lead = " " if text[:1].isspace() else ""
+    return " ".join(f"{before}{lead}[{text.strip()}]{after}".split())
 
 
 def complete_logprobs(session: Session, text: str) -> Sequence[Value]:
