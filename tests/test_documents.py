@@ -7,7 +7,7 @@ import pytest
 
 from chatrepl import __version__
 from chatrepl.core.commands.table import COMMANDS
-from chatrepl.core.reference import fill
+from tests.support.reference import fill
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chatrepl.core.reference import fill
+from tests.support.reference import fill
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -1,5 +1,6 @@
 """The tables as Markdown, for the documents: what is written there cannot drift from the code."""
 
+from chatrepl.cli.arguments import option_rows
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.settings import SETTINGS
 
@@ -30,7 +31,20 @@ def settings() -> str:
     return "\n".join(rows)
 
 
-SECTIONS = {"commands": commands, "settings": settings}
+def options() -> str:
+    """List the options that are no setting's."""
+    of_settings = {name for setting in SETTINGS for name in setting.options}
+    rows = ["| option | what it does |", "|---|---|"]
+    for row in option_rows():
+        if not of_settings.intersection(row.names):
+            names = ", ".join(f"`{name}`" for name in row.names)
+            rows.append(
+                f"| {names}{' `' + row.metavar + '`' if row.metavar else ''} | {row.help} |"
+            )
+    return "\n".join(rows)
+
+
+SECTIONS = {"commands": commands, "settings": settings, "options": options}
 
 
 def fill(document: str) -> str:
