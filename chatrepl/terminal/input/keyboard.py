@@ -14,6 +14,7 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
+from chatrepl.terminal.input.background import ends_answers
 from chatrepl.terminal.input.splitter import (
     PASTE_END,
     PASTE_START,
@@ -30,6 +31,7 @@ __all__ = ["Keyboard"]
 _READ_BYTES = 65536
 _PAUSE_S = 0.025
 _OPEN_PASTE_S = 2.0
+_REPLY_S, _REPLY_PAUSE_S = 2.0, 0.25
 # Runs of plain text, newlines (Ctrl+J) within, are handed over whole: a key press for each
 # character costs too much when much arrives at once.
 _RUN = re.compile(r"[^\x00-\x1f\x7f]{4,}(?:\n+[^\x00-\x1f\x7f]+)*")
@@ -64,11 +66,17 @@ class Keyboard(Input):
         self._early_s = 0.0
         self._early_timer: asyncio.TimerHandle | None = None
         self.takes_runs = True
+        self._reply_until_s = 0.0
+        self._reply_timer: asyncio.TimerHandle | None = None
 
     def collect_early(self) -> None:
         """Treat what is waiting now, up to the first pause, as typed before the prompt came."""
         if select.select([self._fd], [], [], 0)[0]:
             self._early = []
+
+    def expect_reply(self) -> None:
+        """Give what may be a reply more time for a while: it can come in pieces."""
+        self._reply_until_s = asyncio.get_running_loop().time() + _REPLY_S
 
     async def early_is_over(self) -> None:
         """Wait until nothing more counts as typed before the prompt came."""
@@ -118,8 +126,9 @@ class Keyboard(Input):
         finally:
             self.pause()
             self._callback = None
-            if self._early_timer is not None:
-                self._early_timer.cancel()
+            for timer in (self._early_timer, self._reply_timer):
+                if timer is not None:
+                    timer.cancel()
 
     @contextmanager
     def detach(self) -> Iterator[None]:
@@ -136,6 +145,12 @@ class Keyboard(Input):
 
     def flush_keys(self) -> list[KeyPress]:
         """Return what a pause has made certain: a lone Escape."""
+        loop = asyncio.get_running_loop()
+        if self._splitter.is_holding and loop.time() < self._reply_until_s:
+            if self._reply_timer is not None:
+                self._reply_timer.cancel()
+            self._reply_timer = loop.call_later(_REPLY_PAUSE_S, self._end_reply)
+            return self._take()
         self._convert(self._splitter.flush())
         self._parser.flush()
         return self._take()
@@ -168,12 +183,22 @@ class Keyboard(Input):
         pieces = self._splitter.feed(text, asyncio.get_running_loop().time())
         self._convert(pieces)
         is_reply = bool(pieces) and all(isinstance(piece, Reply) for piece in pieces)
-        if self._callback is None or (is_reply and not self._splitter.is_holding):
+        if not is_reply or self._splitter.is_holding:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        if self._callback is None:
             return
         try:
             self._callback()
         except Exception as error:  # noqa: BLE001 the event loop would only print it
             self._on_error(error)
+
+    def _end_reply(self) -> None:
+        self._reply_until_s = 0.0
+        self._convert(self._splitter.flush())
+        self._parser.flush()
+        self._call_back()
 
     def _collect(self, text: str) -> None:
         assert self._early is not None
@@ -202,6 +227,8 @@ class Keyboard(Input):
                     self._parser.flush()
                     self._keys.append(KeyPress(Keys.BracketedPaste, text))
                 case Reply(text):
+                    if ends_answers(text):
+                        self._reply_until_s = 0.0
                     self._on_reply(text)
                 case _:
                     self._type(piece.text.replace("\x00", ""))

@@ -151,6 +151,7 @@ class LivePrompt:
     async def ask_background(self) -> None:
         """Ask the terminal for its background, behind what was typed before the prompt."""
         await self._keyboard.early_is_over()
+        self._keyboard.expect_reply()
         self._frames.ask_background()
 
     def leave(self) -> None:

@@ -204,6 +204,28 @@ def test_replies_of_the_terminal_are_not_typed(start: Start) -> None:
     terminal.wait_call("background", "dark")
 
 
+def test_an_answer_of_the_terminal_may_come_in_pieces(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("background\r")
+    terminal.wait_for(lambda _: b"\x1b]11;?\x1b\\\x1b[c" in terminal.raw)
+    terminal.send("a")
+    for character in "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62c":
+        terminal.send(character)
+        terminal.settle(0.08 if character in "\x1b]\\[?" else 0.001)
+    terminal.send("b\r")
+    terminal.wait_call("submit", "ab")
+
+
+def test_escape_is_a_key_though_an_answer_is_awaited(start: Start) -> None:
+    terminal = start().wait_prompt()
+    terminal.send("background\r")
+    terminal.wait_for(lambda _: b"\x1b[c" in terminal.raw)
+    terminal.send("busy\r")
+    terminal.wait_for("waiting")
+    terminal.send("\x1b")
+    terminal.wait_call("stop", "")
+
+
 @pytest.mark.parametrize("ending", ["\x04", "child true\r"])
 def test_an_answer_of_the_terminal_is_awaited_before_another_has_it(
     start: Start, ending: str
