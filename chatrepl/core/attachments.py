@@ -18,6 +18,7 @@ __all__ = [
     "size_of",
     "text_attachment",
     "text_of",
+    "unmentioned",
     "with_files",
 ]
 
@@ -85,6 +86,16 @@ def sent_part(attachment: Attachment) -> dict[str, Json]:
     if attachment.get("type") != "image_url":
         return dict(attachment)
     return {key: value for key, value in attachment.items() if key not in (_NAME, _TOKENS)}
+
+
+def unmentioned(message: Message) -> tuple[Attachment, ...]:
+    """Return the attachments that the message's own words do not name by ``@path``."""
+    words = message.content
+    return tuple(
+        one
+        for one in message.attachments
+        if f"@{name_of(one)}" not in words and f'@"{name_of(one)}"' not in words
+    )
 
 
 def size_of(attachment: Attachment) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chatrepl.core.attachments import unmentioned
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.imports import ForeignLogs
@@ -80,12 +81,24 @@ class KeptConversation:
         self._failed: Message | None = None
         self.pending: Sequence[Mapping[str, Json]] = ()
         """What is attached to the next message."""
+        self._returned: Sequence[Mapping[str, Json]] = ()
 
     def listed_at(self, number: str) -> str | SearchHit | None:
         """Return what a row of the last numbered list stands for; None: that is no row's number."""
         if number.isdecimal() and 1 <= int(number[:9]) <= len(self.listed):
             return self.listed[int(number) - 1]
         return None
+
+    def take_back(self, question: Message) -> None:
+        """Attach again what went with a message whose text returns; ``@path`` does it by itself."""
+        self.let_go()
+        self._returned = unmentioned(question)
+        self.pending = (*self.pending, *self._returned)
+
+    def let_go(self) -> None:
+        """Take off what came back with a text: the message it belongs to stands after all."""
+        self.pending = tuple(one for one in self.pending if one not in self._returned)
+        self._returned = ()
 
     def take_notices(self) -> list[Notice]:
         """Return what the disk has to tell."""

@@ -166,6 +166,7 @@ class Session(KeptConversation):
             yield DraftReturned(text)
             return
         self.pending = ()
+        self.let_go()
         fallback = self.conversation.head
         self.conversation.add(question)
         self.undone.clear()
@@ -180,6 +181,7 @@ class Session(KeptConversation):
     async def retry(self, model: str | None = None) -> AsyncIterator[Event]:
         """Ask the newest user message again; the new answer is a sibling of the old one."""
         failed = self._failed
+        self.let_go()
         is_first = False
         if failed is not None and failed.parent == self.conversation.head:
             question = self.conversation.set_state(failed.id, State.COMPLETE)
@@ -309,6 +311,7 @@ class Session(KeptConversation):
         if message.role == "user":
             self.conversation.set_state(message.id, message.state)
             self._failed = message
+            self.take_back(message)
         else:
             self.conversation.add(message, move_head=False)
 

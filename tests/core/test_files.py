@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from chatrepl.core.attachments import image_attachment, text_attachment, with_files
 from chatrepl.core.commands.line import handle_line
 from chatrepl.core.completion import complete
+from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice, Table
 from chatrepl.core.messages import Message
 from chatrepl.core.request_body import messages_of
@@ -204,3 +205,30 @@ def test_paths_are_completed_after_the_sign_and_after_the_command() -> None:
     assert offered('@"my n') == [('@"my notes"', -6)]
     assert offered("/file no") == [("notes.txt", -2)]
     assert offered("me@no") == []
+
+
+def test_what_was_attached_by_command_returns_with_its_text_and_is_let_go_with_it() -> None:
+    world = world_with(a_txt="one", b_txt="two")
+    session = world.session()
+    say(session, "/file a.txt")
+    assert "attached a.txt: 3 bytes, 1 tokens" in notices(say(session, "look, and at @b.txt"))
+    say(session, "/undo")
+    assert [attachment["name"] for attachment in session.pending] == ["a.txt"]
+    say(session, "/redo")
+    assert not session.pending
+    say(session, "/edit")
+    say(session, "look again")
+    assert "one" in str(last_sent(world))
+    assert not session.pending
+
+
+def test_a_message_that_failed_gives_its_files_back_once() -> None:
+    world = world_with(a_txt="one")
+    session = world.session()
+    refused = ModelError("no", fault=Fault.BAD_REQUEST)
+    world.model.scripts = [[refused]]
+    say(session, "/file a.txt", "look")
+    assert len(session.pending) == 1
+    say(session, "/retry")
+    assert str(last_sent(world)).count("```txt") == 1
+    assert not session.pending

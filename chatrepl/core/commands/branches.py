@@ -115,6 +115,7 @@ async def edit(call: Call) -> AsyncIterator[Event]:
         "editing an earlier message: Enter sends it beside the old one",
         hint="/redo goes back, Ctrl+G opens the editor",
     )
+    session.take_back(question)
     yield DraftReturned(question.content)
 
 
@@ -130,6 +131,7 @@ async def redo(call: Call) -> AsyncIterator[Event]:
     if head == conversation.head:
         raise UsageError("there is nothing to redo")
     before = {message.id for message in conversation.path}
+    session.let_go()
     await session.save_head(head)
     for notice in session.take_notices():
         yield notice

@@ -71,6 +71,7 @@ async def undo(call: Call) -> AsyncIterator[Event]:
         yield notice
     undone = "one turn" if wanted == 1 else f"{wanted} turns"
     yield Notice(f"undid {undone}", Level.SUCCESS, hint="/redo brings it back")
+    session.take_back(question)
     yield DraftReturned(question.content)
 
 

@@ -143,7 +143,7 @@ async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
     async for event in session.ask(text, attached):
         yield event
         if isinstance(event, MessageAccepted):
-            for attachment in attached:
+            for attachment in event.message.attachments:
                 yield Notice(f"attached {await told(session, attachment)}")
 
 
