@@ -6,6 +6,7 @@ message, per name, and the reply's priming. Pure arithmetic; whoever counts a te
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from chatrepl.core.conversation import Turns
 from chatrepl.core.messages import Message
@@ -27,6 +28,7 @@ UNKNOWN_WINDOW_TOKENS = 8192
 BLOCK_TURNS = 64
 """Turns that are looked at together: their counts are kept as one."""
 _MOST_RESERVE_TOKENS = 4096
+_ID = attrgetter("id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,26 +237,30 @@ class _Chooser:
         self._turns = contents.turns
         self._fixed = contents.fixed
         self._special = contents.fixed | contents.left_out
+        self._messages: tuple[int, list[Message]] = (-1, [])
+        self._tokens: tuple[int, int] = (-1, 0)
 
     def oldest_that_fits(self, room: int) -> int:
         """Return the largest choice that fits by the estimate."""
         special = self._special
         blocks_of_special = {index // BLOCK_TURNS for index in special}
-        tokens = self._plain(len(self._turns))
         oldest = after = len(self._turns)
+        tokens = fitting = self._plain(oldest)
         while after:
             first = after - 1
             if not after % BLOCK_TURNS and first // BLOCK_TURNS not in blocks_of_special:
                 block = self._measure.turns(self._turns, after - BLOCK_TURNS, after)
                 if self._measure.scaled(tokens + block) <= room:
-                    tokens, oldest, after = tokens + block, after - BLOCK_TURNS, after - BLOCK_TURNS
+                    tokens = fitting = tokens + block
+                    oldest = after = after - BLOCK_TURNS
                     continue
             if first not in special:
                 tokens += self._measure.turns(self._turns, first, after)
                 if self._measure.scaled(tokens) > room:
                     break
-                oldest = first
+                oldest, fitting = first, tokens
             after = first
+        self._tokens = oldest, fitting
         return oldest
 
     def without(self, oldest: int) -> int:
@@ -275,9 +281,9 @@ class _Chooser:
             if index is not None and index not in self._special:
                 oldest = index
                 break
-        messages = self._contents.chosen(oldest)
+        messages = self._chosen(oldest)
         begins = len(anchor.message_ids)
-        if tuple(message.id for message in messages[:begins]) != anchor.message_ids:
+        if tuple(map(_ID, messages[:begins])) != anchor.message_ids:
             return None
         new = messages[begins:]
         tokens = anchor.prompt_tokens
@@ -291,7 +297,7 @@ class _Chooser:
         """Make the plan of a choice."""
         system = self._contents.system
         plain = self._plain(oldest)
-        messages = self._contents.chosen(oldest)
+        messages = self._chosen(oldest)
         special_before = sum(index < oldest for index in self._special)
         return Plan(
             contents=self._contents,
@@ -305,8 +311,15 @@ class _Chooser:
             new_messages=reported.new_messages if reported else 0,
         )
 
+    def _chosen(self, oldest: int) -> list[Message]:
+        if self._messages[0] != oldest:
+            self._messages = oldest, self._contents.chosen(oldest)
+        return self._messages[1]
+
     def _plain(self, oldest: int) -> int:
         """Count a choice, uncorrected."""
+        if self._tokens[0] == oldest:
+            return self._tokens[1]
         measure, summaries = self._measure, self._contents.summaries.values()
         return (
             measure.priming

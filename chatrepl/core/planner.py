@@ -226,7 +226,7 @@ class Planner:
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
         """Remember what the server says that exactly this prompt counts."""
-        ids = tuple(message.id for message in plan.sent if message.id)
+        ids = _sent_ids(plan)
         self._anchor = (_key(target), Anchor(ids, tokens, *answer))
         if self.is_estimate(target.model):
             self.lessons(target).learn_report(plan.plain_tokens, tokens)
@@ -325,3 +325,8 @@ def _key(target: Target) -> tuple[str, ...]:
     form = (system.role, system.content) if system else ("", "")
     opening = (text for message in target.opening for text in (message.role, message.content))
     return (target.server.base_url, target.model, target.reminder, *form, *opening)
+
+
+def _sent_ids(plan: Plan) -> tuple[str, ...]:
+    """Return the messages of a plan, without what goes before the conversation."""
+    return tuple(message.id for message in plan.sent if message.id)

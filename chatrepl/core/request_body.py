@@ -46,9 +46,10 @@ def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
         lead, sent = sent[0].content + SEAM, sent[1:]
     written: list[Json] = []
     for at, message in enumerate(sent):
-        content = with_reminder(message, reminder)
-        if lead and message.role == "user":
-            content, lead = lead + content, ""
+        content = message.content
+        if message.role == "user" and (lead or reminder):
+            content = lead + with_reminder(message, reminder)
+            lead = ""
         one: dict[str, Json] = {"role": message.role, "content": content}
         if message.name:
             one["name"] = message.name

@@ -125,6 +125,15 @@ class Turn:
         told = None
         if continued is not None and way is Way.INSTRUCTION:
             told = instruction(continued, continued.created)
+        # With several models, a summary made for a later one changes what the earlier ones get.
+        ready: list[Plan] = []
+        if isinstance(plan_or_error, Plan) and told is None and len(self._asked) == 1:
+            ready.append(plan_or_error)
+
+        def make_plan() -> Plan:
+            if ready:
+                return ready.pop()
+            return planner.plan(asked.settings, asked.target, conversation, told)
 
         def make_request(plan: Plan) -> ChatRequest:
             request = planner.request(asked.settings, asked.target, plan)
@@ -132,7 +141,7 @@ class Turn:
 
         return Inquiry(
             target=asked.target,
-            make_plan=lambda: planner.plan(asked.settings, asked.target, conversation, told),
+            make_plan=make_plan,
             make_request=make_request,
             answers=asked.answers,
             continued=continued,

@@ -43,6 +43,8 @@ class RecordedRequest:
     raw_body: bytes
     arrived_s: float
     """On the monotonic clock."""
+    client_port: int
+    """Tells connections apart."""
     hung_up: threading.Event = field(default_factory=threading.Event)
     """Set when the client left before the whole answer was sent."""
     answered: threading.Event = field(default_factory=threading.Event)

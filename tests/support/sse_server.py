@@ -97,7 +97,8 @@ class _Connection:
         del self.buffer[:total]
         method, target, *_ = first.split(" ")
         path, _, query = target.partition("?")
-        return RecordedRequest(method, path, query, headers, body, arrived_s)
+        port = self.socket.getpeername()[1]
+        return RecordedRequest(method, path, query, headers, body, arrived_s, port)
 
     def _serve(self, request: RecordedRequest) -> None:
         reply, number = self.server.take(request)

@@ -59,13 +59,15 @@ async def _cap_error_body(response: httpx2.Response) -> None:
         response.stream = _Capped(response.stream)
 
 
-def _new_transport(*, is_local: bool) -> httpx2.AsyncClient:
+def _new_transport(*, is_local: bool, is_kept: bool) -> httpx2.AsyncClient:
     return openai.DefaultAsyncHttpxClient(
         # A redirect would take the whole conversation to a host nobody chose.
         follow_redirects=False,
         # The program's own server is never behind a proxy.
         trust_env=not is_local,
-        limits=httpx2.Limits(keepalive_expiry=KEEP_ALIVE_S),
+        limits=httpx2.Limits(
+            max_keepalive_connections=None if is_kept else 0, keepalive_expiry=KEEP_ALIVE_S
+        ),
         event_hooks={"response": [_log_status, _cap_error_body]},
     )
 
@@ -75,13 +77,13 @@ class Clients:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._transports: dict[bool, httpx2.AsyncClient] = {}
+        self._transports: dict[tuple[bool, bool], httpx2.AsyncClient] = {}
         self._clients: dict[object, openai.AsyncOpenAI] = {}
 
     def warm_up(self) -> None:
         """Load what the first request needs beyond the import."""
         with self._lock:
-            transport = self._transport(is_local=False)
+            transport = self._transport(is_local=False, is_kept=True)
         client = openai.AsyncOpenAI(
             api_key=PLACEHOLDER_KEY, base_url="http://localhost/v1", http_client=transport
         )
@@ -111,18 +113,22 @@ class Clients:
         for transport in self._transports.values():
             await transport.aclose()
 
-    def _transport(self, *, is_local: bool) -> httpx2.AsyncClient:
-        if is_local not in self._transports:
+    def _transport(self, *, is_local: bool, is_kept: bool) -> httpx2.AsyncClient:
+        kind = is_local, is_kept
+        if kind not in self._transports:
             try:
-                self._transports[is_local] = _new_transport(is_local=is_local)
+                self._transports[kind] = _new_transport(is_local=is_local, is_kept=is_kept)
             except Exception as error:
                 # Importing, parsing and reading files: each setting fails in a way of its own.
                 raise EnvironmentSettingsError from error
-        return self._transports[is_local]
+        return self._transports[kind]
 
     def _build(self, server: Server) -> openai.AsyncOpenAI:
         key = server.api_key.value if server.api_key else PLACEHOLDER_KEY
-        transport = self._transport(is_local=server.is_local)
+        # llama.cpp closes after each stream without a word, maybe just as the next request comes.
+        # Without TLS, a new connection costs next to nothing.
+        is_kept = server.base_url.lower().startswith("https:")
+        transport = self._transport(is_local=server.is_local, is_kept=is_kept)
         # Silence is watched over by the reader, which knows an answer from a keep-alive.
         timeout = httpx2.Timeout(server.timeout_s, connect=connect_timeout_s(server), read=None)
         client: openai.AsyncOpenAI

@@ -87,3 +87,18 @@ def test_a_key_with_its_server_is_what_travels() -> None:
     assert sent[0] == "Bearer sk-this-one-0123"
     assert sent[1].startswith("Bearer ")
     assert "sk-" not in sent[1]
+
+
+def test_a_server_that_closes_after_each_answer_without_a_word_is_never_asked_too_late() -> None:
+    async def talk(server: SseServer) -> None:
+        model = OpenAIChatModel()
+        try:
+            for _ in range(3):
+                outcome = await ask_with(model, request_for(server_at(server.base_url)))
+                assert outcome.error is None
+        finally:
+            await model.close()
+
+    with SseServer() as server:
+        asyncio.run(talk(server))
+        assert len({request.client_port for request in server.requests}) == 3
