@@ -37,6 +37,8 @@ class Source:
     body: Mapping[str, Json] = field(default_factory=dict)
     usage: Usage | None = None
     """Of the whole response: one of its answers carries it, the others carry none."""
+    prompt_digest: str | None = None
+    """Names what the usage is of, where it is one answer's."""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,7 @@ class Draft:
             usage=usage,
             parameters={key: body[key] for key in body if key not in _NOT_PARAMETERS},
             response_id=source.started.response_id,
+            prompt_digest=source.prompt_digest,
             extra=self._extra(),
         )
 

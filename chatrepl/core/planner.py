@@ -14,9 +14,10 @@ from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.own_files import Memory
 from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
 from chatrepl.core.refusals import Refusals
+from chatrepl.core.reported import Reports, digest_of, sent_ids
 from chatrepl.core.request_body import SEAM, is_folded, messages_of
 from chatrepl.core.settings import Settings
-from chatrepl.core.token_ratio import TokenLessons
+from chatrepl.core.token_ratio import Lessons, TokenLessons
 
 __all__ = ["Planner", "Target"]
 
@@ -47,8 +48,9 @@ class Planner:
         self._catalog = catalog
         self._counts = Counts(counter)
         self.refusals = Refusals(memory)
-        self._lessons: dict[tuple[str, str], TokenLessons] = {}
+        self._lessons = Lessons(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
+        self._reports = Reports()
         self._covered: dict[str, frozenset[int]] = {}
         self.models: dict[str, ModelInfo] = {}
         """What the current server listed, by id."""
@@ -71,10 +73,16 @@ class Planner:
     async def prepare(self, settings: Settings, model: str) -> None:
         """Load the vocabulary, and where it is needed the catalog, off the event loop."""
         await self.refusals.recall()
+        await self._lessons.recall()
         await self._counter.prepare(self.encoding(model))
         listed = self.models.get(model)
         if settings.integer("context_window") is None and not (listed and listed.context_window):
             await self._catalog.prepare()
+
+    async def keep(self) -> None:
+        """Write what servers taught for later runs."""
+        await self.refusals.keep()
+        await self._lessons.keep()
 
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Take counts that were made before."""
@@ -118,7 +126,7 @@ class Planner:
         contents = self._contents(target, conversation, question)
         measure = self.measure(target)
         limits = self.limits(settings, target)
-        plan = fit(contents, measure, limits, self._anchor_for(target))
+        plan = fit(contents, measure, limits, self._anchor_for(target, contents))
         if measure.system and _is_folding(target) and not is_folded(plan.sent):
             alone = measure.scaled(self._framed(target, "") - self._counts.text(SEAM, target.model))
             plan = replace(plan, tokens=plan.tokens + alone)
@@ -216,20 +224,27 @@ class Planner:
         """
         if not usage.prompt_tokens:
             return
-        answer_tokens = 0
-        if answer_id and self.is_estimate(target.model) and usage.completion_tokens:
-            answer_tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
-            answer_tokens += self._framed(target, "assistant")
-        self.learn_count(target, plan, usage.prompt_tokens, (answer_id, max(0, answer_tokens)))
+        answer_tokens = self._answer_tokens(target, usage) if answer_id else 0
+        self.learn_count(target, plan, usage.prompt_tokens, (answer_id, answer_tokens))
+
+    def digest(self, target: Target, plan: Plan) -> str | None:
+        """Name the prompt of a plan, to be kept with what the server reports of it."""
+        return digest_of(plan, _key(target))
 
     def learn_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
         """Remember what the server says that exactly this prompt counts."""
-        ids = _sent_ids(plan)
+        ids = sent_ids(plan)
         self._anchor = (_key(target), Anchor(ids, tokens, *answer))
-        if self.is_estimate(target.model):
+        if not self.is_estimate(target.model):
+            return
+        if target.server.is_local:
+            # It counts for itself in every run, and has another address in each.
             self.lessons(target).learn_report(plan.plain_tokens, tokens)
+        else:
+            key = (target.server.base_url, target.model)
+            self._lessons.learn_report(key, plan.plain_tokens, tokens)
 
     def learn_server(self, target: Target, started: ResponseStarted) -> None:
         """See by its answers whether a server is one that counts prompts when it is asked to."""
@@ -239,12 +254,29 @@ class Planner:
 
     def lessons(self, target: Target) -> TokenLessons:
         """Return what is known of how a server deals with a model."""
-        return self._lessons.setdefault((target.server.base_url, target.model), TokenLessons())
+        return self._lessons.about((target.server.base_url, target.model))
 
-    def _anchor_for(self, target: Target) -> Anchor | None:
-        if self._anchor is None or self._anchor[0] != _key(target):
+    def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
+        """Return what was reported last; of another conversation, or none: what is kept."""
+        key = _key(target)
+        if self._anchor is not None and self._anchor[0] == key:
+            anchor = self._anchor[1]
+            ids = anchor.message_ids
+            if not ids or contents.turns.index_of(ids[-1]) is not None:
+                return anchor
+        found = self._reports.find(contents, key)
+        if found is None:
             return None
-        return self._anchor[1]
+        anchor, answer = found
+        tokens = self._answer_tokens(target, answer.usage) if answer.usage else 0
+        return replace(anchor, answer_id=answer.id, answer_tokens=tokens)
+
+    def _answer_tokens(self, target: Target, usage: Usage) -> int:
+        """Say what an answer counts when sent back, where the server knows better; else 0."""
+        if not self.is_estimate(target.model) or not usage.completion_tokens:
+            return 0
+        tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
+        return max(0, tokens + self._framed(target, "assistant"))
 
     def _framed(self, target: Target, role: str) -> int:
         """Count what the format adds to a message."""
@@ -321,12 +353,9 @@ def _is_folding(target: Target) -> bool:
 
 
 def _key(target: Target) -> tuple[str, ...]:
-    system = target.system
+    system, server = target.system, target.server
     form = (system.role, system.content) if system else ("", "")
     opening = (text for message in target.opening for text in (message.role, message.content))
-    return (target.server.base_url, target.model, target.reminder, *form, *opening)
-
-
-def _sent_ids(plan: Plan) -> tuple[str, ...]:
-    """Return the messages of a plan, without what goes before the conversation."""
-    return tuple(message.id for message in plan.sent if message.id)
+    # The program's own server has another port in each run.
+    where = "" if server.is_local else server.base_url
+    return (where, target.model, target.reminder, *form, *opening)

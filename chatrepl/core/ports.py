@@ -109,7 +109,7 @@ class ChatModel(Protocol):
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Ask the server what the request's prompt counts, in tokens.
 
-        None: it does not tell, or not within a second. Raises nothing.
+        None: it does not tell, or not in time. Raises nothing.
         """
         ...
 

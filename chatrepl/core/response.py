@@ -145,6 +145,8 @@ class Response:
             # Of several answers' tokens nobody says which are whose.
             answer_id = self._drafts[0].answer_id if len(self._drafts) == 1 else ""
             planner.learn_usage(target, plan, usage, answer_id)
+            if answer_id:
+                self._source.prompt_digest = planner.digest(target, plan)
 
     async def _wait(self, error: ModelError, pause_s: float) -> None:
         wait_s = float(error.details.get("retry_after_s", pause_s))

@@ -271,7 +271,7 @@ class Session(KeptConversation):
         finally:
             self._run = None
             await self.keeper.set_counts(self.planner.take_fresh())
-            await self.planner.refusals.keep()
+            await self.planner.keep()
         if len(about.models) > 1 and self.conversation.head == about.fallback:
             # Nothing came: the message, which goes back, is still to be compared.
             self.comparing = about.models

@@ -1,20 +1,20 @@
-"""Print estimate, corrected estimate and the built-in model's own count, side by side, by turn.
+"""Print what each prompt counts, by turn: estimated, corrected, counted ahead, and reported.
 
 ``python -m tests.benchmarks.token_counts [CACHE_FOLDER]``: fetches the model where it is missing.
-The server's own counting is not used, so that what is learnt from its reports can be seen.
+``corrected`` is what there would be without a server that counts: the estimate, put right by what
+was reported before. ``counted`` is what the request was fitted with, when it left.
 """
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatrepl.core.budget import Plan
 from chatrepl.core.commands.line import handle_line
-from chatrepl.core.events import AnswerEnded, Level, ModelEvent, Notice
+from chatrepl.core.events import AnswerEnded, Level, Notice
 from chatrepl.core.planner import Target
-from chatrepl.core.ports import ChatRequest, ModelInfo, Server
+from chatrepl.core.ports import ChatRequest
 from chatrepl.core.session import Session
 from chatrepl.core.settings import Layer, Settings
 from chatrepl.services.local_model import BuiltInModel
@@ -26,6 +26,7 @@ __all__ = ["Measured", "measure"]
 
 TURNS = 30
 WINDOW = 8192
+ANSWER_TOKENS = 8
 TOPICS = ("rivers", "bread", "prime numbers", "Zürich", "sailing", "the moon", "def f(x): return x")
 
 
@@ -36,6 +37,7 @@ class Measured:
     turn: int
     estimate: int
     corrected: int
+    counted: int
     reported: int
     omitted: int
 
@@ -44,52 +46,24 @@ class Measured:
         return self.corrected / self.reported - 1
 
 
-class NotCounting:
-    """The server without its own counting."""
-
-    def __init__(self, model: OpenAIChatModel) -> None:
-        self._model = model
-
-    def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
-        return self._model.stream(request)
-
-    async def models(self, server: Server) -> Sequence[ModelInfo]:
-        return await self._model.models(server)
-
-    async def count_tokens(self, request: ChatRequest) -> int | None:
-        return None
-
-    async def warm_up(self) -> None:
-        return
-
-    async def close(self) -> None:
-        await self._model.close()
-
-
 def question(turn: int, words: int) -> str:
     topic = TOPICS[turn % len(TOPICS)]
     filler = f"We spoke of {topic}, item {turn}: it was said that {topic} matter, more or less. "
     return f"Tell me one thing about {topic}. " + filler * (words // 14)
 
 
-async def measure(
-    cache: Path, turns: int, words: int, *, counts: bool, window: int = WINDOW
-) -> list[Measured]:
+async def measure(cache: Path, turns: int, words: int, *, window: int = WINDOW) -> list[Measured]:
     """Talk for some turns; raise ``AssertionError`` where a request is refused."""
     local = BuiltInModel(cache, context_window=window)
     async for _ in local.prepare():
         pass
     model = OpenAIChatModel()
-    world = World(catalog=FixedCatalog(window), server=replace(local.server(), is_local=counts))
+    world = World(catalog=FixedCatalog(window), server=local.server())
     session = world.session()
-    ports = replace(
-        session.ports,
-        model=model if counts else NotCounting(model),
-        counter=TiktokenCounter(),
-    )
+    ports = replace(session.ports, model=model, counter=TiktokenCounter())
     settings = Settings().with_layer(
         Layer.FILE,
-        {"model": local.name, "max_tokens": 48, "temperature": 0, "system": "Be brief."},
+        {"model": local.name, "max_tokens": ANSWER_TOKENS, "temperature": 0, "system": "Be brief."},
         "run",
     )
     session = Session(ports, settings, server=world.server)
@@ -118,10 +92,15 @@ async def _turn(session: Session, turn: int, words: int) -> Measured:
     refused = [e.text for e in told if e.level is Level.ERROR or "own numbers" in e.text]
     assert not refused, refused
     usage = next(event for event in events if isinstance(event, AnswerEnded)).message.usage
-    plan = plans[-1]
     assert usage is not None and usage.prompt_tokens is not None
+    first, last = plans[0], plans[-1]
     return Measured(
-        turn + 1, plan.plain_tokens, plan.tokens, usage.prompt_tokens, plan.omitted_turns
+        turn + 1,
+        last.plain_tokens,
+        first.tokens if first.sent == last.sent else last.tokens,
+        last.tokens,
+        usage.prompt_tokens,
+        last.omitted_turns,
     )
 
 
@@ -129,14 +108,14 @@ def main(cache: str = "/tmp/chatrepl-benchmark") -> None:
     """Print the table for short turns, then for a conversation ten times the window."""
     for title, turns, words, window in (
         ("short turns", TURNS, 28, WINDOW),
-        ("ten windows of 1,024 tokens", 36, 200, 1024),
+        ("ten windows of 512 tokens", 30, 130, 512),
     ):
-        found = asyncio.run(measure(Path(cache), turns, words, counts=False, window=window))
-        print(f"{title}\n turn  estimate  corrected  reported   error  left out")
+        found = asyncio.run(measure(Path(cache), turns, words, window=window))
+        print(f"{title}\n turn  estimate  corrected   error  counted  reported  left out")
         for row in found:
             print(
-                f"{row.turn:5} {row.estimate:9,} {row.corrected:10,} {row.reported:9,} "
-                f"{row.error:+7.1%} {row.omitted:9}"
+                f"{row.turn:5} {row.estimate:9,} {row.corrected:10,} {row.error:+7.1%} "
+                f"{row.counted:8,} {row.reported:9,} {row.omitted:9}"
             )
         largest = max(abs(row.error) for row in found)
         print(f"largest error {largest:.1%}; {sum(r.reported for r in found):,} tokens in all\n")

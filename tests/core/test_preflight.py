@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
@@ -16,6 +17,7 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Price
 from chatrepl.core.session import Session
+from chatrepl.services.memory import FileMemory
 from tests.core.test_session import errors, run, say, texts
 from tests.support.fakes import SERVER, FixedCatalog, Step, WordCounter, World, answer
 
@@ -299,5 +301,46 @@ def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
         assert "'two'" not in said
         await say(session, "/unpin 1", "/undrop 3", "more")
         assert "'one'" not in str(messages(world))
+
+    run(world, work)
+
+
+def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_back() -> None:
+    world = World(counter=WordCounter(known=False))
+    world.model.scripts = [answer("ok", prompt_tokens=tokens) for tokens in (40, 90, 150)]
+
+    async def work(session: Session) -> None:
+        await say(session, "one", "two", "/reminder be brief", "three")
+        _, before = await session.plan()
+        assert before.is_reported and before.tokens > 150
+        assert session.record is not None
+        again = world.session()
+        await again.open(session.record.id)
+        _, plan = await again.plan()
+        assert (plan.tokens, plan.is_reported, plan.new_messages) == (before.tokens, True, 1)
+        # With another reminder it would be another prompt.
+        await say(again, "/reminder be kind")
+        _, plan = await again.plan()
+        assert not plan.is_reported
+        await say(again, "/reminder --clear", "/undo")
+        _, plan = await again.plan()
+        assert plan.is_reported and 90 < plan.tokens < 100
+
+    run(world, work)
+
+
+def test_how_a_server_counts_is_known_in_the_next_run(tmp_path: Path) -> None:
+    memory = FileMemory(tmp_path / "facts.json")
+    world = World(counter=WordCounter(known=False), memory=memory)
+
+    async def work(session: Session) -> None:
+        world.model.scripts = [answer("ok", prompt_tokens=150), answer("ok", prompt_tokens=320)]
+        await say(session, f"one {LONG}", f"two {LONG}")
+        target = await session.target()
+        again = world.session()
+        await again.planner.prepare(again.settings, target.model)
+        learnt = again.planner.lessons(target).ratio
+        assert learnt > 1.1
+        assert abs(learnt / session.planner.lessons(target).ratio - 1) < 0.01
 
     run(world, work)

@@ -21,7 +21,7 @@ from chatrepl.core.own_files import Profile, ShellResult
 from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings import Settings
-from chatrepl.services.memory import NoMemory
+from chatrepl.services.memory import FileMemory, NoMemory
 from chatrepl.services.store import SqliteStore
 
 Step = ModelEvent | ModelError | asyncio.Event
@@ -313,7 +313,7 @@ class World:
     person: ScriptedPerson = field(default_factory=ScriptedPerson)
     profiles: ListedProfiles = field(default_factory=ListedProfiles)
     roles: MemoryRoles = field(default_factory=MemoryRoles)
-    memory: NoMemory = field(default_factory=NoMemory)
+    memory: NoMemory | FileMemory = field(default_factory=NoMemory)
     debug_log: SwitchedLog = field(default_factory=SwitchedLog)
     shell: ScriptedShell = field(default_factory=ScriptedShell)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})

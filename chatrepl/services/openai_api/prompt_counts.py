@@ -14,6 +14,8 @@ __all__ = ["count_prompt"]
 
 _PATH = "/chat/completions/input_tokens"
 _LONGEST_WAIT_S = 1.0
+_LONGEST_WAIT_FOR_OWN_S = 5.0
+"""The built-in model's server surely tells; on a busy machine it is late."""
 _NOT_COUNTED = ("stream", "stream_options")
 
 
@@ -24,8 +26,9 @@ async def count_prompt(client: "openai.AsyncOpenAI", request: "ChatRequest") -> 
     from chatrepl.services.openai_api.client import headers_for
 
     body = {key: value for key, value in request.body.items() if key not in _NOT_COUNTED}
+    wait_s = _LONGEST_WAIT_FOR_OWN_S if request.server.is_local else _LONGEST_WAIT_S
     try:
-        async with asyncio.timeout(_LONGEST_WAIT_S):
+        async with asyncio.timeout(wait_s):
             response = await client.post(
                 _PATH,
                 cast_to=httpx2.Response,
