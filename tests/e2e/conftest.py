@@ -1,5 +1,6 @@
 """Starts the real program: in a terminal, or behind pipes."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.program import PROGRAM, Chat, environment_of, run_piped
+from tests.support.built_in_model import need_model, registry_variables
 from tests.support.sse_server import SseServer
 
 Start = Callable[..., Chat]
@@ -66,3 +68,17 @@ def run(home: Path) -> Run:
         return run_piped(home, arguments, **options)
 
     return run_it
+
+
+@pytest.fixture
+def registry(home: Path) -> dict[str, str]:
+    """Let all runs share one download of the built-in model; return the way to the registry."""
+    variables = registry_variables()
+    shared = Path(os.environ.get("CHATREPL_TEST_CACHE") or Path.home() / ".cache" / "chatrepl-test")
+    need_model(shared, environment_of(home, variables))
+    models = shared / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    cache = home / "chatrepl" / "cache"
+    cache.mkdir(parents=True, mode=0o700)
+    (cache / "models").symlink_to(models)
+    return variables

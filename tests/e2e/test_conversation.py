@@ -1,15 +1,12 @@
 """A whole conversation, from the first start to going on with it another day."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Start
-from tests.e2e.program import MARK, Chat, environment_of
-from tests.support.built_in_model import need_model, registry_variables
+from tests.e2e.program import MARK, Chat
 from tests.support.sse_server import SseServer
 
 FIRST = "What is the capital of France?"
@@ -62,20 +59,6 @@ def test_a_conversation_with_a_server_is_held_trimmed_saved_and_gone_on_with(
     server.answer("It is **Paris**, on the Seine.")
     server.answer("That would be *Rome*.")
     converse(start, "It is Paris, on the Seine.", "That would be Rome.")
-
-
-@pytest.fixture
-def registry(home: Path) -> dict[str, str]:
-    """Let all runs share one download of the built-in model; return the way to the registry."""
-    variables = registry_variables()
-    shared = Path(os.environ.get("CHATREPL_TEST_CACHE") or Path.home() / ".cache" / "chatrepl-test")
-    need_model(shared, environment_of(home, variables))
-    models = shared / "models"
-    models.mkdir(parents=True, exist_ok=True)
-    cache = home / "chatrepl" / "cache"
-    cache.mkdir(parents=True, mode=0o700)
-    (cache / "models").symlink_to(models)
-    return variables
 
 
 @pytest.mark.local_model
