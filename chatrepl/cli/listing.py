@@ -105,7 +105,7 @@ async def export(program: Program, path: str) -> int:
         pass
     if not len(library.transcript_of(session).messages):
         raise UsageError("this session has no messages")
-    text = written(session, suffix)
+    text = await written(session, suffix)
     if path == "-":
         print_line(text.rstrip("\n"))
     else:

@@ -1,5 +1,6 @@
 """Count what messages are in tokens, each text once; counts come from the disk and go there."""
 
+import asyncio
 from collections.abc import Mapping
 
 from chatrepl.core.attachments import image_tokens
@@ -12,6 +13,7 @@ from chatrepl.core.request_body import with_reminder
 __all__ = ["Counts"]
 
 _SMALL_CACHE = 512
+_LONG_CHARS = 100_000
 
 
 class Counts:
@@ -33,6 +35,18 @@ class Counts:
         """Return the counts of contents made since the last call, to be kept with the messages."""
         fresh, self._fresh = self._fresh, {}
         return fresh
+
+    async def ahead(self, message: Message, model: str, reminder: str = "") -> None:
+        """Count a long message in a thread, so that it takes no time when it is counted next."""
+        if len(message.content) < _LONG_CHARS:
+            return
+        encoding = self._counter.encoding_for(model)[0]
+        sent = with_reminder(message, reminder)
+        tokens = await asyncio.to_thread(self._counter.count, sent, encoding)
+        if sent is message.content:
+            self._contents[message.id, encoding] = self._fresh[message.id, encoding] = tokens
+        else:
+            self._reminded[message.id, encoding, reminder] = tokens
 
     def text(self, text: str, model: str) -> int:
         """Count a text by itself: a role, a name, a system text."""

@@ -84,6 +84,10 @@ class Planner:
         await self.refusals.keep()
         await self._lessons.keep()
 
+    async def count_ahead(self, target: Target, message: Message) -> None:
+        """Count a long message off the event loop, before it is planned with."""
+        await self._counts.ahead(message, target.model, target.reminder)
+
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Take counts that were made before."""
         self._counts.remember(counts)

@@ -220,6 +220,7 @@ class Session(KeptConversation):
         for asked in await self.asked(self.comparing):
             try:
                 await self.planner.prepare(asked.settings, asked.target.model)
+                await self.planner.count_ahead(asked.target, question)
                 return await self.preflight.check(asked, question)
             except ChatreplError as error:
                 refused.append(error)

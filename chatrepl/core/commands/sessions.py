@@ -1,5 +1,6 @@
 """Commands about sessions on disk: /save, /load, /sessions, /export."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 
@@ -228,23 +229,24 @@ async def export(call: Call) -> AsyncIterator[Event]:
         raise UsageError("/export wants a file that ends in .md, .json or .html", "/export FILE.md")
     if not session.conversation.path:
         raise UsageError("there is nothing to write yet")
-    text = written(session, PurePath(path).suffix.lower())
+    text = await written(session, PurePath(path).suffix.lower())
     where = await session.ports.files.write(path, text)
     yield Notice(f"wrote {where}", Level.SUCCESS)
 
 
-def written(session: Session, suffix: str) -> str:
+async def written(session: Session, suffix: str) -> str:
     """Write a session as a transcript: ``.md``, ``.html``, else JSON."""
     from chatrepl.core import transcript
 
-    one = library.transcript_of(session)
+    one, html = library.transcript_of(session), session.ports.html
+    # In a thread: a long conversation must not hold up the prompt while it is written.
     match suffix:
         case ".md":
-            return transcript.to_markdown(one)
+            return await asyncio.to_thread(transcript.to_markdown, one)
         case ".html":
-            return transcript.to_html(one, session.ports.html)
+            return await asyncio.to_thread(transcript.to_html, one, html)
         case _:
-            return transcript.to_json(one)
+            return await asyncio.to_thread(transcript.to_json, one)
 
 
 def complete_sessions(session: Session, _text: str) -> Sequence[Value]:
