@@ -154,7 +154,8 @@ def test_counts_are_those_of_tiktokens_own_encodings(
     counter: TiktokenCounter, plain: dict[str, tiktoken.Encoding], encoding: str
 ) -> None:
     own = plain[encoding]
-    text = mixed_text(400_000)
+    # About 1 MB for each of the three.
+    text = mixed_text(830_000)
     assert counter.count(text, encoding) == len(own.encode(text, disallowed_special=()))
     for start in range(0, len(text), 997):
         piece = text[start : start + 997]
