@@ -53,6 +53,7 @@ __all__ = ["Front"]
 
 _COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
+_MESSAGES_AT_ONCE = 20
 _LISTED_ANEW_S = 1.0
 
 
@@ -295,7 +296,10 @@ class Front:
                 if self._has_floor and isinstance(event, AnswerStarted | Progress):
                     self._give_floor()
                 for shown in turn.put(event):
-                    self._show(shown)
+                    if isinstance(shown, ConversationShown):
+                        await self._show_conversation(shown)
+                    else:
+                        self._show(shown)
                 self._status.set_coming(turn.coming)
         except StoreError as error:
             self._tell_disk(error)
@@ -306,6 +310,12 @@ class Front:
         finally:
             self._status.set_coming(())
             self._status.stop_waiting()
+
+    async def _show_conversation(self, shown: ConversationShown) -> None:
+        """Draw messages some at a time: keys are heard in between, however many there are."""
+        for at in range(0, len(shown.messages), _MESSAGES_AT_ONCE):
+            self._show(ConversationShown(shown.messages[at : at + _MESSAGES_AT_ONCE]))
+            await asyncio.sleep(0)
 
     # What each event looks like.
 
