@@ -88,10 +88,12 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     uses_local = options.local or options.gguf is not None
     server = None if uses_local else choose_server(options, environment, configuration, profile)
     disk_store = SqliteStore(paths.database)
+    # To list and to export is to read what is saved; there is nothing to keep off the disk.
+    is_unsaved = options.no_save and not (options.list_sessions or options.export)
     session = Session(
         Ports(
             model=LateChatModel(),
-            store=SqliteStore(None) if options.no_save else disk_store,
+            store=SqliteStore(None) if is_unsaved else disk_store,
             counter=TiktokenCounter(),
             catalog=PriceCatalog(own_prices(configuration)),
             local=BuiltInModel(
@@ -119,7 +121,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
         server=server,
         uses_local=uses_local,
     )
-    if options.no_save:
+    if is_unsaved:
         session.disk_store = disk_store
     return Program(session, options, paths, environment, shell, configuration.warnings)
 

@@ -100,6 +100,13 @@ class KeptConversation:
         self.pending = tuple(one for one in self.pending if one not in self._returned)
         self._returned = ()
 
+    @property
+    def stores(self) -> Sequence[Store]:
+        """Where to look for sessions: beside a run that stays off the disk, on the disk too."""
+        return (
+            (self.ports.store,) if self.disk_store is None else (self.ports.store, self.disk_store)
+        )
+
     def take_notices(self) -> list[Notice]:
         """Return what the disk has to tell."""
         warnings, notices = self.ports.store.warnings, self.keeper.notices
@@ -162,7 +169,9 @@ class KeptConversation:
 
     async def list_known(self) -> None:
         """Remember the newest sessions' names for completion."""
-        listed = await self.ports.store.sessions(limit=_KNOWN_SESSIONS)
+        listed = [
+            one for store in self.stores for one in await store.sessions(limit=_KNOWN_SESSIONS)
+        ]
         self.known_sessions = [
             (summary.name or summary.id[:8], summary.title) for summary in listed
         ]

@@ -1,5 +1,6 @@
 """Sessions as things on a shelf: naming them, and taking them in and out as transcripts."""
 
+from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ __all__ = [
     "bring_back",
     "bring_in",
     "check_free",
+    "copy_in",
     "find",
     "fork",
     "rename",
@@ -40,13 +42,16 @@ async def find(session: Session, choice: Choice) -> SessionRecord | None:
 
     Raises ``UsageError`` for a name that must be there and is not.
     """
-    store = session.ports.store
+    stores = session.stores
     if choice.newest:
-        return await store.newest()
+        return await _first(store.newest() for store in stores)
     if choice.existing is not None:
-        record = await store.find(choice.existing) or await bring_back(session, choice.existing)
+        name = choice.existing
+        record = await _first(store.find(name) for store in stores) or await bring_back(
+            session, name
+        )
         if record is None:
-            listed = await store.sessions()
+            listed = [summary for store in stores for summary in await store.sessions()]
             names = [summary.name or summary.title for summary in listed]
             raise UsageError(
                 f"there is no session “{choice.existing}”",
@@ -54,7 +59,7 @@ async def find(session: Session, choice: Choice) -> SessionRecord | None:
             )
         return record
     if choice.named is not None:
-        record = await _named(store, choice.named)
+        record = await _first(_named(store, choice.named) for store in stores)
         if record is not None:
             return record
         check_name(choice.named)
@@ -71,6 +76,15 @@ async def bring_back(session: Session, name: str) -> SessionRecord | None:
     await store.restore(record.id)
     session.keeper.notices.append(Notice("brought back from the bin", Level.SUCCESS))
     return record
+
+
+async def _first(found: Iterable[Awaitable[SessionRecord | None]]) -> SessionRecord | None:
+    """Return the first that there is."""
+    for looking in found:
+        record = await looking
+        if record is not None:
+            return record
+    return None
 
 
 async def _named(store: Store, name: str) -> SessionRecord | None:
@@ -122,16 +136,30 @@ async def check_free(session: Session, name: str, *, is_for_copy: bool = False) 
     check_name(name)
     own_id = session.record.id if session.record and not is_for_copy else None
     # A run that is kept off the disk must not begin to be saved under another session's name.
-    for store in (session.ports.store, session.disk_store):
-        taken = None if store is None else await _named(store, name)
+    for store in session.stores:
+        taken = await _named(store, name)
         if taken is not None and taken.id != own_id:
             raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
-async def bring_in(session: Session, transcript: "Transcript") -> None:
-    """Put a transcript on the disk as a session of its own; the current one stays current.
+async def copy_in(session: Session, session_id: str) -> str:
+    """Bring a saved session into a run that is not saved; return the id of what may be opened.
 
-    A name that is taken is left out. Raises ``StoreError``.
+    It is a copy: what is on the disk stays as it is. Raises ``StoreError``.
+    """
+    from chatrepl.core.transcript import Transcript
+
+    disk = session.disk_store
+    if disk is None or await session.ports.store.find(session_id) is not None:
+        return session_id
+    loaded = await disk.load(session_id)
+    return await bring_in(session, Transcript(loaded.record, loaded.messages, loaded.marks))
+
+
+async def bring_in(session: Session, transcript: "Transcript") -> str:
+    """Put a transcript into the store as a session of its own; the current one stays current.
+
+    Returns its id. A name that is taken is left out. Raises ``StoreError``.
     """
     store = session.ports.store
     transcript = _as_imported(session, transcript)
@@ -142,6 +170,7 @@ async def bring_in(session: Session, transcript: "Transcript") -> None:
     await store.create(replace(record, title=title), transcript.messages)
     if transcript.marks != Marks():
         await store.set_marks(record.id, transcript.marks)
+    return record.id
 
 
 async def start_saving(session: Session) -> None:

@@ -74,10 +74,13 @@ def _server_rows(session: Session) -> list[tuple[str, str]]:
 async def _session_rows(session: Session) -> list[tuple[str, str]]:
     record = session.record
     name = session.name or (record.title if record else "")
+    saved = "yes" if session.keeper.is_saved else "NOT SAVED"
+    if session.disk_store is not None:
+        saved = "no, for --no-save"
     rows = [
         ("session", name or "new, nothing said yet"),
         ("messages", f"{len(session.conversation.path)} on this path"),
-        ("saved", "yes" if session.keeper.is_saved else "NOT SAVED"),
+        ("saved", saved),
     ]
     if session.model_name() is not None:
         target, plan = await session.plan()

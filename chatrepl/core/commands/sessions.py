@@ -40,6 +40,8 @@ async def save(call: Call) -> AsyncIterator[Event]:
     if not name:
         shown = session.name or (session.record.title if session.record else "nothing yet")
         state = "saved" if session.keeper.is_saved else "NOT SAVED"
+        if session.disk_store is not None:
+            state = "not saved (--no-save)"
         yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
         return
     await library.check_free(session, name)
@@ -84,7 +86,7 @@ async def _found(session: Session, name: str) -> str:
         record = await library.find(session, library.Choice(existing=name))
         assert record is not None
     except UsageError:
-        matching = await session.ports.store.sessions(name, limit=2)
+        matching = [one for store in session.stores for one in await store.sessions(name, limit=2)]
         if len(matching) != 1:
             raise
         return matching[0].id
@@ -124,6 +126,7 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
     store, current = session.ports.store, session.record
     if current is not None and current.id == session_id and not session.keeper.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
+    session_id = await library.copy_in(session, session_id)
     is_free = await store.lock(session_id)
     try:
         recovered = await session.open(session_id)
@@ -180,7 +183,11 @@ async def sessions(call: Call) -> AsyncIterator[Event]:
     deleted, everything = "--deleted" in words, "--all" in words
     wanted = " ".join(word for word in words if word not in ("--deleted", "--all"))
     limit = 0 if everything else _LISTED + 1
-    listed = await session.ports.store.sessions(wanted, deleted=deleted, limit=limit)
+    listed = [
+        summary
+        for store in session.stores
+        for summary in await store.sessions(wanted, deleted=deleted, limit=limit)
+    ]
     if not listed:
         where = "in the bin" if deleted else "saved yet"
         yield Notice("no session matches" if wanted else f"no session is {where}")

@@ -178,7 +178,7 @@ async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterat
             await _to_the_end(library.bring_in(session, before))
 
 
-async def _to_the_end(work: Coroutine[None, None, None]) -> None:
+async def _to_the_end(work: Coroutine[None, None, object]) -> None:
     """Do some work wholly, also where a stop comes in between."""
     task = asyncio.ensure_future(work)
     try:
