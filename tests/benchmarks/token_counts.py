@@ -108,7 +108,7 @@ def main(cache: str = "/tmp/chatrepl-benchmark") -> None:
     """Print the table for short turns, then for a conversation ten times the window."""
     for title, turns, words, window in (
         ("short turns", TURNS, 28, WINDOW),
-        ("ten windows of 512 tokens", 30, 130, 512),
+        ("ten windows of 256 tokens", 26, 60, 256),
     ):
         found = asyncio.run(measure(Path(cache), turns, words, window=window))
         print(f"{title}\n turn  estimate  corrected   error  counted  reported  left out")
