@@ -14,6 +14,7 @@ from chatrepl.core.events import (
     DraftReturned,
     Event,
     Notice,
+    ResponseStarted,
     Table,
     TextDelta,
     UsageReported,
@@ -114,6 +115,36 @@ def test_the_usage_of_a_response_is_counted_once() -> None:
         shown = await say(session, "/cost")
         table = next(event for event in shown if isinstance(event, Table))
         assert table.rows, shown
+
+    run(world, work)
+
+
+def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() -> None:
+    world = asking(2)
+    usage = Usage(prompt_tokens=5, completion_tokens=30)
+    world.model.scripts = [
+        [ResponseStarted("r1"), TextDelta("a", 0), TextDelta("b", 1), UsageReported(usage)]
+    ]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi")
+        assert [message.usage for message in siblings(session)] == [usage, None]
+        shown = await say(session, "/pick 2", "/info")
+        table = next(event for event in shown if isinstance(event, Table))
+        rows = {row[0]: row[1] for row in table.rows}
+        assert rows["usage"] == "that of the whole response is with answer 1"
+
+    run(world, work)
+
+
+def test_an_answer_that_was_finished_before_the_cut_is_whole() -> None:
+    world = asking(2)
+    finished = [ChoiceFinished("stop", 0), ChoiceFinished("stop", 1)]
+    world.model.scripts = [[TextDelta("a", 0), TextDelta("b", 1), *finished, CUT]]
+
+    async def work(session: Session) -> None:
+        await say(session, "hi")
+        assert contents(siblings(session)) == [("a", State.COMPLETE), ("b", State.COMPLETE)]
 
     run(world, work)
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 
+from chatrepl.core.branches import answers_to
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
@@ -57,7 +58,7 @@ async def info(call: Call) -> AsyncIterator[Event]:
     rows = [("model", session.model_name() or "the first that the server lists")]
     rows += _server_rows(session) + await _session_rows(session)
     answer = session.conversation.last_answer()
-    rows += _response_rows(answer) if answer is not None else []
+    rows += _response_rows(session, answer) if answer is not None else []
     yield Table(("", ""), rows)
 
 
@@ -90,10 +91,10 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
     return rows
 
 
-def _response_rows(answer: Message) -> list[tuple[str, str]]:
+def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
     usage = answer.usage
     used = (
-        "not reported"
+        _usage_elsewhere(session, answer)
         if usage is None
         else ", ".join(
             f"{name} {count:,}"
@@ -118,6 +119,19 @@ def _response_rows(answer: Message) -> list[tuple[str, str]]:
         *([("fingerprint", str(fingerprint))] if fingerprint else []),
         *([("logprobs", f"of {scored:,} tokens; /logprobs show")] if scored else []),
     ]
+
+
+def _usage_elsewhere(session: Session, answer: Message) -> str:
+    """Say which of the answers of one response carries its usage, which is that of all of them."""
+    siblings = answers_to(session.conversation, answer.parent) if answer.parent else ()
+    for number, other in enumerate(siblings, 1):
+        if (
+            other.usage is not None
+            and answer.response_id
+            and (other.response_id == answer.response_id)
+        ):
+            return f"that of the whole response is with answer {number}"
+    return "not reported"
 
 
 async def request(call: Call) -> AsyncIterator[Event]:
