@@ -47,9 +47,10 @@ def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
     written: list[Json] = []
     for at, message in enumerate(sent):
         content = message.content
-        if message.role == "user" and (lead or reminder):
-            content = lead + with_reminder(message, reminder)
-            lead = ""
+        if reminder or message.attachments:
+            content = with_reminder(message, reminder)
+        if lead and message.role == "user":
+            content, lead = lead + content, ""
         one: dict[str, Json] = {"role": message.role, "content": content}
         if message.name:
             one["name"] = message.name
