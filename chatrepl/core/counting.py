@@ -38,10 +38,10 @@ class Counts:
 
     async def ahead(self, message: Message, model: str, reminder: str = "") -> None:
         """Count a long message in a thread, so that it takes no time when it is counted next."""
-        if len(message.content) < _LONG_CHARS:
+        sent = with_reminder(message, reminder)
+        if len(sent) < _LONG_CHARS:
             return
         encoding = self._counter.encoding_for(model)[0]
-        sent = with_reminder(message, reminder)
         tokens = await asyncio.to_thread(self._counter.count, sent, encoding)
         if sent is message.content:
             self._contents[message.id, encoding] = self._fresh[message.id, encoding] = tokens
