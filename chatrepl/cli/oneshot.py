@@ -27,7 +27,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State
-from chatrepl.core.safe_text import safe_line, safe_text
+from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
 
 __all__ = [
     "answer_writer",
@@ -83,22 +83,18 @@ class _Plain:
 
     def __init__(self) -> None:
         self._ends_line = True
-        self._held = ""
+        self._cleaner = TextCleaner()
 
     def feed(self, text: str) -> None:
         """Write a further piece."""
-        text = self._held + text
-        # The two halves of a line's end must meet before they are made one.
-        self._held = "\r" if text.endswith("\r") else ""
-        self._write(safe_text(text.removesuffix("\r")))
+        self._write(self._cleaner.feed(text))
 
     def feed_reasoning(self, text: str) -> None:
         """Leave it out: whoever reads the pipe wants the answer."""
 
     def finish(self) -> None:
         """End the last line."""
-        self._write(safe_text(self._held))
-        self._held = ""
+        self._write(self._cleaner.finish())
         if not self._ends_line:
             self._write("\n")
 
@@ -151,30 +147,45 @@ def answer_writer(program: Program) -> Writer:
 async def one_shot(program: Program, text: str) -> int:
     """Ask once; return the exit code."""
     session, options = program.session, program.options
-    output = answer_writer(program)
+    output: Writer = answer_writer(program)
     answers: list[Message] = []
     code = 1
+    failure: OSError | None = None
     async for event in in_turn(session.ask(text)):
-        match event:
-            case AnswerStarted(among=Among() as among):
-                write_heading(output, event.model, among, is_first=not answers)
-            case TextDelta(text=piece) | RefusalDelta(text=piece):
-                output.feed(piece)
-            case ReasoningDelta(text=piece):
-                output.feed_reasoning(piece)
-            case AnswerEnded(message=message):
-                output.finish()
-                answers.append(message)
-                code = exit_code(*answers)
-                _tell_end(event, options.quiet)
-            case Notice():
-                code = event.exit_code or code
-                tell(event, options.quiet)
-            case _:
-                pass
+        try:
+            match event:
+                case AnswerStarted(among=Among() as among):
+                    write_heading(output, event.model, among, is_first=not answers)
+                case TextDelta(text=piece) | RefusalDelta(text=piece):
+                    output.feed(piece)
+                case ReasoningDelta(text=piece):
+                    output.feed_reasoning(piece)
+                case AnswerEnded(message=message):
+                    output.finish()
+                    answers.append(message)
+                    code = exit_code(*answers)
+                    _tell_end(event, options.quiet)
+                case Notice():
+                    code = event.exit_code or code
+                    tell(event, options.quiet)
+                case _:
+                    pass
+        except OSError as error:
+            # The answer is stopped, not left: what came of it must still reach the disk.
+            failure, output = error, _Silent()
+            session.stop()
+    if failure is not None:
+        raise _in_words(failure)
     if options.json and answers:
         print_line(safe_json(results_of(answers)))
     return code
+
+
+def _in_words(failure: OSError) -> Exception:
+    """Return what tells that an answer cannot be written; a reader that left stays what it is."""
+    if isinstance(failure, BrokenPipeError):
+        return failure
+    return ChatreplError(f"the answer cannot be written: {failure.strerror}")
 
 
 def write_heading(output: Writer, model: str, among: Among, *, is_first: bool) -> None:

@@ -113,6 +113,40 @@ def test_a_reader_that_leaves_early_ends_it_quietly(server: SseServer, home: Pat
     process.stderr.close()
 
 
+def test_what_came_is_kept_where_the_answer_cannot_be_written(
+    run: Run, server: SseServer, home: Path
+) -> None:
+    server.answer("line\n" * 20_000)
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--base-url", server.base_url, "much"],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("chatrepl: the answer cannot be written: ")
+    kept = json.loads(run("-c", "--export", "-").stdout)["tree"][-1]
+    assert kept["state"] == "stopped"
+    assert kept["content"].startswith("line")
+
+
+def test_characters_made_of_several_come_whole_however_an_answer_is_cut(
+    server: SseServer, home: Path
+) -> None:
+    text = "\U0001f469\u200d\U0001f4bb and \u2764\ufe0f"
+    gate = threading.Event()
+    server.answer(text, chunk_chars=1, gate=gate, gate_after_chars=1)
+    process = spawn(home, "--base-url", server.base_url, "x")
+    assert process.stdout is not None
+    assert select.select([process.stdout], [], [], 15)[0], "nothing came before the gate"
+    gate.set()
+    shown, _ = process.communicate(timeout=15)
+    assert shown == text + "\n"
+
+
 def test_what_a_model_sends_cannot_command_the_terminal_behind_a_pipe_either(
     run: Run, server: SseServer
 ) -> None:
