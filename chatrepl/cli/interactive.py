@@ -1,7 +1,6 @@
 """A conversation at the live prompt: show it, load the rest behind it, leave the terminal clean."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -44,8 +43,6 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
     try:
         fatal = await prompt.run()
     finally:
-        # Whoever leaves by Ctrl+C presses it often; the closing must not be cut short by that.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         door.leave()
         await talking
     return fatal

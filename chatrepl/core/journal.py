@@ -1,6 +1,7 @@
 """Keep a streaming answer on disk while it grows, without ever holding up the reading of it."""
 
 import asyncio
+from contextlib import suppress
 
 from chatrepl.core.errors import StoreError
 from chatrepl.core.ports import Store
@@ -46,10 +47,10 @@ class Journal:
         while self.error is None:
             await self._arrived.wait()
             await self._write()
-            try:
-                await asyncio.wait_for(self._plenty.wait(), _PAUSE_S)
-            except TimeoutError:
-                continue
+            # Not ``wait_for``: up to Python 3.11 that loses a cancellation in the moment of plenty.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE_S):
+                    await self._plenty.wait()
 
     async def _write(self) -> None:
         text, reasoning = "".join(self._text), "".join(self._reasoning)

@@ -121,7 +121,7 @@ def test_files_are_private_whatever_the_umask(
     start_alone: Start, server: SseServer, home: Path, tmp_path: Path, mask: str
 ) -> None:
     argv = ["/bin/sh", "-c", f'umask {mask}; exec "$@"', "sh", *PROGRAM]
-    chat = start_alone("--base-url", server.base_url, argv=argv).ready()
+    chat = start_alone("--base-url", server.base_url, argv=argv, columns=200).ready()
     chat.say("hello").expect("You said: hello").ready()
     for suffix in ("md", "json", "html"):
         chat.say(f"/export {tmp_path}/a.{suffix}").expect(f"a.{suffix}").ready()

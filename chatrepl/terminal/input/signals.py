@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 
 from chatrepl.terminal.input.early import FATAL_SIGNALS
 
@@ -40,7 +41,11 @@ class SignalWatch:
         for number, callback in self._callbacks.items():
             if signal.getsignal(number) != signal.SIG_IGN:
                 with suppress(ValueError, RuntimeError):
-                    loop.add_signal_handler(number, callback)
+                    if number == signal.SIGINT:
+                        # The loop's own way would hand it back to Python's default at the end.
+                        signal.signal(number, _threadsafe(loop, callback))
+                    else:
+                        loop.add_signal_handler(number, callback)
                     self._watched.append(number)
 
     def stop_process(self, *, whole_group: bool) -> None:
@@ -56,11 +61,26 @@ class SignalWatch:
         loop.add_signal_handler(signal.SIGTSTP, self._callbacks[signal.SIGTSTP])
 
     def stop(self) -> None:
-        """Give them back to the system."""
+        """Give them back to the system, but for Ctrl+C.
+
+        Whoever leaves by it presses it often: it must not cut short what is still to be closed.
+        """
         loop = asyncio.get_running_loop()
         for number in self._watched:
-            loop.remove_signal_handler(number)
+            if number == signal.SIGINT:
+                signal.signal(number, signal.SIG_IGN)
+            else:
+                loop.remove_signal_handler(number)
         self._watched = []
+
+
+def _threadsafe(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[], None]
+) -> Callable[[int, FrameType | None], None]:
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(callback)
+
+    return handle
 
 
 def _bind(callback: Callable[[int], None], number: int) -> Callable[[], None]:

@@ -271,7 +271,7 @@ def test_thinking_reaches_the_reader_before_the_text() -> None:
 def test_only_what_belongs_to_an_answer_keeps_the_wait_alive(pieces: list[bytes | float]) -> None:
     with SseServer() as server:
         server.raw(pieces, ending="stall")
-        outcome = ask(server_at(server.base_url, timeout_s=0.4))
+        outcome = ask(server_at(server.base_url, timeout_s=1.0))
         assert server.requests[0].hung_up.wait(10)
     assert outcome.fault is Fault.TIMEOUT
 
@@ -316,19 +316,6 @@ def test_usage_that_comes_late_is_waited_for() -> None:
         server.raw([delta("all of it", "stop"), 0.3, usage + DONE])
         outcome = ask(server_at(server.base_url))
     assert outcome.usage == Usage(3)
-
-
-def test_a_connection_is_used_again_after_a_whole_answer() -> None:
-    with SseServer() as server:
-
-        async def run() -> None:
-            model = OpenAIChatModel()
-            for _ in range(3):
-                await ask_with(model, request_for(server_at(server.base_url)))
-            await model.close()
-
-        asyncio.run(run())
-        assert server.connections == 1
 
 
 def test_two_answers_stream_at_the_same_time() -> None:
