@@ -16,8 +16,9 @@ from chatrepl.terminal.input.background import (
     ends_answers,
 )
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
-from chatrepl.terminal.input.reflow import SIZE_QUESTION, Reflow, SentFrame
+from chatrepl.terminal.input.reflow import CURSOR_QUESTION, SIZE_QUESTION, Reflow, SentFrame
 from chatrepl.terminal.input.region import Region
+from chatrepl.terminal.input.slices import take_slice
 from chatrepl.terminal.input.writer import TerminalWriter
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ class Frames:
         self._output.begin_frame()
         if is_resized:
             before = None
-            self._erase_resized()
+        again = self._erase_resized() if is_resized else ()
         lines = self._take_slice()
         if lines:
             self._renderer.erase()
@@ -247,10 +248,11 @@ class Frames:
             self._before_first()
             asyncio.get_running_loop().call_soon(self.has_painted.set)
         self._sent_s = asyncio.get_running_loop().time()
-        if self._output.end_frame(SIZE_QUESTION if self._reflow.is_asking else ""):
+        first, last = (CURSOR_QUESTION, SIZE_QUESTION) if self._reflow.is_asking else ("", "")
+        if self._output.end_frame(last, first=first):
             region = self._renderer.drawn_region()
-            frame = SentFrame(size, before, lines, region, self._sent_s, is_resized)
-            self._reflow.sent(frame)
+            printed = [*again, *lines]
+            self._reflow.sent(SentFrame(size, before, printed, region, self._sent_s, is_resized))
         self._measure()
 
     def take_answer(self, reply: str) -> bool:
@@ -337,26 +339,26 @@ class Frames:
         self._on_resize()
         return True
 
-    def _erase_resized(self) -> None:
+    def _erase_resized(self) -> Sequence[str]:
+        """Erase the region at a new size; return the lines that had to be printed again."""
         assert self._size is not None
         now_s = asyncio.get_running_loop().time()
         erasure = self._reflow.erasure(self._size, now_s)
         if erasure is None or self._renderer.drawn_region() is None:
             self._renderer.erase()
-        else:
-            self._renderer.erase_rows_above(erasure.rows)
+            return ()
+        self._renderer.erase_rows_above(erasure.rows)
+        if erasure.lines:
             self._write_lines(erasure.lines)
+        return erasure.lines
 
     def _write_lines(self, lines: Iterable[str]) -> None:
         self._output.write_raw("\r\n".join([*lines, ""]))
 
     def _take_slice(self) -> list[str]:
-        size = 0
-        taken: list[str] = []
-        while self._lines and size < self._slice:
-            taken.append(self._lines.popleft())
-            size += len(taken[-1]) + 2
-        return taken
+        size = self._output.get_size()
+        rows = self._reflow.rows_at_once(size, asyncio.get_running_loop().time())
+        return take_slice(self._lines, self._slice, rows, size.columns)
 
     def _measure(self) -> None:
         if self._writer.pending:

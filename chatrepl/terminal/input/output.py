@@ -78,12 +78,13 @@ class WriterOutput(Vt100_Output):
         self._was_visible = self._cursor_visible
         self._buffer.append(_SYNCHRONIZED_START)
 
-    def end_frame(self, last: str = "") -> bool:
-        """Send the frame with a ``last`` sequence, unless it changes nothing (False)."""
+    def end_frame(self, last: str = "", *, first: str = "") -> bool:
+        """Send the frame between two sequences, unless it changes nothing (False)."""
         self._is_in_frame = False
         if self._was_visible and self._cursor_visible and _WITHOUT_EFFECT.issuperset(self._buffer):
             self._buffer.clear()
             return False
+        self._buffer.insert(0, first)
         self._buffer.append(last + _SYNCHRONIZED_END)
         self.flush()
         return True

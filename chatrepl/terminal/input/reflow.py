@@ -12,17 +12,21 @@ from dataclasses import dataclass, field
 
 from prompt_toolkit.data_structures import Size
 
-from chatrepl.terminal.input.cells import row_of_line
 from chatrepl.terminal.input.output import DrawnRegion
+from chatrepl.terminal.input.slices import ANY_ROWS, rows_of
 
-__all__ = ["SIZE_QUESTION", "Reflow", "SentFrame", "answers_size"]
+__all__ = ["CURSOR_QUESTION", "SIZE_QUESTION", "Reflow", "SentFrame", "answers_size"]
 
+CURSOR_QUESTION = "\x1b[6n"
+"""Asks for the cursor's place before a frame."""
 SIZE_QUESTION = "\x1b[6n\x1b[18t"
 """Asks for the cursor's place, then for the window's size."""
 
 _STORM_S = 0.3
+_CHANGING_S = 1.0
 _FRESH_S = 0.0015
 _PATIENCE, _PATIENCE_S = 3, 1.0
+_ON_THEIR_WAY = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +45,36 @@ class SentFrame:
     """The window's size when the terminal took it; None: not known (yet)."""
     taken_row: int | None = None
     """The cursor's row then, from 0."""
+    previous: "SentFrame | None" = None
+    """The frame that drew what stood there before."""
+
+    begun_row: int | None = None
+    """The cursor's row when the terminal began to take it."""
+
+    @property
+    def left_rows(self) -> int:
+        """How many rows of what stood there before it did not erase; below 0: so many too many.
+
+        The terminal had wrapped them when it came, so there were more than it knew of; what had
+        come into the same window had been cut instead. And tmux may have moved the cursor.
+        """
+        if self.before is None or self.taken_at is None:
+            return 0
+        drawn_at = self.previous.taken_at if self.previous is not None else None
+        cut_at = drawn_at.columns if drawn_at is not None else None
+        wrapped = self.before.rows_above(self.taken_at.columns, cut_at=cut_at)
+        return wrapped - self.before.rows_above() - self._begun_too_high()
+
+    def _begun_too_high(self) -> int:
+        """Return how many rows the cursor was above its place in the region (see ``Reflow``)."""
+        before, previous = self.before, self.previous
+        if before is None or previous is None or self.begun_row is None or self.taken_at is None:
+            return 0
+        if previous.taken_at is None or not previous.was_at_bottom:
+            return 0
+        cut_off = max(0, previous.taken_at.rows - self.taken_at.rows)
+        below = max(0, before.rows_below(self.taken_at.columns) - cut_off)
+        return max(0, self.taken_at.rows - 1 - below - self.begun_row)
 
     @property
     def was_at_bottom(self) -> bool:
@@ -69,7 +103,7 @@ class Reflow:
         self._unanswered: deque[SentFrame] = deque()
         self._last: SentFrame | None = None
         self._newest: SentFrame | None = None
-        self._cursor_row: int | None = None
+        self._cursor_rows: list[int] = []
         self._previous_resize_s = float("-inf")
 
     @property
@@ -86,7 +120,8 @@ class Reflow:
         """Note a frame that has been written, with its question if ``is_asking``."""
         if frame.is_resize:
             self._previous_resize_s = frame.sent_s
-        self._last = frame
+        frame.previous, self._last = self._last, frame
+        self._forget_before(frame)
         if self.is_asking:
             self._unanswered.append(frame)
             oldest = self._unanswered[0]
@@ -94,6 +129,15 @@ class Reflow:
             if len(self._unanswered) > _PATIENCE and oldest.sent_s < frame.sent_s - _PATIENCE_S:
                 self.has_given_up = True
                 self.expect_no_answers()
+
+    @staticmethod
+    def _forget_before(frame: SentFrame) -> None:
+        """Keep no more frames than can be on their way at the same time."""
+        for _ in range(_ON_THEIR_WAY):
+            if frame.previous is None:
+                return
+            frame = frame.previous
+        frame.previous = None
 
     def asked(self, size: Size, now_s: float) -> None:
         """Note a question that was written without a frame."""
@@ -115,13 +159,16 @@ class Reflow:
             return None
         first, second = (second, first) if self._is_swapped else (first, second)
         frame.taken_at = Size(rows=first, columns=second)
-        frame.taken_row, self._cursor_row = self._cursor_row, None
+        if self._cursor_rows:
+            frame.taken_row = self._cursor_rows[-1]
+            frame.begun_row = self._cursor_rows[0] if len(self._cursor_rows) > 1 else None
+        self._cursor_rows = []
         self._newest = frame
         return frame.taken_at
 
     def cursor_is_at(self, row: int) -> None:
-        """Take the first half of an answer: the cursor's row, from 0."""
-        self._cursor_row = row
+        """Take what comes before an answer: the cursor's row, from 0, maybe before a frame too."""
+        self._cursor_rows.append(row)
 
     def is_unclear(self, columns: int) -> bool:
         """Say whether an answer on its way decides what the size is, or how to erase."""
@@ -129,6 +176,15 @@ class Reflow:
             return True
         last = self._last
         return last in self._unanswered and last is not None and columns < last.size.columns
+
+    def rows_at_once(self, size: Size, now_s: float) -> int:
+        """Return how many rows one frame may print above the region.
+
+        While sizes change it is few: what is found to be wrong with a frame can only be mended on
+        the screen.
+        """
+        is_changing = self.is_asking and now_s - self._previous_resize_s < _CHANGING_S
+        return max(1, size.rows // 3) if is_changing else ANY_ROWS
 
     def erasure(self, size: Size, now_s: float) -> Erasure | None:
         """Say what to erase at a new size; None: the region is where it was drawn."""
@@ -143,16 +199,15 @@ class Reflow:
         taken = last.taken_at.columns
         rows = last.drawn.rows_above(columns, cut_at=taken)
         rows -= self._displacement(last, size)
-        # What stood there before was wrapped when this frame came to erase it: so much too little.
-        left = last.before.rows_above(taken) - last.before.rows_above() if last.before else 0
-        if left <= 0:
-            return Erasure(rows)
-        printed = [-(-len(row_of_line(line)) // columns) or 1 for line in last.lines]
+        left, lines = _to_mend(last, columns)
+        if not lines:
+            return Erasure(rows + left)
+        printed = [rows_of(line, columns) for line in lines]
         most_rows = size.rows - 1 - last.drawn.rows_below(columns)
         if rows + sum(printed) + left <= most_rows:
-            return Erasure(rows + sum(printed) + left, last.lines)
+            return Erasure(rows + sum(printed) + left, lines)
         # The first of them have scrolled off, and stay.
-        return _last_lines(rows, last.lines, printed, most_rows)
+        return _last_lines(rows, lines, printed, most_rows)
 
     def _displacement(self, last: SentFrame, size: Size) -> int:
         """Return how many rows the cursor is above its place in the region.
@@ -176,6 +231,40 @@ class Reflow:
         if last.sent_s - self._previous_resize_s < _STORM_S:
             return now_s - last.sent_s < _STORM_S
         return bool(last.lines) and now_s - last.sent_s < _FRESH_S
+
+
+def _to_mend(last: SentFrame, columns: int) -> tuple[int, list[str]]:
+    """Return what frames up to this one did wrong: rows to erase more, and lines to print again."""
+    more = 0
+    lines: list[str] = []
+    below = list(last.lines)
+    frame: SentFrame | None = last
+    while frame is not None:
+        if frame.left_rows > 0:
+            more, lines = more + frame.left_rows, list(below)
+        elif frame.left_rows < 0:
+            kept, lost = _erased_lines(frame, columns)
+            more, lines = more + kept, [*lost, *below]
+        frame = None if frame.is_resize else frame.previous
+        below = [*frame.lines, *below] if frame is not None else below
+    return more, lines
+
+
+def _erased_lines(frame: SentFrame, columns: int) -> tuple[int, list[str]]:
+    """Return the lines that a frame erased; and how many rows are left of the first of them."""
+    assert frame.taken_at is not None
+    missing = -frame.left_rows
+    lost: list[str] = []
+    earlier = frame.previous
+    while earlier is not None and missing > 0:
+        for line in reversed(earlier.lines):
+            if missing <= 0:
+                break
+            lost.insert(0, line)
+            missing -= rows_of(line, frame.taken_at.columns)
+        earlier = earlier.previous
+    cells_left = max(0, -missing) * frame.taken_at.columns
+    return -(-cells_left // columns), lost
 
 
 def _last_lines(rows: int, lines: Sequence[str], heights: Sequence[int], most_rows: int) -> Erasure:
