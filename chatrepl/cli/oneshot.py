@@ -28,6 +28,7 @@ from chatrepl.core.events import (
 from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
+from chatrepl.terminal.input.early import is_ignored
 
 __all__ = [
     "answer_writer",
@@ -267,16 +268,17 @@ def safe_json(value: Json) -> str:
 
 
 async def dry_run(program: Program, text: str) -> int:
-    """Print the request that would be sent; nothing is sent or saved."""
+    """Print the request that would be sent; nothing is sent or saved. Too large for it: 2."""
     session = program.session
-    now, attached = session.ports.clock.now(), tuple(session.pending)
-    question = Message("", session.conversation.head, "user", text, now, attachments=attached)
+    ports, attached = session.ports, tuple(session.pending)
+    head, now = session.conversation.head, ports.clock.now()
+    question = Message(ports.new_id(), head, "user", text, now, attachments=attached)
     target, plan = await session.plan(question)
     body = dict(session.planner.request(session.settings, target, plan).body)
     print_line(json.dumps(body, indent=2, ensure_ascii=True))
     if not plan.fits:
         print_line("chatrepl: this does not fit the budget", to_stderr=True)
-    return 0
+    return 0 if plan.fits else 2
 
 
 def run_until_signal(work: Coroutine[Any, Any, int], stop: Callable[[], bool]) -> int:
@@ -293,7 +295,8 @@ def run_until_signal(work: Coroutine[Any, Any, int], stop: Callable[[], bool]) -
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, interrupt, number)
+            if not is_ignored(number):
+                loop.add_signal_handler(number, interrupt, number)
         try:
             return await task
         except asyncio.CancelledError:

@@ -86,7 +86,7 @@ class Front:
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt to draw above."""
         self._prompt = prompt
-        self._painter = Painter(prompt)
+        self._painter = Painter(prompt, lambda error: self._show(Notice.of(unexpected(error))))
         self._status = Status(prompt, self._drawn_by)
         self._answers = ShownAnswers(
             prompt, self._painter, self._status, self._drawn_by, lambda: self._session.settings

@@ -39,6 +39,7 @@ from chatrepl.core.in_turn import in_turn
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.session import Session
 from chatrepl.terminal.drawing import Drawing
+from chatrepl.terminal.input.early import is_ignored
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer import AnswerView
@@ -72,6 +73,8 @@ class LineMode:
         loop.add_reader(self._input_fd, self._read)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
+            if is_ignored(number):
+                continue
             loop.add_signal_handler(number, self._end_by_signal, number, fatal.append)
         try:
             await self._deal(begin)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -25,8 +25,9 @@ _LARGEST_SHARE = 0.5
 class Painter:
     """Collects pieces of an answer; one task draws all that came since the last frame at once."""
 
-    def __init__(self, prompt: "LivePrompt") -> None:
+    def __init__(self, prompt: "LivePrompt", on_error: Callable[[Exception], None]) -> None:
         self._prompt = prompt
+        self._on_error = on_error
         self._view: AnswerView | BesideView | None = None
         self._pieces: list[_Piece] = []
         self._dirty = asyncio.Event()
@@ -90,7 +91,13 @@ class Painter:
             await self._dirty.wait()
             await self._prompt.ready()
             begun_s = time.monotonic()
-            self.paint()
+            try:
+                self.paint()
+            except Exception as error:  # noqa: BLE001 - it must not end the drawing of others
+                self._view = None
+                self._pieces.clear()
+                self._prompt.show_tail(())
+                self._on_error(error)
             spent_s = time.monotonic() - begun_s
             await asyncio.sleep(max(_FRAME_S - spent_s, spent_s * (1 / _LARGEST_SHARE - 1)))
 

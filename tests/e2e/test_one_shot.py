@@ -223,3 +223,36 @@ def test_lists_of_models_are_printed_one_a_line_or_as_json(run: Run, server: Sse
     assert run("--base-url", server.base_url, "--list-models").stdout == "test-model\nother-model\n"
     listed = json.loads(run("--base-url", server.base_url, "--list-models", "--json").stdout)
     assert [row["id"] for row in listed] == ["test-model", "other-model"]
+
+
+def test_a_signal_that_is_ignored_at_the_start_stays_ignored(server: SseServer, home: Path) -> None:
+    gate = threading.Event()
+    server.answer("before and after", gate=gate, gate_after_chars=7)
+    command = ["/bin/sh", "-c", 'trap "" HUP INT; exec "$@"', "sh", *PROGRAM]
+    process = subprocess.Popen(
+        [*command, "--base-url", server.base_url, "hi"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},
+    )
+    assert server.at_gate.wait(20)
+    process.send_signal(signal.SIGHUP)
+    gate.set()
+    assert process.communicate(timeout=20)[0] == "before and after\n"
+    assert process.returncode == 0
+
+
+def test_a_dry_run_has_all_that_would_be_sent_and_fails_where_it_is_too_much(
+    run: Run, home: Path
+) -> None:
+    (home / "chatrepl").mkdir(exist_ok=True)
+    (home / "chatrepl" / "config.toml").write_text('reminder = "Be brief."')
+    options = ["--base-url", "http://127.0.0.1:1/v1", "-m", "m", "--dry-run"]
+    done = run(*options, "hello")
+    (message,) = json.loads(done.stdout)["messages"]
+    assert message["content"].startswith("hello") and "Be brief." in message["content"]
+    assert done.returncode == 0
+    done = run(*options, "--budget", "300", "--reserve", "200", "long " * 500)
+    assert done.returncode == 2
+    assert "does not fit" in done.stderr

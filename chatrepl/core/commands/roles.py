@@ -55,7 +55,9 @@ async def use_role(
     What was set before gives way to what the role sets; ``keeps_options``: the command line's
     options do not. Raises ``UsageError``.
     """
-    name, *given = _words(text)
+    if not (words := _words(text)):
+        raise UsageError("a role wants a name", "/roles lists them")
+    name, *given = words
     found = parse_role(name, await session.ports.roles.read(name))
     values = filled(found, await _variables(session, found, given)).values()
     layers = [Layer.COMMAND, Layer.SESSION]

@@ -145,7 +145,7 @@ async def system(call: Call) -> AsyncIterator[Event]:
     elif call.rest == "--edit":
         yield EditorRequested("/system " + (session.system_text() or ""))
         return
-    elif call.rest == "--clear":
+    elif call.rest in ("--clear", "default"):
         text = None
     elif word.startswith("--"):
         raise UsageError(f"/system has no {word}", "--file PATH, --edit or --clear")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-__all__ = ["FATAL_SIGNALS", "HeldTerminal", "exit_by_signal", "hold_terminal"]
+__all__ = ["FATAL_SIGNALS", "HeldTerminal", "exit_by_signal", "hold_terminal", "is_ignored"]
 
 FATAL_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -117,6 +117,11 @@ def hold_terminal(input_fd: int = 0, output_fd: int = 1) -> HeldTerminal:
     Raises ``termios.error`` where the input is no terminal.
     """
     return HeldTerminal(input_fd, output_fd)
+
+
+def is_ignored(number: int) -> bool:
+    """Say whether a signal was ignored when the program began (``nohup``), and so stays."""
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 def exit_by_signal(number: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from chatrepl.terminal.input.early import FATAL_SIGNALS
+from chatrepl.terminal.input.early import FATAL_SIGNALS, is_ignored
 
 __all__ = ["SignalWatch"]
 
@@ -39,7 +39,7 @@ class SignalWatch:
         """Take the signals; outside the main thread this does nothing."""
         loop = asyncio.get_running_loop()
         for number, callback in self._callbacks.items():
-            if signal.getsignal(number) != signal.SIG_IGN:
+            if not is_ignored(number):
                 with suppress(ValueError, RuntimeError):
                     if number == signal.SIGINT:
                         # The loop's own way would hand it back to Python's default at the end.
