@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from chatrepl.core.errors import ChatreplError
+
 __all__ = [
     "SystemClock",
     "is_interactive",
@@ -72,11 +74,22 @@ def variables() -> Mapping[str, str]:
 
 
 def print_line(text: str, *, to_stderr: bool = False) -> None:
-    """Write one line; text that the stream cannot encode is replaced, a closed one is no error."""
+    """Write one line; text that the stream cannot encode is replaced.
+
+    What cannot be written to stderr is no error; a result that cannot be is a ``ChatreplError``,
+    and a reader that left a ``BrokenPipeError``.
+    """
     stream = sys.stderr if to_stderr else sys.stdout
     encoding = stream.encoding or "utf-8"
     try:
         stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         stream.flush()
-    except (OSError, ValueError):
-        return
+    except BrokenPipeError:
+        if not to_stderr:
+            raise
+    except (OSError, ValueError) as error:
+        if not to_stderr:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise ChatreplError(
+                f"the result cannot be written: {(why or 'closed').lower()}"
+            ) from None

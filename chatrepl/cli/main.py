@@ -53,6 +53,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
             return converse_in_lines(options, environment)
         return _without_prompt(options, environment)
+    except BrokenPipeError:
+        # Whoever read has seen enough.
+        return 0
     except ChatreplError as error:
         _restore(early)
         print_line(f"chatrepl: {error}", to_stderr=True)

@@ -104,7 +104,9 @@ class Number:
         return ()
 
     def parse(self, text: str) -> Json:
-        """Read a number written with a point (or a lone decimal comma)."""
+        """Read a number written with a point, or with a comma that cannot mean thousands."""
+        if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text.strip()):
+            raise UsageError(f"{shown(text)} may mean two numbers", "write it without a comma")
         plain = text.strip().replace(",", ".")
         if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", plain, re.IGNORECASE) is None:
             raise UsageError(f"{shown(text)} is not {self.range}")

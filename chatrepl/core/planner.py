@@ -149,10 +149,6 @@ class Planner:
             ratio=self.lessons(target).ratio,
         )
 
-    def count(self, message: Message, model: str) -> int:
-        """Count one message with all that the chat format adds to it."""
-        return self._counts.message(message, model)
-
     def count_text(self, text: str, model: str) -> int:
         """Count a text by itself."""
         return self._counts.text(text, model)

@@ -50,3 +50,11 @@ def test_dates_of_a_configuration_are_refused_with_what_to_do() -> None:
     written: Any = [date(2026, 1, 2)]
     with pytest.raises(UsageError, match="quotes"):
         find_setting("extra.x").kind.check(written)
+
+
+def test_a_comma_that_may_mean_thousands_is_asked_back() -> None:
+    kind = find_setting("spending_limit").kind
+    with pytest.raises(UsageError, match="two numbers"):
+        kind.parse("1,000")
+    assert kind.parse("0,5") == 0.5
+    assert kind.parse("1000") == 1000

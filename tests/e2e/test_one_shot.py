@@ -256,3 +256,21 @@ def test_a_dry_run_has_all_that_would_be_sent_and_fails_where_it_is_too_much(
     done = run(*options, "--budget", "300", "--reserve", "200", "long " * 500)
     assert done.returncode == 2
     assert "does not fit" in done.stderr
+
+
+def test_a_result_that_cannot_be_written_is_a_failure_that_is_told(
+    run: Run, server: SseServer, home: Path
+) -> None:
+    run("--base-url", server.base_url, "-S", "kept", "hello")
+    for arguments in (["-r", "kept", "--export", "-"], ["--json", "hi"], ["--list-sessions"]):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [*PROGRAM, "--base-url", server.base_url, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},
+            )
+        assert done.returncode == 1
+        assert "cannot be written: no space left on device" in done.stderr

@@ -45,7 +45,6 @@ class Found:
 
     length: int
     spans: list[Span] = field(default_factory=list)
-    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
