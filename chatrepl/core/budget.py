@@ -107,6 +107,8 @@ class Measure:
     priming: int = 0
     ratio: float = 1.0
     """What the server counts over what is counted here."""
+    folded: Callable[[Sequence[Message]], int] | None = None
+    """The system text where it goes inside the first user message: it depends on what is sent."""
 
     def scaled(self, tokens: int) -> int:
         """Correct a count by what is known of the server's own."""
@@ -191,6 +193,8 @@ class Plan:
     """Turns that went out because they no longer fit."""
     plain_tokens: int = 0
     """The whole request as it is counted here, without any correction."""
+    system_tokens: int = 0
+    """The system text's part of that."""
     is_reported: bool = False
     """A server's own count stands for the beginning."""
     new_messages: int = 0
@@ -210,6 +214,8 @@ def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | N
     """
     chooser = _Chooser(contents, measure)
     oldest = chooser.oldest_that_fits(limits.room)
+    if measure.folded is not None:
+        oldest = chooser.nudged(oldest, limits.room)
     if anchor is not None and (reported := chooser.reported(anchor)) is not None:
         if reported.oldest < oldest and reported.tokens <= limits.room:
             # The server's own count leaves more room than the estimate does.
@@ -245,7 +251,7 @@ class _Chooser:
         special = self._special
         blocks_of_special = {index // BLOCK_TURNS for index in special}
         oldest = after = len(self._turns)
-        tokens = fitting = self._plain(oldest)
+        tokens = fitting = self._measure.system + self._others(oldest)
         while after:
             first = after - 1
             if not after % BLOCK_TURNS and first // BLOCK_TURNS not in blocks_of_special:
@@ -260,7 +266,17 @@ class _Chooser:
                     break
                 oldest, fitting = first, tokens
             after = first
-        self._tokens = oldest, fitting
+        self._tokens = oldest, fitting - self._measure.system
+        return oldest
+
+    def nudged(self, oldest: int, room: int) -> int:
+        """Return the largest choice that fits when the system text is counted where it goes."""
+        while oldest < len(self._turns) and self._measure.scaled(self._plain(oldest)) > room:
+            oldest = self.without(oldest)
+        while (larger := self._with_one_more(oldest)) is not None:
+            if self._measure.scaled(self._plain(larger)) > room:
+                break
+            oldest = larger
         return oldest
 
     def without(self, oldest: int) -> int:
@@ -269,6 +285,12 @@ class _Chooser:
         while following < len(self._turns) and following in self._special:
             following += 1
         return following
+
+    def _with_one_more(self, oldest: int) -> int | None:
+        preceding = oldest - 1
+        while preceding in self._special:
+            preceding -= 1
+        return preceding if preceding >= 0 else None
 
     def reported(self, anchor: Anchor) -> _Reported | None:
         """Return the one choice that begins with exactly what the server counted, if any does."""
@@ -296,6 +318,7 @@ class _Chooser:
     def made(self, oldest: int, limits: Limits, reported: _Reported | None) -> Plan:
         """Make the plan of a choice."""
         system = self._contents.system
+        system_tokens = self._system(oldest)
         plain = self._plain(oldest)
         messages = self._chosen(oldest)
         special_before = sum(index < oldest for index in self._special)
@@ -307,6 +330,7 @@ class _Chooser:
             limits=limits,
             omitted_turns=oldest - special_before,
             plain_tokens=plain,
+            system_tokens=system_tokens,
             is_reported=reported is not None,
             new_messages=reported.new_messages if reported else 0,
         )
@@ -316,15 +340,24 @@ class _Chooser:
             self._messages = oldest, self._contents.chosen(oldest)
         return self._messages[1]
 
+    def _system(self, oldest: int) -> int:
+        """Count the system text as it goes with a choice."""
+        measure = self._measure
+        if measure.folded is None:
+            return measure.system
+        return measure.folded([*self._contents.opening, *self._chosen(oldest)])
+
     def _plain(self, oldest: int) -> int:
         """Count a choice, uncorrected."""
-        if self._tokens[0] == oldest:
-            return self._tokens[1]
-        measure, summaries = self._measure, self._contents.summaries.values()
-        return (
-            measure.priming
-            + measure.system
-            + sum(measure.message(example) for example in self._contents.opening)
-            + sum(measure.message(summary) for summary in summaries)
-            + sum(measure.turns(self._turns, *run) for run in self._contents.runs(oldest))
-        )
+        return self._system(oldest) + self._others(oldest)
+
+    def _others(self, oldest: int) -> int:
+        """Count what goes beside the system text."""
+        if self._tokens[0] != oldest:
+            measure, summaries = self._measure, self._contents.summaries.values()
+            tokens = measure.priming
+            tokens += sum(measure.message(example) for example in self._contents.opening)
+            tokens += sum(measure.message(summary) for summary in summaries)
+            tokens += sum(measure.turns(self._turns, *run) for run in self._contents.runs(oldest))
+            self._tokens = oldest, tokens
+        return self._tokens[1]

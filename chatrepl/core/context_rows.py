@@ -60,7 +60,7 @@ def rows_of(plan: Plan, measure: Measure) -> Iterator[Row]:
         return measure.scaled(plain) - before
 
     if contents.system is not None:
-        yield Row(0, contents.system, share(measure.system), Place.SYSTEM)
+        yield Row(0, contents.system, share(plan.system_tokens), Place.SYSTEM)
     for example in contents.opening:
         yield Row(0, example, share(measure.message(example)), Place.EXAMPLE)
     for index in range(len(contents.turns) + 1):

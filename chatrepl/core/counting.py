@@ -14,6 +14,8 @@ __all__ = ["Counts"]
 
 _SMALL_CACHE = 512
 _LONG_CHARS = 100_000
+_SEAM_CHARS = 2_000
+"""How far what stands before a text may change how it is cut into tokens, and far more."""
 
 
 class Counts:
@@ -26,6 +28,7 @@ class Counts:
         self._reminded: dict[tuple[str, str, str], int] = {}
         self._spans: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
         self._texts: dict[tuple[str, str], int] = {}
+        self._encodings: dict[str, str] = {}
 
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Take counts of contents that were made before, by message id and encoding."""
@@ -41,7 +44,7 @@ class Counts:
         sent = with_reminder(message, reminder)
         if len(sent) < _LONG_CHARS:
             return
-        encoding = self._counter.encoding_for(model)[0]
+        encoding = self._encoding(model)
         tokens = await asyncio.to_thread(self._counter.count, sent, encoding)
         if sent is message.content:
             self._contents[message.id, encoding] = self._fresh[message.id, encoding] = tokens
@@ -50,12 +53,17 @@ class Counts:
 
     def text(self, text: str, model: str) -> int:
         """Count a text by itself: a role, a name, a system text."""
-        key = (text, self._counter.encoding_for(model)[0])
+        key = (text, self._encoding(model))
         if key not in self._texts:
             if len(self._texts) >= _SMALL_CACHE:
                 self._texts.clear()
             self._texts[key] = self._counter.count(*key)
         return self._texts[key]
+
+    def lead(self, lead: str, message: Message, model: str, reminder: str = "") -> int:
+        """Count what a text before a message's own adds to it; at the seam tokens may join."""
+        sent = with_reminder(message, reminder)[:_SEAM_CHARS]
+        return self.text(lead + sent, model) - self.text(sent, model)
 
     def message(self, message: Message, model: str, reminder: str = "") -> int:
         """Count one message as it would be sent, with all that the chat format adds to it."""
@@ -63,7 +71,7 @@ class Counts:
         tokens = form.per_message + self.text(message.role, model)
         if message.name:
             tokens += form.per_name + self.text(message.name, model)
-        encoding = self._counter.encoding_for(model)[0]
+        encoding = self._encoding(model)
         tokens += image_tokens(message.attachments)
         return tokens + self._content(message, encoding, reminder)
 
@@ -81,6 +89,11 @@ class Counts:
             total += known[ends]
             first = last + 1
         return total
+
+    def _encoding(self, model: str) -> str:
+        if model not in self._encodings:
+            self._encodings[model] = self._counter.encoding_for(model)[0]
+        return self._encodings[model]
 
     def _content(self, message: Message, encoding: str, reminder: str) -> int:
         sent = with_reminder(message, reminder)

@@ -1,7 +1,7 @@
 """What would be sent now: counts each message once, fits the budget, writes the request body."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chatrepl.core.biases import token_biases
@@ -15,7 +15,7 @@ from chatrepl.core.own_files import Memory
 from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
 from chatrepl.core.refusals import Refusals
 from chatrepl.core.reported import Reports, digest_of, sent_ids
-from chatrepl.core.request_body import SEAM, is_folded, messages_of
+from chatrepl.core.request_body import SEAM, BodyWriter
 from chatrepl.core.settings import Settings
 from chatrepl.core.token_ratio import Lessons, TokenLessons
 
@@ -47,6 +47,7 @@ class Planner:
         self._counter = counter
         self._catalog = catalog
         self._counts = Counts(counter)
+        self._writer = BodyWriter()
         self.refusals = Refusals(memory)
         self._lessons = Lessons(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
@@ -130,11 +131,7 @@ class Planner:
         contents = self._contents(target, conversation, question)
         measure = self.measure(target)
         limits = self.limits(settings, target)
-        plan = fit(contents, measure, limits, self._anchor_for(target, contents))
-        if measure.system and _is_folding(target) and not is_folded(plan.sent):
-            alone = measure.scaled(self._framed(target, "") - self._counts.text(SEAM, target.model))
-            plan = replace(plan, tokens=plan.tokens + alone)
-        return plan
+        return fit(contents, measure, limits, self._anchor_for(target, contents))
 
     def measure(self, target: Target) -> Measure:
         """Tell how much things count for a target."""
@@ -145,6 +142,7 @@ class Planner:
                 turns, first, after, model, reminder
             ),
             system=self._system_tokens(target),
+            folded=self._folding(target),
             priming=format_of(model).priming,
             ratio=self.lessons(target).ratio,
         )
@@ -157,7 +155,7 @@ class Planner:
         """Write the request, less what this server refused before."""
         body: dict[str, Json] = {
             "model": target.model,
-            "messages": messages_of(plan.sent, target.reminder),
+            "messages": self._writer.messages_of(plan.sent, target.reminder),
             **self._parameters(settings, target.model),
         }
         if settings.is_on("stream"):
@@ -286,10 +284,21 @@ class Planner:
     def _system_tokens(self, target: Target) -> int:
         if target.system is None:
             return 0
-        if _is_folding(target):
-            return self._counts.text(target.system.content + SEAM, target.model)
         content = self._counts.text(target.system.content, target.model)
         return content + self._framed(target, target.system.role)
+
+    def _folding(self, target: Target) -> Callable[[Sequence[Message]], int] | None:
+        system = target.system
+        if system is None or system.role != "user":
+            return None
+
+        def tokens(sent: Sequence[Message]) -> int:
+            first = next((message for message in sent if message.role == "user"), None)
+            if first is None:
+                return self._system_tokens(target)
+            return self._counts.lead(system.content + SEAM, first, target.model, target.reminder)
+
+        return tokens
 
     def _contents(
         self, target: Target, conversation: Conversation, question: Message | None
@@ -346,10 +355,6 @@ def check_fits(plan: Plan) -> None:
         f"{plan.tokens - limits.room:,} more than the {limits.room:,} there is room for",
         "shorten it, or see /context, /budget and /reserve",
     )
-
-
-def _is_folding(target: Target) -> bool:
-    return target.system is not None and target.system.role == "user"
 
 
 def _key(target: Target) -> tuple[str, ...]:

@@ -1,12 +1,21 @@
 """Write messages as they travel: the system text in its form, the reminder in its places."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from chatrepl.core.attachments import with_files
 from chatrepl.core.messages import Json, Message
 
-__all__ = ["SEAM", "example_message", "is_folded", "messages_of", "with_reminder"]
+__all__ = [
+    "SEAM",
+    "BodyWriter",
+    "example_message",
+    "is_folded",
+    "messages_of",
+    "with_reminder",
+]
 
 SEAM = "\n\n"
 _EXAMPLE = "example"
@@ -41,24 +50,90 @@ def is_folded(sent: Sequence[Message]) -> bool:
 
 def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
     """Write the ``messages`` of a request."""
-    lead = ""
-    if is_folded(sent):
-        lead, sent = sent[0].content + SEAM, sent[1:]
-    written: list[Json] = []
-    for at, message in enumerate(sent):
-        content = message.content
-        if reminder or message.attachments:
-            content = with_reminder(message, reminder)
-        if lead and message.role == "user":
-            content, lead = lead + content, ""
-        one: dict[str, Json] = {"role": message.role, "content": content}
-        if message.name:
-            one["name"] = message.name
-        if message.attachments or not _BEYOND_TEXT.isdisjoint(message.extra):
-            is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
-            one.update(_more_than_text(message, content, with_calls=is_answered))
-        written.append(one)
-    return written
+    return BodyWriter().messages_of(sent, reminder)
+
+
+class BodyWriter:
+    """Writes the ``messages`` of requests; those of the request before are not written again.
+
+    What it returned is never changed by it, nor may it be by others.
+    """
+
+    def __init__(self) -> None:
+        self._reminder = ""
+        self._sent: Sequence[Message] = ()
+        self._written: list[Json] = []
+
+    def messages_of(self, sent: Sequence[Message], reminder: str) -> list[Json]:
+        """Write the ``messages`` of a request."""
+        lead = ""
+        if is_folded(sent):
+            lead, sent = sent[0].content + SEAM, sent[1:]
+        first = next((at for at, message in enumerate(sent) if message.id), len(sent))
+        path = self._path(sent[first:], reminder)
+        written = [*_written(sent[:first], 0, reminder), *path]
+        if lead:
+            at = next(at for at, message in enumerate(sent) if message.role == "user")
+            written[at] = _one(sent, at, reminder, lead)
+        return written
+
+    def _path(self, sent: Sequence[Message], reminder: str) -> list[Json]:
+        """Write the conversation, which mostly begins as it did the last time."""
+        same = self._same(sent) if reminder == self._reminder else 0
+        # What one message becomes may depend on the next.
+        kept = max(0, same - 1)
+        self._written = [*self._written[:kept], *_written(sent, kept, reminder)]
+        self._sent, self._reminder = sent, reminder
+        return self._written
+
+    def _same(self, sent: Sequence[Message]) -> int:
+        """Count the messages at the beginning that are those of the last time."""
+        length = min(len(sent), len(self._sent))
+        if sent[:length] == self._sent[:length]:
+            return length
+        both = zip(self._sent, sent, strict=False)
+        return next((at for at, (old, new) in enumerate(both) if old is not new), length)
+
+
+def _written(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
+    """Write the messages from an index on; in a long conversation, most are plain."""
+    if reminder:
+        return [_one(sent, at, reminder) for at in range(start, len(sent))]
+    beyond = _BEYOND_TEXT
+    with _without_collector():
+        return [
+            _one(sent, at, reminder)
+            if message.name
+            or message.attachments
+            or (message.extra and not beyond.isdisjoint(message.extra))
+            else {"role": message.role, "content": message.content}
+            for at, message in enumerate(sent[start:], start)
+        ]
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let nobody look for garbage: among so many new objects it costs more than making them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Json:
+    """Write one message, with what goes before its text."""
+    message = sent[at]
+    content = lead + with_reminder(message, reminder)
+    one: dict[str, Json] = {"role": message.role, "content": content}
+    if message.name:
+        one["name"] = message.name
+    if message.attachments or not _BEYOND_TEXT.isdisjoint(message.extra):
+        is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
+        one.update(_more_than_text(message, content, with_calls=is_answered))
+    return one
 
 
 def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict[str, Json]:

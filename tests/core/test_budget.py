@@ -15,7 +15,6 @@ from chatrepl.core.conversation import Conversation, Turns
 from chatrepl.core.counting import Counts
 from chatrepl.core.messages import Marks, Message
 from chatrepl.core.planner import Planner, Target
-from chatrepl.core.request_body import messages_of
 from chatrepl.core.settings import Layer, Settings
 from chatrepl.services.tokenizer import TiktokenCounter
 from tests.support.fakes import SERVER, FixedCatalog, World
@@ -171,7 +170,7 @@ texts = st.text(st.sampled_from("ab é你\n.🙂 <|endoftext|>"), max_size=40)
 @given(
     st.lists(st.tuples(texts, texts), min_size=1, max_size=12),
     st.none() | texts,
-    st.sampled_from(["system", "developer"]),
+    st.sampled_from(["system", "developer", "user"]),
     st.none() | st.sampled_from(["be kind", "\n\nreally"]),
     st.integers(300, 700),
     st.frozensets(st.integers(0, 23), max_size=3),
@@ -200,6 +199,18 @@ def test_a_plan_counts_what_its_request_holds_by_the_cookbook_s_formula(
     plan = planner.plan(values, target, conversation)
     body = planner.request(values, target, plan).body
     assert plan.tokens == cookbook(counter, body["messages"])
+    rows = [row for row in rows_of(plan, planner.measure(target)) if row.place.is_in]
+    assert sum(row.tokens for row in rows) + PRIMING == plan.tokens
+    for larger in range(budget, budget + 100):
+        more = planner.plan(
+            Settings().with_layer(Layer.FILE, {"budget": larger, "reserve": 100}, "test"),
+            target,
+            conversation,
+        )
+        if more.omitted_turns < plan.omitted_turns:
+            # A turn more is sent as soon as it fits, and no sooner.
+            assert more.tokens == larger - 100 > plan.limits.room
+            break
 
 
 def cookbook(counter: TiktokenCounter, messages: object) -> int:
@@ -221,33 +232,6 @@ def test_counts_of_many_turns_at_once_are_the_sums_of_their_messages(
         assert counts.turns(case.turns, first, after, "gpt-4o") == sum(
             counts.message(message, "gpt-4o") for message in case.turns.messages(first, after)
         )
-
-
-def test_the_reminder_stands_in_a_paragraph_of_its_own_after_each_message_of_the_user() -> None:
-    said = [
-        Message("", None, "system", "be brief", NOW),
-        Message("a", None, "user", "hi", NOW),
-        Message("b", "a", "assistant", "hello", NOW),
-    ]
-    assert messages_of(said, "be kind") == [
-        {"role": "system", "content": "be brief"},
-        {"role": "user", "content": "hi\n\nbe kind"},
-        {"role": "assistant", "content": "hello"},
-    ]
-
-
-def test_a_system_text_for_models_without_that_role_goes_into_the_first_message() -> None:
-    said = [
-        Message("", None, "user", "be brief", NOW),
-        Message("a", None, "assistant", "hello", NOW),
-        Message("b", "a", "user", "hi", NOW),
-        Message("c", "b", "user", "there", NOW),
-    ]
-    assert messages_of(said, "") == [
-        {"role": "assistant", "content": "hello"},
-        {"role": "user", "content": "be brief\n\nhi"},
-        {"role": "user", "content": "there"},
-    ]
 
 
 @settings(deadline=None, max_examples=60)

@@ -1,0 +1,96 @@
+"""Messages as they travel: the system text's form, the reminder, and what is written only once."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatrepl.core.attachments import text_attachment
+from chatrepl.core.messages import Json, Message
+from chatrepl.core.request_body import BodyWriter, example_message, messages_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CALLS: Mapping[str, Json] = {
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "f"}}]
+}
+
+
+def test_the_reminder_stands_in_a_paragraph_of_its_own_after_each_message_of_the_user() -> None:
+    said = [
+        Message("", None, "system", "be brief", NOW),
+        Message("a", None, "user", "hi", NOW),
+        Message("b", "a", "assistant", "hello", NOW),
+    ]
+    assert messages_of(said, "be kind") == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "hi\n\nbe kind"},
+        {"role": "assistant", "content": "hello"},
+    ]
+
+
+def test_a_system_text_for_models_without_that_role_goes_into_the_first_message() -> None:
+    said = [
+        Message("", None, "user", "be brief", NOW),
+        Message("a", None, "assistant", "hello", NOW),
+        Message("b", "a", "user", "hi", NOW),
+        Message("c", "b", "user", "there", NOW),
+    ]
+    assert messages_of(said, "") == [
+        {"role": "assistant", "content": "hello"},
+        {"role": "user", "content": "be brief\n\nhi"},
+        {"role": "user", "content": "there"},
+    ]
+
+
+def some_message(number: int, kind: str) -> Message:
+    id_ = f"m{number}"
+    match kind:
+        case "call":
+            return Message(id_, None, "assistant", "calls", NOW, extra=CALLS)
+        case "tool":
+            return Message(id_, None, "tool", "found", NOW, extra={"tool_call_id": "1"})
+        case "file":
+            file = text_attachment("notes.txt", "some notes")
+            return Message(id_, None, "user", "see there", NOW, attachments=(file,))
+        case "summary":
+            return Message(id_, None, "user", "in short", NOW, summary_of=("m0",))
+        case "named":
+            return Message(id_, None, "user", "hello", NOW, name="Ann")
+        case _:
+            return Message(id_, None, kind, f"text {number}", NOW)
+
+
+KINDS = ["user", "user", "assistant", "assistant", "call", "tool", "file", "summary", "named"]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 12),
+            st.lists(st.sampled_from(KINDS), max_size=5),
+            st.sampled_from(["", "", "be kind"]),
+            st.sampled_from([None, "system", "user"]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew(
+    requests: list[tuple[int, list[str], str, str | None, bool]],
+) -> None:
+    writer = BodyWriter()
+    path: list[Message] = []
+    number = 0
+    for kept, kinds, reminder, form, has_examples in requests:
+        added = []
+        for kind in kinds:
+            added.append(some_message(number, kind))
+            number += 1
+        path = [*path[:kept], *added]
+        system = [Message("", None, form, "be brief", NOW)] if form else []
+        examples = [example_message("user", "2 + 2", NOW)] if has_examples else []
+        sent = [*system, *examples, *path]
+        assert writer.messages_of(sent, reminder) == messages_of(sent, reminder)
