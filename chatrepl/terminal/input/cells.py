@@ -1,13 +1,13 @@
 """Styled lines turned into prompt_toolkit's screen cells, cheaply."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from prompt_toolkit.layout.screen import _CHAR_CACHE, Char, Screen
 from prompt_toolkit.utils import get_cwidth
 
-__all__ = ["Row", "draw_row", "row_of_line", "row_of_text"]
+__all__ = ["Row", "cut_row", "draw_row", "least_columns", "row_of_line", "row_of_text"]
 
 Row = Sequence[Char]
 """Cells from left to right; one that is two columns wide is followed by an empty one."""
@@ -15,6 +15,10 @@ Row = Sequence[Char]
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 # Pasted text is shown, too: what would reorder the line shows as a mark.
 Char.display_mappings.update({chr(code): "\u2426" for code in _BIDI})
+
+_JOINER = "\u200d"
+_SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
+_FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
 
 _SEQUENCE = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[^@-~]*[@-~]")
 _COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "gray")
@@ -69,10 +73,33 @@ def row_of_text(text: str, style: str = "") -> Row:
 
 def draw_row(screen: Screen, y: int, row: Row, columns: int) -> None:
     """Put a row on the screen, cut at its right edge."""
+    screen.data_buffer[y].update(enumerate(cut_row(row, columns)))
+
+
+def cut_row(row: Row, columns: int) -> Row:
+    """Return what of a row fits into so many columns."""
     shown = row[:columns]
     if len(row) > columns and shown and shown[-1].width > 1:
         shown = shown[:-1]
-    screen.data_buffer[y].update(enumerate(shown))
+    return shown
+
+
+def least_columns(row: Iterable[Char]) -> int:
+    """Return how many columns a row takes in a terminal that joins emoji where it can.
+
+    Terminals differ in joined emoji, skin tones and flags: some show them as one, some piece by
+    piece, which is how they are counted here otherwise.
+    """
+    columns, before = 0, ""
+    for cell in row:
+        is_joined = before.endswith(_JOINER) or cell.char[:1] in _SKIN_TONES
+        is_flag = cell.char[:1] in _FLAG_LETTERS and before[:1] in _FLAG_LETTERS
+        if not (is_joined or is_flag):
+            columns += cell.width
+        before = cell.char or before
+        if is_flag:
+            before = ""
+    return columns
 
 
 def _put(cells: list[Char], text: str, style: str) -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.application import Application
-
+from chatrepl.terminal.input.application import LiveApplication
 from chatrepl.terminal.input.background import (
     BACKGROUND_QUESTION,
     Background,
@@ -16,73 +14,27 @@ from chatrepl.terminal.input.background import (
     ends_answers,
 )
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
-from chatrepl.terminal.input.reflow import CURSOR_QUESTION, SIZE_QUESTION, Reflow, SentFrame
+from chatrepl.terminal.input.reflow import (
+    CURSOR_QUESTION,
+    SIZE_QUESTION,
+    Reflow,
+    SentFrame,
+)
 from chatrepl.terminal.input.region import Region
-from chatrepl.terminal.input.slices import take_slice
+from chatrepl.terminal.input.slices import ANY_ROWS, NARROW_COLUMNS, PendingLines
 from chatrepl.terminal.input.writer import TerminalWriter
 
 if TYPE_CHECKING:
     from prompt_toolkit.data_structures import Size
 
-__all__ = ["Frames", "LiveApplication"]
+__all__ = ["Frames"]
 
-_LEAST_SLICE, _FIRST_SLICE, _MOST_SLICE = 2048, 16384, 262144
-_QUICK_S, _SLOW_S = 0.02, 0.05
 _FRAME_S = 0.01
 _UNCLEAR_S = 0.05
 _SETTLED_S = 0.3
 _ANSWER_S = 0.1
 _CURSOR_ANSWER = re.compile(r"\x1b\[(\d+);\d+R")
 _SIZE_ANSWER = re.compile(r"\x1b\[8;(\d+);(\d+)t")
-
-
-class LiveApplication(Application[None]):
-    """An application whose repaints go through ``Frames``."""
-
-    frames: "Frames | None" = None
-
-    @property
-    def timeoutlen(self) -> float:
-        """How long a key waits that may begin a longer one: Escape hardly, chords for a person.
-
-        What the terminal itself sends after an Escape has arrived before the key is looked at.
-        """
-        pending = self.key_processor.key_buffer
-        is_escape = len(pending) == 1 and pending[0].key == "escape"
-        return 0.005 if is_escape else 1.0
-
-    @timeoutlen.setter
-    def timeoutlen(self, value: float | None) -> None:
-        del value
-
-    @property
-    def is_painting_allowed(self) -> bool:
-        """Whether the application runs."""
-        return self._is_running
-
-    def invalidate(self) -> None:
-        """Ask for a repaint; from the event loop's thread only."""
-        if self.frames is not None:
-            self.frames.request(is_urgent=True)
-
-    def paint(self, *, is_input_same: bool) -> None:
-        """Draw the region now; what is typed in may have stayed the same."""
-        if is_input_same and self.context is not None:
-            self.context.copy().run(self.renderer.render, self, self.layout)
-        else:
-            super()._redraw()
-
-    def _redraw(self, render_as_done: bool = False) -> None:
-        if self.frames is None:
-            return
-        if render_as_done:
-            self.frames.finish()
-        else:
-            self.frames.request(is_urgent=True)
-
-    def _on_resize(self) -> None:
-        if self.frames is not None:
-            self.frames.request(is_urgent=True)
 
 
 class Frames:
@@ -109,7 +61,8 @@ class Frames:
         self._reflow = reflow
         self._on_resize, self._before_first = on_resize, before_first
         self.on_error: Callable[[Exception], None] | None = None
-        self._lines: deque[str] = deque()
+        self._lines = PendingLines()
+        self._held: asyncio.TimerHandle | None = None
         self._ready: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
         self._is_paused = False
@@ -117,7 +70,6 @@ class Frames:
         self._is_first = True
         self.has_painted = asyncio.Event()
         self._size: Size | None = None
-        self._slice = _FIRST_SLICE
         self._sent_s = float("-inf")
         self._is_asking = reflow.is_asking
         self.background: Background | None = None
@@ -127,7 +79,7 @@ class Frames:
 
     def print(self, lines: Sequence[str]) -> None:
         """Print finished lines above the region, in order, once."""
-        self._lines.extend(lines)
+        self._lines.add(lines)
         self.request(is_input_same=True)
 
     def request(self, *, is_urgent: bool = False, is_input_same: bool = False) -> None:
@@ -183,8 +135,7 @@ class Frames:
         self._output.begin_frame()
         if not self._is_paused:
             self._renderer.erase()
-        self._write_lines(self._lines)
-        self._lines.clear()
+        self._write_lines(self._lines.take_all())
         self._output.end_frame()
         self._is_paused = True
         self._settle()
@@ -198,6 +149,9 @@ class Frames:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
 
     def _frame(self, *, is_clear: bool = False) -> None:
         self._timer = None
@@ -229,7 +183,7 @@ class Frames:
         if is_resized:
             before = None
         again = self._erase_resized() if is_resized else ()
-        lines = self._take_slice()
+        lines = self._take_lines()
         if lines:
             self._renderer.erase()
             self._write_lines(lines)
@@ -240,7 +194,7 @@ class Frames:
             self._output.drop_frame()
             self._size = known_size if is_resized else self._size
             self._renderer.restore(drawn)
-            self._lines.extendleft(reversed(lines))
+            self._lines.put_back(lines)
             self.request(is_urgent=True)
             return
         if self._is_first:
@@ -252,7 +206,19 @@ class Frames:
         if self._output.end_frame(last, first=first):
             region = self._renderer.drawn_region()
             printed = [*again, *lines]
-            self._reflow.sent(SentFrame(size, before, printed, region, self._sent_s, is_resized))
+            self._reflow.sent(
+                SentFrame(
+                    size,
+                    before,
+                    printed,
+                    region,
+                    self._sent_s,
+                    is_resize=is_resized,
+                    is_compact=self._region.is_compact,
+                )
+            )
+        else:
+            self._reflow.unchanged(is_compact=self._region.is_compact)
         self._measure()
 
     def take_answer(self, reply: str) -> bool:
@@ -270,6 +236,8 @@ class Frames:
         size = self._reflow.answered(int(answer[1]), int(answer[2])) if answer else None
         if size is not None:
             self._take_size(size)
+        if answer and self._lines:
+            self.request(is_urgent=True, is_input_same=True)
         return answer is not None
 
     def _take_size(self, size: "Size") -> None:
@@ -355,37 +323,56 @@ class Frames:
     def _write_lines(self, lines: Iterable[str]) -> None:
         self._output.write_raw("\r\n".join([*lines, ""]))
 
-    def _take_slice(self) -> list[str]:
-        size = self._output.get_size()
-        rows = self._reflow.rows_at_once(size, asyncio.get_running_loop().time())
-        return take_slice(self._lines, self._slice, rows, size.columns)
+    def _take_lines(self) -> list[str]:
+        """Take what may be printed now; where a resize could spoil it, little at a time."""
+        size, now_s = self._output.get_size(), asyncio.get_running_loop().time()
+        self._region.is_flooded = False
+        if not self._reflow.is_asking:
+            return self._lines.take(ANY_ROWS, size.columns)
+        narrow = min(NARROW_COLUMNS, size.columns)
+        rows = self._reflow.rows_at_once(size, narrow, now_s)
+        if self._lines.fit(rows, narrow):
+            return self._lines.take(ANY_ROWS, narrow)
+        self._region.is_flooded = True
+        if self._reflow.is_compact(now_s):
+            return self._lines.take(self._reflow.rows_when_compact(size, now_s), size.columns)
+        return []
 
     def _measure(self) -> None:
         if self._writer.pending:
             self._is_waiting = True
             self._writer.when_empty(self._caught_up)
             return
-        self._slice = min(self._slice * 2, _MOST_SLICE)
+        self._lines.took(0)
         self._settle()
 
     def _caught_up(self) -> None:
         self._is_waiting = False
         took_s = asyncio.get_running_loop().time() - self._sent_s
-        if took_s > _SLOW_S:
-            self._slice = max(self._slice // 2, _LEAST_SLICE)
-        elif took_s < _QUICK_S:
-            self._slice = min(self._slice * 2, _MOST_SLICE)
+        self._lines.took(took_s)
         self._settle()
         self.request(is_urgent=True, is_input_same=True)
 
     def _settle(self) -> None:
         if self._lines and not self._is_paused:
-            self.request(is_urgent=True, is_input_same=True)
+            self._go_on()
             return
         waiting, self._ready = self._ready, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    def _go_on(self) -> None:
+        """Print more: at once, or when the answer has come that lines may be waiting for."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        loop = asyncio.get_running_loop()
+        wait_s = self._reflow.longest_wait_s(loop.time())
+        if wait_s > 0:
+            self._held = loop.call_later(wait_s, self._go_on)
+        elif self._lines:
+            self.request(is_urgent=True, is_input_same=True)
 
 
 def _soon(callback: Callable[[], None]) -> asyncio.Handle:

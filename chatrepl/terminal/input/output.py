@@ -10,6 +10,7 @@ from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.renderer import Renderer
 
+from chatrepl.terminal.input.cells import least_columns
 from chatrepl.terminal.input.writer import TerminalWriter
 
 if TYPE_CHECKING:
@@ -195,9 +196,10 @@ class DrawnRegion:
 
 
 def _used(screen: "Screen", y: int) -> int:
+    """Return how many columns of a row are used, at the least."""
     row = screen.data_buffer[y]
     used = [x for x, cell in row.items() if cell.char != " " or cell.style not in ("", _PLAIN)]
-    return max(used, default=-1) + 1
+    return least_columns(row[x] for x in range(max(used, default=-1) + 1))
 
 
 _PLAIN = "[transparent]"

@@ -13,9 +13,15 @@ from dataclasses import dataclass, field
 from prompt_toolkit.data_structures import Size
 
 from chatrepl.terminal.input.output import DrawnRegion
-from chatrepl.terminal.input.slices import ANY_ROWS, rows_of
+from chatrepl.terminal.input.slices import rows_of
 
-__all__ = ["CURSOR_QUESTION", "SIZE_QUESTION", "Reflow", "SentFrame", "answers_size"]
+__all__ = [
+    "CURSOR_QUESTION",
+    "SIZE_QUESTION",
+    "Reflow",
+    "SentFrame",
+    "answers_size",
+]
 
 CURSOR_QUESTION = "\x1b[6n"
 """Asks for the cursor's place before a frame."""
@@ -27,6 +33,7 @@ _CHANGING_S = 1.0
 _FRESH_S = 0.0015
 _PATIENCE, _PATIENCE_S = 3, 1.0
 _ON_THEIR_WAY = 8
+_LONGEST_WAIT_S = 0.3
 
 
 @dataclass(slots=True, eq=False)
@@ -39,6 +46,8 @@ class SentFrame:
     drawn: DrawnRegion | None
     sent_s: float
     is_resize: bool = False
+    is_compact: bool = False
+    """What it drew is the same at any width."""
     is_bare: bool = False
     """Only a question."""
     taken_at: Size | None = None
@@ -177,14 +186,45 @@ class Reflow:
         last = self._last
         return last in self._unanswered and last is not None and columns < last.size.columns
 
-    def rows_at_once(self, size: Size, now_s: float) -> int:
-        """Return how many rows one frame may print above the region.
+    def unchanged(self, *, is_compact: bool) -> None:
+        """Note that a frame would have drawn what is there already."""
+        if self._last is not None:
+            self._last.is_compact = is_compact
 
-        While sizes change it is few: what is found to be wrong with a frame can only be mended on
-        the screen.
+    def is_compact(self, now_s: float) -> bool:
+        """Say whether what stands on the screen is known to be the same at any width."""
+        is_known = self.longest_wait_s(now_s) <= 0
+        return self._last is not None and self._last.is_compact and is_known
+
+    def longest_wait_s(self, now_s: float) -> float:
+        """Return how long lines may be held back for an answer that is on its way."""
+        if not self._unanswered:
+            return 0.0
+        return max(0.0, self._unanswered[-1].sent_s + _LONGEST_WAIT_S - now_s)
+
+    def rows_at_once(self, size: Size, columns: int, now_s: float) -> int:
+        """Return how many rows a frame may print above the region, counted at so many columns.
+
+        What a frame leaves above it because it came into a narrower window can be erased as long as
+        it has not scrolled off.
         """
-        is_changing = self.is_asking and now_s - self._previous_resize_s < _CHANGING_S
-        return max(1, size.rows // 3) if is_changing else ANY_ROWS
+        on_their_way = (
+            rows_of(line, columns)
+            for frame in self._unanswered
+            if now_s - frame.sent_s < _LONGEST_WAIT_S
+            for line in frame.lines
+        )
+        return max(0, size.rows // 2 - sum(on_their_way))
+
+    def rows_when_compact(self, size: Size, now_s: float) -> int:
+        """Return how many rows a frame may print above a compact region.
+
+        It leaves nothing; but tmux may move the cursor (see ``_displacement``), and what was erased
+        by that has to be printed again, most likely while sizes change.
+        """
+        is_changing = now_s - self._previous_resize_s < _CHANGING_S
+        rows = size.rows // 3 if is_changing else size.rows * 3 // 4
+        return max(1, rows)
 
     def erasure(self, size: Size, now_s: float) -> Erasure | None:
         """Say what to erase at a new size; None: the region is where it was drawn."""

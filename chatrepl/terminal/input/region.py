@@ -11,7 +11,8 @@ from prompt_toolkit.layout.mouse_handlers import MouseHandlers
 from prompt_toolkit.layout.screen import Char, Screen, WritePosition
 
 from chatrepl.core.safe_text import safe_line
-from chatrepl.terminal.input.cells import Row, draw_row, row_of_line, row_of_text
+from chatrepl.terminal.input.cells import Row, cut_row, draw_row, row_of_line, row_of_text
+from chatrepl.terminal.input.slices import NARROW_COLUMNS
 
 __all__ = ["Region", "RegionState"]
 
@@ -79,8 +80,12 @@ class Region(Container):
         answer: Window,
         search: Window,
         is_searching: Callable[[], bool],
+        is_rewrapping: bool,
     ) -> None:
         self._state = state
+        self._is_rewrapping = is_rewrapping
+        self.is_flooded = False
+        """Much is being printed above."""
         self._main, self._buffer = main, buffer
         self._answer, self._search = answer, search
         self._is_searching = is_searching
@@ -97,13 +102,34 @@ class Region(Container):
         shares = self._shares if is_known else self._share(columns, rows)
         return min(max(0, rows - (shares.rows - len(shares.tail))), self._most_tail(rows))
 
-    def _most_tail(self, rows: int) -> int:
-        """Return how tall a tail may be: so low that no row of it scrolls off in a resize.
+    @property
+    def is_compact(self) -> bool:
+        """Whether no row above the input is so long that a narrow window would wrap it.
 
-        What scrolled off can't be taken back, and would stay beside the finished lines: in a window
-        of half the height, or where its rows wrap at half the width, the region must still fit.
+        Then it is the same to a frame on its way what width the window has when it arrives.
         """
+        return self._is_rewrapping and (self._state.is_resizing or self.is_flooded)
+
+    def _most_tail(self, rows: int) -> int:
+        """Return how tall a tail may be: in a window of half the height it must still fit."""
+        if self.is_compact:
+            return 0
         return _LEAST_TAIL if self._state.is_resizing else max(_LEAST_TAIL, rows // _TAIL_SHARE)
+
+    def _tail(self, most: int, room: int) -> list[Row]:
+        """Return the tail's last rows: so few that none of them scrolls off in a resize.
+
+        What scrolled off can't be taken back, and would stay beside the finished lines. ``room`` is
+        how many rows there are when the terminal wraps them in a narrow window.
+        """
+        tail: list[Row] = []
+        for line in reversed(self._state.tail[-most:] if most > 0 else ()):
+            row = row_of_line(line)
+            room -= -(-len(row) // NARROW_COLUMNS)
+            if self._is_rewrapping and tail and room < 0:
+                break
+            tail.insert(0, row)
+        return tail
 
     # What prompt_toolkit calls.
 
@@ -196,8 +222,9 @@ class Region(Container):
         menu = self._menu(room - input_rows, columns)
         room -= input_rows + len(menu)
         others = others[-room:] if room > 0 else []
-        kept = min(room - len(others), self._most_tail(rows))
-        tail = [row_of_line(line) for line in self._state.tail[-kept:]] if kept > 0 else []
+        most = min(room - len(others), self._most_tail(rows))
+        fixed = len(others) + input_rows + len(menu) + len(toolbar)
+        tail = self._tail(most, rows // 2 - fixed)
         return _Shares(tail, others, input_rows, menu, toolbar)
 
     def _wanted_rows(self, columns: int, rows: int) -> int:
@@ -217,6 +244,8 @@ class Region(Container):
         # While a question is asked it is the person who is waited for.
         if state.status and not state.question:
             rows.append(row_of_line(state.status))
+        if self.is_compact:
+            rows = [cut_row(row, NARROW_COLUMNS) for row in rows]
         if state.question:
             rows.append(row_of_text(safe_line(state.question)))
         return rows

@@ -7,11 +7,11 @@ from chatrepl.terminal.input.region import RegionState
 
 __all__ = ["Resizing"]
 
-_SETTLED_S = 1.0
+_SETTLED_S = 0.5
 
 
 class Resizing:
-    """Keeps the tail low while sizes follow each other; ``on_resize`` then has to draw it anew.
+    """Hides the tail while sizes follow each other; ``on_resize`` then has to draw it anew.
 
     It is called before the first repaint at a new size, and when the size has settled.
     """

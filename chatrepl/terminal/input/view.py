@@ -12,7 +12,8 @@ from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
 from prompt_toolkit.layout.layout import Layout
 from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSearchProcessor
 
-from chatrepl.terminal.input.frames import Frames, LiveApplication
+from chatrepl.terminal.input.application import LiveApplication
+from chatrepl.terminal.input.frames import Frames
 from chatrepl.terminal.input.keyboard import Keyboard
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
 from chatrepl.terminal.input.reflow import Reflow, answers_size
@@ -54,6 +55,7 @@ def build_view(state: RegionState, line: Buffer, answer: Window) -> tuple[Region
         answer=answer,
         search=Window(search_control, height=1),
         is_searching=lambda: get_app().layout.is_searching,
+        is_rewrapping=rewraps(os.environ),
     )
     return region, Layout(region, focused_element=main)
 

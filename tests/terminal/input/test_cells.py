@@ -1,0 +1,48 @@
+"""Rows of cells: how wide they are, and how they are cut."""
+
+import pytest
+
+from chatrepl.terminal.input.cells import cut_row, least_columns, row_of_line, row_of_text
+from chatrepl.terminal.input.slices import ANY_ROWS, PendingLines
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("plain", 5),
+        ("東京", 4),
+        ("e\u0301", 1),
+        ("a👩\u200d👧b", 4),
+        ("👍🏽", 2),
+        ("🇩🇪🇫🇷", 4),
+        ("🇩🇪🇫", 4),
+    ],
+)
+def test_what_terminals_join_counts_as_joined(text: str, least: int) -> None:
+    row = row_of_text(text)
+    assert least_columns(row) == least
+    assert least_columns(row_of_line(text)) <= len(row)
+
+
+def test_a_row_is_cut_before_half_a_wide_character() -> None:
+    assert "".join(cell.char for cell in cut_row(row_of_text("a東京"), 4)) == "a東"
+
+
+def test_lines_wait_in_order_and_go_out_by_rows() -> None:
+    lines = PendingLines()
+    lines.add(["a" * 10, "b" * 25, "c"])
+    assert not lines.fit(4, 10)
+    assert lines.fit(5, 10)
+    assert lines.take(2, 10) == ["a" * 10, "b" * 25]
+    lines.put_back(["b" * 25])
+    assert lines.take(0, 10) == []
+    assert lines.take(ANY_ROWS, 10) == ["b" * 25, "c"]
+    assert not lines
+
+
+def test_a_slow_terminal_gets_smaller_slices() -> None:
+    lines = PendingLines()
+    lines.add("x" * 100 for _ in range(1000))
+    first = len(lines.take(ANY_ROWS, 80))
+    lines.took(1.0)
+    assert len(lines.take(ANY_ROWS, 80)) < first
