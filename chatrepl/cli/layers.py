@@ -8,7 +8,7 @@ from chatrepl.cli.prices import PRICES
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Secret, Server
-from chatrepl.core.servers import check_base_url, check_key
+from chatrepl.core.servers import OPENAI_URL, check_base_url, check_key
 from chatrepl.core.settings import SETTINGS, Layer, Settings, find_setting, nearest
 from chatrepl.services.configuration import Configuration
 from chatrepl.services.keys import key_from
@@ -22,7 +22,6 @@ __all__ = [
     "names_server",
 ]
 
-OPENAI_URL = "https://api.openai.com/v1"
 _KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
 _TEXT_FIELDS = ("base_url", "organization", "project", "azure_api_version", *_KEY_FIELDS)
 _TABLE_FIELDS = ("headers", "query")

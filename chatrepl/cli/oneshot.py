@@ -26,7 +26,7 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.in_turn import in_turn
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
 from chatrepl.terminal.input.early import is_ignored
 
@@ -238,7 +238,6 @@ def results_of(answers: Sequence[Message]) -> dict[str, Json]:
 
 def result_of(message: Message) -> dict[str, Json]:
     """Put what an answer is and what it used into the form of ``--json``."""
-    usage = message.usage
     return {
         "id": message.response_id,
         "model": message.model,
@@ -248,14 +247,7 @@ def result_of(message: Message) -> dict[str, Json]:
         "reasoning": message.reasoning or None,
         "state": message.state.value,
         "finish_reason": message.finish_reason,
-        "usage": None
-        if usage is None
-        else {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-        },
+        "usage": usage_fields(message.usage),
     }
 
 

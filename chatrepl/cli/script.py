@@ -34,7 +34,7 @@ from chatrepl.core.events import (
     Table,
     TextCopied,
     TextDelta,
-    ToolCallDelta,
+    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.in_turn import in_turn
@@ -139,7 +139,7 @@ class Script:
                 what = "an editor" if isinstance(event, EditorRequested) else "the clipboard"
                 said = Notice(f"{what} is not to be had in a script", Level.ERROR, exit_code=2)
                 self._tell(said, number)
-            case ToolCallDelta(name=name):
+            case ToolCalled(name=name):
                 tell(Notice(f"the model called a tool, {name}", Level.WARNING), quiet=False)
             case ExitRequested():
                 self._is_leaving = True

@@ -9,12 +9,11 @@ from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Memory, Profile
 from chatrepl.core.planner import Planner
 from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Secret, Server
-from chatrepl.core.servers import host_of
+from chatrepl.core.servers import OPENAI_URL, host_of
 from chatrepl.core.settings import Layer, Settings
 
 __all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Answerer"]
 
-OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_SYSTEM = "You are a helpful assistant."
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}

@@ -18,7 +18,7 @@ from chatrepl.core.events import (
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
-    ToolCallDelta,
+    ToolCalled,
 )
 from chatrepl.core.journal import Journal
 from chatrepl.core.keeper import Keeper
@@ -101,7 +101,7 @@ class Answers:
             case ReasoningDelta(text=text):
                 self.put(ReasoningDelta(text, draft.index))
                 await self._journalled(draft, "", text)
-            case ToolCallDelta():
+            case ToolCalled():
                 self.put(replace(event, index=draft.index))
             case _:
                 pass

@@ -13,7 +13,7 @@ from chatrepl.core.events import (
     TextDelta,
     TokenScore,
     TokensScored,
-    ToolCallDelta,
+    ToolCalled,
 )
 from chatrepl.core.journal import Journal
 from chatrepl.core.messages import Json, Message, State, Usage
@@ -89,7 +89,7 @@ class Draft:
                 self.text.append(text)
             case ReasoningDelta(text=text):
                 self.reasoning.append(text)
-            case ToolCallDelta(name=name, arguments=arguments, call_id=call_id):
+            case ToolCalled(name=name, arguments=arguments, call_id=call_id):
                 function: Json = {"name": name, "arguments": arguments}
                 self.tool_calls.append({"id": call_id, "type": "function", "function": function})
             case TokensScored(scores=scores):

@@ -37,7 +37,7 @@ __all__ = [
     "TextDelta",
     "TokenScore",
     "TokensScored",
-    "ToolCallDelta",
+    "ToolCalled",
     "UsageReported",
     "WordsShaded",
 ]
@@ -91,7 +91,7 @@ class RefusalDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCallDelta:
+class ToolCalled:
     """The model called a tool (this program offers none); whole, however it was streamed."""
 
     name: str
@@ -141,7 +141,7 @@ ModelEvent = (
     | TextDelta
     | ReasoningDelta
     | RefusalDelta
-    | ToolCallDelta
+    | ToolCalled
     | UsageReported
     | TokensScored
     | ChoiceFinished
@@ -320,7 +320,7 @@ Event = (
     | TextDelta
     | ReasoningDelta
     | RefusalDelta
-    | ToolCallDelta
+    | ToolCalled
     | AnswerEnded
     | Notice
     | Table

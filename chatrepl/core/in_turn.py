@@ -11,12 +11,12 @@ from chatrepl.core.events import (
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
-    ToolCallDelta,
+    ToolCalled,
 )
 
 __all__ = ["Coming", "InTurn", "in_turn"]
 
-OfAnswer = AnswerStarted | TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | AnswerEnded
+OfAnswer = AnswerStarted | TextDelta | ReasoningDelta | RefusalDelta | ToolCalled | AnswerEnded
 _Delta = TextDelta | ReasoningDelta | RefusalDelta
 
 

@@ -1,7 +1,7 @@
 """The values a conversation is made of: messages, usage, sessions. Immutable; times are UTC."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ __all__ = [
     "SessionSummary",
     "State",
     "Usage",
+    "usage_fields",
 ]
 
 
@@ -41,6 +42,11 @@ class Usage:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+
+def usage_fields(usage: Usage | None) -> dict[str, Json] | None:
+    """Put what was used into the form of every JSON that this program writes; None: nothing."""
+    return None if usage is None else asdict(usage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from urllib.parse import SplitResult, urlsplit
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports import Secret
 
-__all__ = ["check_base_url", "check_key", "host_of", "redact"]
+__all__ = ["OPENAI_URL", "check_base_url", "check_key", "host_of", "redact"]
 
+OPENAI_URL = "https://api.openai.com/v1"
 REDACTED = "[key]"
 
 _KEY = re.compile(r"[\x21-\x7e]+")

@@ -2,15 +2,12 @@
 
 import asyncio
 import base64
-import os
-import stat
-from pathlib import Path
 
 from chatrepl.core.attachments import image_attachment, text_attachment
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.servers import redact
-from chatrepl.services.files import explain_os_error
+from chatrepl.services.files import decode_utf8, read_regular
 from chatrepl.services.html_text import html_to_text
 from chatrepl.services.images import image_kind, tokens_of_image
 
@@ -18,6 +15,7 @@ __all__ = ["AttachmentLoader"]
 
 _MOST_TEXT_BYTES = 4 * 2**20
 _MOST_IMAGE_BYTES = 20 * 2**20
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _POSSIBLE = "text files, web pages, and PNG, JPEG, GIF or WebP images can be attached"
 
 
@@ -47,29 +45,16 @@ class AttachmentLoader:
 
 
 def _load_file(path: str) -> dict[str, Json]:
-    try:
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
-        descriptor = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UsageError(f"{path} is not a file")
-            data = file.read(_MOST_IMAGE_BYTES + 1)
-    except (OSError, ValueError, RuntimeError) as error:
-        cause = explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot read {path}: {cause}") from None
+    data = read_regular(path, _MOST_IMAGE_BYTES)
     if (kind := image_kind(data)) is not None:
         return _image(path, kind, data)
     if len(data) > _MOST_TEXT_BYTES:
         raise UsageError(
             f"{path} is larger than {_MOST_TEXT_BYTES // 2**20} MB", "attach a part of it"
         )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is neither UTF-8 text nor an image", _POSSIBLE) from None
-    if "\0" in text:
-        raise UsageError(f"{path} is no text", _POSSIBLE)
-    return text_attachment(path, text)
+    if b"\0" in data and not data.startswith(_UTF16_MARKS):
+        raise UsageError(f"{path} is neither text nor an image", _POSSIBLE)
+    return text_attachment(path, decode_utf8(data, path).removeprefix("\ufeff"))
 
 
 def _image(name: str, kind: str, data: bytes) -> dict[str, Json]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
-from chatrepl.services.files import explain_os_error
+from chatrepl.services.files import decode_utf8, explain_os_error, place_after
 from chatrepl.services.toml_lines import key_lines
 
 __all__ = ["Configuration", "read_configuration"]
@@ -80,13 +80,7 @@ def _read(path: Path, *, must_exist: bool) -> bytes | None:
 
 
 def _decode(path: Path, data: bytes) -> str:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UsageError(f"{path}, line 1, column 1: this is UTF-16", "save it as UTF-8")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode()
-        raise UsageError(f"{path}, {_place(before)}: not UTF-8 text", "save it as UTF-8") from None
+    text = decode_utf8(data, path)
     if text.startswith(_BOM):
         raise UsageError(
             f"{path}, line 1, column 1: a byte order mark, which TOML does not allow",
@@ -95,12 +89,8 @@ def _decode(path: Path, data: bytes) -> str:
     return text
 
 
-def _place(before: str) -> str:
-    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
-
-
 def _syntax(message: str, text: str) -> str:
-    end = f"(at {_place(text.rstrip())})"
+    end = f"(at {place_after(text.rstrip())})"
     return message[:1].lower() + message[1:].replace("(at end of document)", end)
 
 

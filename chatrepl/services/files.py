@@ -2,17 +2,23 @@
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO, Literal, TextIO, overload
 
+from chatrepl.core.errors import UsageError
+
 __all__ = [
+    "decode_utf8",
     "explain_os_error",
     "fsync_folder",
     "make_private_folder",
     "open_private",
+    "place_after",
+    "read_regular",
     "replace_private",
     "replacing_private",
 ]
@@ -47,6 +53,42 @@ def explain_os_error(error: OSError) -> tuple[str, str]:
     """Say in words why the system refused, and what to do: cause and hint, without the path."""
     known = _CAUSES.get(error.errno or 0)
     return known or (error.strerror or str(error) or type(error).__name__, "")
+
+
+def read_regular(path: str, most_bytes: int) -> bytes:
+    """Read a file of the user's.
+
+    Raises ``UsageError`` for what cannot be read, is too large, or is no file: a pipe, a folder.
+    """
+    try:
+        # Not blocking: opening a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise UsageError(f"{path} is not a file")
+            if status.st_size > most_bytes:
+                raise UsageError(f"{path} is larger than {most_bytes // 2**20} MB")
+            return file.read(most_bytes)
+    except (OSError, ValueError, RuntimeError) as error:
+        cause = explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
+        raise UsageError(f"cannot read {path}: {cause}") from None
+
+
+def decode_utf8(data: bytes, path: str | Path) -> str:
+    """Return a file's text, a byte order mark included. Else a ``UsageError`` names the place."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageError(f"{path}, line 1, column 1: this is UTF-16", "save it as UTF-8")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        where = place_after(data[: error.start].decode())
+        raise UsageError(f"{path}, {where}: not UTF-8 text", "save it as UTF-8") from None
+
+
+def place_after(before: str) -> str:
+    """Name the line and column, from 1, that follow a text."""
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
 def make_private_folder(path: Path) -> None:

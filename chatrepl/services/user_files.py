@@ -2,13 +2,17 @@
 
 import asyncio
 import os
-import stat
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from chatrepl.core.errors import UsageError
-from chatrepl.services.files import explain_os_error, replace_private
+from chatrepl.services.files import (
+    decode_utf8,
+    explain_os_error,
+    read_regular,
+    replace_private,
+)
 
 __all__ = ["UserFiles"]
 
@@ -27,20 +31,7 @@ class UserFiles:
     @staticmethod
     def read_now(path: str) -> str:
         """Read a text file. Anything but a readable UTF-8 file is a ``UsageError``."""
-        try:
-            # Not blocking: opening a pipe that nobody writes to would wait for ever.
-            descriptor = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                status = os.fstat(descriptor)
-                if not stat.S_ISREG(status.st_mode):
-                    raise UsageError(f"{path} is not a file")
-                if status.st_size > _MOST_BYTES:
-                    raise UsageError(f"{path} is larger than {_MOST_BYTES // 1024**2} MB")
-                return file.read().decode("utf-8-sig")
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {_reason(error)}") from None
-        except (UnicodeDecodeError, ValueError):
-            raise UsageError(f"{path} is not a UTF-8 text file") from None
+        return decode_utf8(read_regular(path, _MOST_BYTES), path).removeprefix("\ufeff")
 
     async def write(self, path: str, text: str, *, replace: bool = False) -> str:
         """Write a file off the event loop, mode 0600, whole or not at all."""

@@ -13,7 +13,7 @@ from chatrepl.core.events import (
     PlainText,
     Progress,
     Table,
-    ToolCallDelta,
+    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.in_turn import Coming
@@ -47,7 +47,7 @@ Drawn = (
     | Meter
     | PlainText
     | ConversationShown
-    | ToolCallDelta
+    | ToolCalled
     | WordsShaded
 )
 """Events that become finished lines at once."""
@@ -122,7 +122,7 @@ class Drawing:
                 return draw_conversation(
                     event, style, width, is_markdown=settings.is_on("markdown")
                 )
-            case ToolCallDelta(name=name):
+            case ToolCalled(name=name):
                 said = Notice(f"the model called a tool, {name}, and there is none here")
                 return draw_notice(said, style, width)
 

@@ -32,7 +32,7 @@ from chatrepl.core.events import (
     Table,
     TextCopied,
     TextDelta,
-    ToolCallDelta,
+    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.in_turn import InTurn
@@ -340,7 +340,7 @@ class Front:
                 self._painter.gap()
                 self._draw(event)
                 self._painter.gap()
-            case ToolCallDelta():
+            case ToolCalled():
                 self._draw(event)
             case DraftReturned(text=text, offers=offers):
                 if self._prompt.set_draft(text) and offers:

@@ -32,7 +32,7 @@ from chatrepl.core.events import (
     Table,
     TextCopied,
     TextDelta,
-    ToolCallDelta,
+    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.in_turn import in_turn
@@ -140,7 +140,7 @@ class LineMode:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 pass
             case (
-                Notice() | Table() | Meter() | PlainText() | ConversationShown() | ToolCallDelta()
+                Notice() | Table() | Meter() | PlainText() | ConversationShown() | ToolCalled()
             ) | WordsShaded():
                 self._print(self._drawing.lines(event, settings, _COLUMNS))
             case ExitRequested():

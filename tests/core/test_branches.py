@@ -13,7 +13,7 @@ from chatrepl.core.events import (
     PlainText,
     ResponseStarted,
     Table,
-    ToolCallDelta,
+    ToolCalled,
 )
 from chatrepl.core.session import Session
 from tests.support.fakes import World, answer
@@ -175,7 +175,7 @@ def test_an_imported_picture_and_tool_call_are_sent_as_they_came() -> None:
 
 def test_a_call_that_nothing_answers_is_kept_in_the_apis_form_and_not_sent_back() -> None:
     world = World()
-    call = ToolCallDelta("f", '{"a": 1}', 0, "c1")
+    call = ToolCalled("f", '{"a": 1}', 0, "c1")
     world.model.scripts = [[ResponseStarted(), call, ChoiceFinished("tool_calls")], answer("fine")]
 
     async def work(session: Session) -> None:

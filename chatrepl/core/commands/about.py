@@ -8,7 +8,7 @@ from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.logprobs import LOGPROBS_FIELD, scores_of
-from chatrepl.core.messages import Json, Message
+from chatrepl.core.messages import Json, Message, usage_fields
 from chatrepl.core.session import Session
 from chatrepl.core.timing import TIMING_FIELD, tell_timing
 from chatrepl.core.usage_total import COST_FIELD, IMPORTED_FIELD
@@ -150,7 +150,6 @@ async def response(call: Call) -> AsyncIterator[Event]:
     if answer is None:
         yield Notice("no answer has come yet")
         return
-    usage = answer.usage
     body: dict[str, Json] = {
         "id": answer.response_id,
         "model": answer.model,
@@ -163,14 +162,7 @@ async def response(call: Call) -> AsyncIterator[Event]:
                 "finish_reason": answer.finish_reason,
             }
         ],
-        "usage": None
-        if usage is None
-        else {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-        },
+        "usage": usage_fields(answer.usage),
     }
     yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
 

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 
-from chatrepl.core.messages import Json, Marks, Message, State, Usage
+from chatrepl.core.messages import Json, Marks, Message, State, Usage, usage_fields
 from chatrepl.core.transcript.api import to_api
 from chatrepl.core.transcript.model import Transcript, format_time, without_secrets
 
@@ -36,7 +37,7 @@ MESSAGE_FIELDS = frozenset(
         "summary_of",
     }
 )
-USAGE_FIELDS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+USAGE_FIELDS = tuple(each.name for each in fields(Usage))
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -123,8 +124,7 @@ def _usage(message: Message) -> Json:
     if message.usage is None and not isinstance(unknown, dict):
         return None
     usage = message.usage or Usage()
-    known: dict[str, Json] = {key: getattr(usage, key) for key in USAGE_FIELDS}
-    return {**(unknown if isinstance(unknown, dict) else {}), **known}
+    return {**(unknown if isinstance(unknown, dict) else {}), **(usage_fields(usage) or {})}
 
 
 def _texts(texts: Sequence[str]) -> list[Json]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from chatrepl.core.events import ToolCallDelta
+from chatrepl.core.events import ToolCalled
 
 __all__ = ["ToolCalls"]
 
@@ -27,11 +27,11 @@ class ToolCalls:
         call.name += name
         call.arguments.append(arguments)
 
-    def take(self, choice: int | None = None) -> list[ToolCallDelta]:
+    def take(self, choice: int | None = None) -> list[ToolCalled]:
         """Hand over a choice's calls, or all that are left."""
         choices = list(self._open) if choice is None else [choice]
         return [
-            ToolCallDelta(call.name, "".join(call.arguments), index, call.id)
+            ToolCalled(call.name, "".join(call.arguments), index, call.id)
             for index in choices
             for call in self._open.pop(index, {}).values()
         ]

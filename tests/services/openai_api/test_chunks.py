@@ -14,7 +14,7 @@ from chatrepl.core.events import (
     RefusalDelta,
     ResponseStarted,
     TextDelta,
-    ToolCallDelta,
+    ToolCalled,
     UsageReported,
 )
 from chatrepl.core.messages import Usage
@@ -56,9 +56,9 @@ def parse(*payloads: Any, choices: int = 1) -> list[ModelEvent]:
         ({"refusal": "no"}, RefusalDelta("no")),
         (
             {"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": "{}"}}]},
-            ToolCallDelta("f", "{}"),
+            ToolCalled("f", "{}"),
         ),
-        ({"function_call": {"name": "f", "arguments": ""}}, ToolCallDelta("f", "")),
+        ({"function_call": {"name": "f", "arguments": ""}}, ToolCalled("f", "")),
     ],
 )
 def test_each_kind_of_delta_becomes_its_event(delta: Any, expected: Any) -> None:
@@ -310,7 +310,7 @@ def test_a_tool_call_is_whole_however_it_streams_and_comes_when_its_choice_ends(
         chunk(piece(0, None, None, '"Oslo"}')),
         chunk({}, "tool_calls"),
     ) == [
-        ToolCallDelta("get_weather", '{"city": "Oslo"}', 0, "a"),
-        ToolCallDelta("get_time", "{}", 0, "b"),
+        ToolCalled("get_weather", '{"city": "Oslo"}', 0, "a"),
+        ToolCalled("get_time", "{}", 0, "b"),
         ChoiceFinished("tool_calls"),
     ]
