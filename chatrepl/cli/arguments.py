@@ -121,7 +121,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _add_server(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("-P", "--profile", metavar="NAME", help="a profile of the configuration")
+    group.add_argument(
+        "-P", "--profile", metavar="NAME", help="a profile of the configuration, or local"
+    )
     group.add_argument("--base-url", metavar="URL", help="server to talk to")
     group.add_argument("--local", action="store_true", help="the built-in demo model")
     group.add_argument("--gguf", metavar="PATH", help="a model's GGUF file, run on this machine")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.prices import PRICES
+from chatrepl.core.answerer import is_local_profile
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Secret, Server
@@ -17,6 +18,7 @@ __all__ = [
     "checked_values",
     "choose_profile",
     "choose_server",
+    "chooses_local",
     "combine_settings",
     "find_profile",
     "names_server",
@@ -33,11 +35,31 @@ SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
 def choose_profile(
     options: Options, environment: Mapping[str, str], configuration: Configuration
 ) -> str | None:
-    """Return the profile's name: by option, else ``CHATREPL_PROFILE``, else none."""
-    name = options.profile or environment.get("CHATREPL_PROFILE") or None
-    if name is not None:
-        find_profile(name, configuration)
+    """Return the profile's name: by option, else ``CHATREPL_PROFILE``, else none.
+
+    None, too, where the name means the built-in model.
+    """
+    name = _named_profile(options, environment)
+    if name is None or is_local_profile(name, list(configuration.profiles)):
+        return None
+    find_profile(name, configuration)
     return name
+
+
+def chooses_local(
+    options: Options, environment: Mapping[str, str], configuration: Configuration
+) -> bool:
+    """Say whether the built-in model is asked for: by its options, or as a profile."""
+    if options.local or options.gguf is not None:
+        return True
+    name = _named_profile(options, environment)
+    if name is None or (options.base_url and not options.profile):
+        return False
+    return is_local_profile(name, list(configuration.profiles))
+
+
+def _named_profile(options: Options, environment: Mapping[str, str]) -> str | None:
+    return options.profile or environment.get("CHATREPL_PROFILE") or None
 
 
 def find_profile(name: str, configuration: Configuration) -> Mapping[str, Json]:

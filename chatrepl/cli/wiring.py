@@ -7,7 +7,12 @@ from pathlib import Path
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.environment import SystemClock, new_id
 from chatrepl.cli.late import LateChatModel
-from chatrepl.cli.layers import choose_profile, choose_server, combine_settings
+from chatrepl.cli.layers import (
+    choose_profile,
+    choose_server,
+    chooses_local,
+    combine_settings,
+)
 from chatrepl.cli.prices import own_prices
 from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.cli.rescue import rescue
@@ -85,7 +90,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     options = _with_schema_file(_with_system_file(options))
     profile = choose_profile(options, environment, configuration)
     settings = combine_settings(options, environment, configuration, profile)
-    uses_local = options.local or options.gguf is not None
+    uses_local = chooses_local(options, environment, configuration)
     server = None if uses_local else choose_server(options, environment, configuration, profile)
     disk_store = SqliteStore(paths.database)
     # To list and to export is to read what is saved; there is nothing to keep off the disk.

@@ -12,15 +12,22 @@ from chatrepl.core.ports import ChatModel, LocalModel, ModelInfo, Secret, Server
 from chatrepl.core.servers import OPENAI_URL, host_of
 from chatrepl.core.settings import Layer, Settings
 
-__all__ = ["LOCAL_DEFAULTS", "LOCAL_SYSTEM", "Answerer"]
+__all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "LOCAL_SYSTEM", "Answerer", "is_local_profile"]
 
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_SYSTEM = "You are a helpful assistant."
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
+LOCAL_PROFILE = "local"
+"""Names the built-in model where a profile is named, unless one of the user's is called so."""
 _TOPIC = "models"
 _MOST_REMEMBERED = 1000
 _LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
 """Stands for the built-in model's server until that is up."""
+
+
+def is_local_profile(name: str, profiles: Sequence[str]) -> bool:
+    """Say whether a profile's name means the built-in model; ``profiles`` are the user's own."""
+    return name == LOCAL_PROFILE and name not in profiles
 
 
 class Answerer:
@@ -71,6 +78,9 @@ class Answerer:
             self._aside = settings.values_of(Layer.PROFILE), settings.origin_of(Layer.PROFILE)
         self.uses_local = True
         self._list_local()
+        return self._with_local_defaults(settings)
+
+    def _with_local_defaults(self, settings: Settings) -> Settings:
         defaults = LOCAL_DEFAULTS if self._local.is_demo else {}
         return settings.with_layer(Layer.PROFILE, defaults, "built-in model")
 
@@ -106,6 +116,18 @@ class Answerer:
         if not named:
             raise UsageError(f"{host_of(server.base_url)} lists no models", "name one of its own")
         return server, named, settings
+
+    def local_elsewhere(self, settings: Settings, model: str) -> tuple[Server, str, Settings]:
+        """Find out who answers as the built-in model, be it the one in use or not."""
+        name = self._local.name
+        if model not in ("", name):
+            raise UsageError(f"the built-in model is {name}, not {model}", f"{LOCAL_PROFILE}:")
+        try:
+            server = self._local.server()
+        except ChatreplError:
+            server = _LOCAL_SERVER
+        self._planner.elsewhere[server.base_url] = self._local_models()
+        return server, name, _without_model(self._with_local_defaults(settings))
 
     async def _list_elsewhere(self, server: Server, *, is_needed: bool) -> None:
         listed = self._planner.elsewhere
@@ -188,18 +210,20 @@ class Answerer:
             )
         return name
 
-    async def prepare_local(self) -> AsyncIterator[Progress]:
-        """Bring up the built-in model where it is used, yielding progress."""
-        if self.uses_local and self.server is None:
+    async def prepare_local(self, *, is_asked: bool = False) -> AsyncIterator[Progress]:
+        """Bring up the built-in model where it is used, or asked by name, yielding progress."""
+        if is_asked or (self.uses_local and self.server is None):
             async for progress in self._local.prepare():
                 yield progress
+        if self.uses_local:
             self._list_local()
 
     def _list_local(self) -> None:
+        self._planner.models = self._local_models()
+
+    def _local_models(self) -> dict[str, ModelInfo]:
         name = self._local.name
-        self._planner.models = {
-            name: ModelInfo(name, "local", context_window=self._local.context_window)
-        }
+        return {name: ModelInfo(name, "local", context_window=self._local.context_window)}
 
     def _no_server(self) -> tuple[str, str]:
         if self.uses_local:
@@ -213,5 +237,8 @@ class Answerer:
 
 def _settings_with(settings: Settings, profile: Profile) -> Settings:
     """Return what holds with a profile; a model chosen for another server does not."""
-    settings = settings.with_layer(Layer.PROFILE, profile.values, profile.origin)
+    return _without_model(settings.with_layer(Layer.PROFILE, profile.values, profile.origin))
+
+
+def _without_model(settings: Settings) -> Settings:
     return settings.without("model", Layer.COMMAND, Layer.OPTION, Layer.SESSION, Layer.ROLE)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chatrepl.core.answerer import LOCAL_SYSTEM
+from chatrepl.core.answerer import LOCAL_SYSTEM, is_local_profile
 from chatrepl.core.errors import UsageError
 from chatrepl.core.examples import examples_in
 from chatrepl.core.messages import Message
@@ -16,7 +16,15 @@ from chatrepl.core.settings import Settings
 if TYPE_CHECKING:
     from chatrepl.core.session import Session
 
-__all__ = ["Asked", "ask_by_name", "opening_of", "system_of", "system_text_of", "target_of"]
+__all__ = [
+    "Asked",
+    "ask_by_name",
+    "names_local",
+    "opening_of",
+    "system_of",
+    "system_text_of",
+    "target_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +71,22 @@ def opening_of(settings: Settings, now: datetime) -> list[Message]:
     ]
 
 
+def names_local(session: "Session", name: str) -> bool:
+    """Say whether a name that is asked by, ``profile:model``, means the built-in model."""
+    profile, colon, _ = name.partition(":")
+    return bool(colon) and is_local_profile(profile, session.ports.profiles.names())
+
+
 async def ask_by_name(session: "Session", name: str) -> Asked:
     """Find a model of the server in use, or by ``profile:model`` (or ``profile:``) of another.
 
     Raises ``UsageError``, and ``ModelError`` where a server must be asked and does not answer.
     """
     profile, colon, model = name.partition(":")
+    now = session.ports.clock.now()
+    if names_local(session, name):
+        server, model, settings = session.answerer.local_elsewhere(session.settings, model)
+        return Asked(target_of(settings, server, model, now, is_local=True), settings)
     if not colon or profile not in session.ports.profiles.names():
         if session.uses_local and name != session.model_name():
             raise UsageError(
@@ -79,4 +97,4 @@ async def ask_by_name(session: "Session", name: str) -> Asked:
     loaded = await session.ports.profiles.look_up(profile)
     await session.ports.catalog.prepare()
     server, model, settings = await session.answerer.elsewhere(session.settings, loaded, model)
-    return Asked(target_of(settings, server, model, session.ports.clock.now()), settings)
+    return Asked(target_of(settings, server, model, now), settings)

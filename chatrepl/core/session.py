@@ -10,7 +10,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatrepl.core.answerer import Answerer
-from chatrepl.core.asked import Asked, ask_by_name, opening_of, system_text_of, target_of
+from chatrepl.core.asked import (
+    Asked,
+    ask_by_name,
+    names_local,
+    opening_of,
+    system_text_of,
+    target_of,
+)
 from chatrepl.core.attachments import Attachment
 from chatrepl.core.budget import Plan
 from chatrepl.core.continuing import is_cut
@@ -124,9 +131,10 @@ class Session(KeptConversation):
         """Return the example messages that open the conversation."""
         return opening_of(self.settings, self.ports.clock.now())
 
-    async def prepare_local(self) -> AsyncIterator[Event]:
-        """Bring up the built-in model where it is used, yielding progress."""
-        async for progress in self.answerer.prepare_local():
+    async def prepare_local(self, models: Sequence[str] = ()) -> AsyncIterator[Event]:
+        """Bring up the built-in model where it is used, or is among those asked by name."""
+        is_asked = any(names_local(self, model) for model in models)
+        async for progress in self.answerer.prepare_local(is_asked=is_asked):
             yield progress
 
     # Turns.

@@ -48,18 +48,29 @@ class Turn:
         self._about = about
         self._asked: list[tuple[Asked, Plan | ChatreplError]] = []
         self._way: Way | None = None
+        self._local_error: ChatreplError | None = None
+        """Why the built-in model, one of several that are asked, is not there."""
 
     async def prepare(self, mailbox: Mailbox) -> None:
         """Find out who is asked and what is sent; the mailbox gets what there is to see."""
-        session = self._session
         try:
-            async for event in session.prepare_local():
-                mailbox.put(event)
+            await self._prepare_local(mailbox)
             await self._plan_all(await self._find_asked(), mailbox)
             if self._about.continued is not None:
                 self._way = await self._find_way(self._asked[0][0].target)
         finally:
             mailbox.close()
+
+    async def _prepare_local(self, mailbox: Mailbox) -> None:
+        """Bring up the built-in model. That it cannot be does not harm others that are asked."""
+        models = self._about.models
+        try:
+            async for event in self._session.prepare_local(models):
+                mailbox.put(event)
+        except ChatreplError as error:
+            if len(models) < 2:
+                raise
+            self._local_error = error
 
     async def _plan_all(self, all_asked: Sequence[Asked], mailbox: Mailbox) -> None:
         """Plan each request for its own model; one that cannot be sent does not harm others."""
@@ -69,6 +80,8 @@ class Turn:
         errors: list[ChatreplError] = []
         for asked in all_asked:
             try:
+                if asked.target.server.is_local and self._local_error is not None:
+                    raise self._local_error
                 await session.planner.prepare(asked.settings, asked.target.model)
                 plan = await session.preflight.run(asked, mailbox, is_only=is_only)
             except ChatreplError as error:

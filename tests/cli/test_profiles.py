@@ -179,3 +179,27 @@ def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Hom
         assert asyncio.run(offered(server.base_url)) == ["qwen", "quill"]
         assert asyncio.run(offered(other.base_url)) == []
         assert len(server.requests) == count
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "is_local"),
+    [
+        (["-P", "local"], "", True),
+        ([], "local", True),
+        (["--base-url", "http://127.0.0.1:1/v1"], "local", False),
+        (["-P", "mine"], "local", False),
+    ],
+)
+def test_the_built_in_model_is_chosen_like_a_profile(
+    home: Home, arguments: list[str], variable: str, is_local: bool
+) -> None:
+    home.configure('[profiles.mine]\nbase_url = "http://127.0.0.1:1/v1"\n')
+    environment = {"CHATREPL_HOME": str(home.folder), "CHATREPL_PROFILE": variable}
+    assert wire(parse_options(arguments), environment).session.uses_local == is_local
+
+
+def test_a_profile_of_the_name_local_is_what_the_user_says_it_is(home: Home) -> None:
+    home.configure('[profiles.local]\nbase_url = "http://127.0.0.1:1/v1"\n')
+    session = wire(parse_options(["-P", "local"]), {"CHATREPL_HOME": str(home.folder)}).session
+    assert not session.uses_local
+    assert session.server is not None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chatrepl.core.completion import complete
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
     AnswerEnded,
@@ -20,7 +21,15 @@ from chatrepl.core.ports import ModelInfo, Price
 from chatrepl.core.session import Session
 from tests.core.test_session import errors, run, say, sent
 from tests.core.test_several import CUT, contents, ends, notices, on_disk, refused, siblings
-from tests.support.fakes import SERVER, FixedCatalog, Step, World, answer
+from tests.support.fakes import (
+    LOCAL_SERVER,
+    SERVER,
+    FixedCatalog,
+    StartedLocalModel,
+    Step,
+    World,
+    answer,
+)
 
 ELSEWHERE = replace(SERVER, base_url="http://127.0.0.1:2/v1", origin="profile other")
 
@@ -301,5 +310,77 @@ def test_compare_says_what_is_wrong_before_a_message_is_written() -> None:
         events = await say(session, "/compare a b", "/compare off", "hi")
         assert lasting(events) == ""
         assert [e for e in events if isinstance(e, AnswerEnded) and e.among] == []
+
+    run(world, work)
+
+
+def test_the_built_in_model_is_asked_beside_a_server_s_and_started_for_it() -> None:
+    world = World(
+        local=StartedLocalModel(), values={"model": "test-model", "top_p": 0.5, "temperature": 1}
+    )
+
+    async def work(session: Session) -> None:
+        await say(session, "/compare test-model local:", "hi")
+        assert asked_of(world) == [
+            (SERVER.base_url, "test-model"),
+            (LOCAL_SERVER.base_url, "smollm2-135m-instruct"),
+        ]
+        mine, local = (request.body for request in world.model.requests)
+        assert (mine["temperature"], local["temperature"], local["top_p"]) == (1, 0, 0.5)
+        assert sent(world, 0) == [("user", "hi")]
+        assert sent(world, 1)[0][0] == "system"
+        assert not session.uses_local
+        await say(session, "/retry local:")
+        assert asked_of(world)[2] == (LOCAL_SERVER.base_url, "smollm2-135m-instruct")
+        assert len(siblings(session)) == 3
+        await say(session, "more")
+        assert asked_of(world)[3] == (SERVER.base_url, "test-model")
+
+    run(world, work)
+
+
+def test_a_built_in_model_that_does_not_start_harms_no_other() -> None:
+    failure = ModelError("the engine is missing", fault=Fault.SERVER)
+    world = World(local=StartedLocalModel(failure))
+
+    async def work(session: Session) -> None:
+        events = await say(session, "/compare local: a", "hi")
+        assert [e.error.text for e in ends(events) if e.error] == ["the engine is missing"]
+        assert contents(siblings(session)) == [("", State.FAILED), ("ok", State.COMPLETE)]
+        assert session.conversation.path[-1].content == "ok"
+
+    run(world, work)
+
+
+def test_a_server_s_model_is_asked_beside_the_built_in_one_in_use() -> None:
+    world = World(local=StartedLocalModel())
+    world.profiles.profiles = other_profile()
+
+    async def work(session: Session) -> None:
+        await say(session, "/profile local", "/compare local: other:big", "hi")
+        assert session.uses_local
+        assert [url for url, _ in asked_of(world)] == [LOCAL_SERVER.base_url, ELSEWHERE.base_url]
+
+    run(world, work)
+
+
+def test_local_is_a_profile_among_the_others_unless_one_of_the_user_s_has_its_name() -> None:
+    world = World(local=StartedLocalModel())
+
+    async def work(session: Session) -> None:
+        for line in ("/compare x ", "/retry "):
+            assert "local:" in [found.text for found in complete(session, line)]
+        assert "local" in [found.text for found in complete(session, "/profile ")]
+        assert errors(await say(session, "/compare a local:gpt-4")) == [
+            "the built-in model is smollm2-135m-instruct, not gpt-4"
+        ]
+        used = []
+        await say(session, "/profile local")
+        used.append(session.uses_local)
+        world.profiles.profiles = {"local": Profile(ELSEWHERE, {}, "profile local")}
+        await say(session, "/profile local", "/compare local:a test-model", "hi")
+        used.append(session.uses_local)
+        assert used == [True, False]
+        assert asked_of(world)[0] == (ELSEWHERE.base_url, "a")
 
     run(world, work)

@@ -146,6 +146,30 @@ class NoLocalModel:
         return
 
 
+LOCAL_SERVER = Server("http://127.0.0.1:3/v1", origin="built-in model", is_local=True)
+
+
+@dataclass
+class StartedLocalModel(NoLocalModel):
+    """A built-in model that comes up when it is asked to, or fails to."""
+
+    error: ModelError | None = None
+    is_up: bool = False
+
+    async def prepare(self) -> AsyncIterator[Progress]:
+        if self.is_up:
+            return
+        yield Progress("starting", 0, 1)
+        if self.error is not None:
+            raise self.error
+        self.is_up = True
+
+    def server(self) -> Server:
+        if not self.is_up:
+            raise UsageError("not up")
+        return LOCAL_SERVER
+
+
 @dataclass
 class MemoryClipboard:
     """Keeps what was copied."""
@@ -316,6 +340,7 @@ class World:
     memory: NoMemory | FileMemory = field(default_factory=NoMemory)
     debug_log: SwitchedLog = field(default_factory=SwitchedLog)
     shell: ScriptedShell = field(default_factory=ScriptedShell)
+    local: NoLocalModel = field(default_factory=NoLocalModel)
     values: Mapping[str, object] = field(default_factory=lambda: {"model": "test-model"})
     clock: StepClock = field(default_factory=StepClock)
     ids: Iterator[int] = field(default_factory=lambda: count(1))
@@ -330,7 +355,7 @@ class World:
             store=self.store,
             counter=self.counter,
             catalog=self.catalog,
-            local=NoLocalModel(),
+            local=self.local,
             clipboard=self.clipboard,
             files=self.files,
             person=self.person,

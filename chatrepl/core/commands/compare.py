@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from chatrepl.core.answerer import LOCAL_PROFILE
 from chatrepl.core.asked import ask_by_name
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.errors import UsageError
@@ -30,7 +31,7 @@ async def compare(call: Call) -> AsyncIterator[Event]:
         else:
             yield Notice(
                 "/compare MODEL MODEL … sends the next message to all of them at once",
-                hint="PROFILE:MODEL for one of another server's",
+                hint=f"PROFILE:MODEL asks another server's, {LOCAL_PROFILE}: the built-in model",
             )
         return
     if not 2 <= len(words) <= _MOST:
@@ -48,7 +49,10 @@ def complete_asked(session: Session, _text: str) -> Sequence[Value]:
     """Offer models, and profiles."""
     models = [Value(name) for name in session.answerer.known_models()]
     profiles = session.ports.profiles.names()
-    return [*models, *(Value(f"{name}:", "that profile's model") for name in profiles)]
+    offered = [*models, *(Value(f"{name}:", "that profile's model") for name in profiles)]
+    if LOCAL_PROFILE not in profiles:
+        offered.append(Value(f"{LOCAL_PROFILE}:", "the built-in model"))
+    return offered
 
 
 def complete_compare(session: Session, text: str) -> Sequence[Value]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
+from chatrepl.core.answerer import LOCAL_PROFILE, is_local_profile
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
@@ -81,6 +82,10 @@ async def profile(call: Call) -> AsyncIterator[Event]:
         for event in _profiles_shown(session):
             yield event
         return
+    if is_local_profile(name, profiles.names()):
+        async for event in _switch_to_local(session):
+            yield event
+        return
     loaded = await profiles.load(None if name == _NO_PROFILE else name)
     before = session.settings.text("model")
     session.settings = session.answerer.use_profile(session.settings, loaded)
@@ -98,14 +103,22 @@ def _about_model(before: str | None, now: str) -> str:
 
 def _profiles_shown(session: Session) -> list[Event]:
     profiles = session.ports.profiles
-    names = profiles.names()
-    current = profiles.current()
+    names = [*profiles.names()]
+    is_named = LOCAL_PROFILE in names
+    current = LOCAL_PROFILE if session.uses_local and not is_named else profiles.current()
     server = session.server
     shown = "the built-in model" if session.uses_local else server.base_url if server else "none"
     told = Notice(f"profile: {current or 'none'}; server: {shown}")
     if not names:
-        return [told, Notice("the configuration has no [profiles.NAME] yet")]
+        told_none = Notice(
+            "the configuration has no [profiles.NAME] yet",
+            hint=f"/profile {LOCAL_PROFILE} is the built-in model",
+        )
+        return [told, told_none]
     rows = [("→" if name == current else "", name) for name in names]
+    if not is_named:
+        is_current = "→" if current == LOCAL_PROFILE else ""
+        rows.append((is_current, f"{LOCAL_PROFILE}  (the built-in model)"))
     footer = ("/profile NAME switches; /profile default goes back to none",)
     return [told, Table(("", "profile"), rows, footer=footer)]
 
@@ -114,7 +127,10 @@ def complete_profile(session: Session, text: str) -> Sequence[Value]:
     """Offer the profiles."""
     if " " in text.lstrip():
         return ()
-    offered = [Value(name) for name in session.ports.profiles.names()]
+    names = session.ports.profiles.names()
+    offered = [Value(name) for name in names]
+    if LOCAL_PROFILE not in names:
+        offered.append(Value(LOCAL_PROFILE, "the built-in model"))
     return [*offered, Value(_NO_PROFILE, "without a profile")]
 
 
@@ -156,6 +172,11 @@ async def local(call: Call) -> AsyncIterator[Event]:
         return
     if call.rest:
         raise UsageError(f"/local does not know “{call.rest}”", "/local, or /local off")
+    async for event in _switch_to_local(session):
+        yield event
+
+
+async def _switch_to_local(session: Session) -> AsyncIterator[Event]:
     session.use_local()
     yield introduce_local(session)
     async for event in session.prepare_local():

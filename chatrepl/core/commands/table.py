@@ -247,9 +247,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("editor", "compose in $VISUAL or $EDITOR", conversation.editor, at_once=True),
     Command(
         "profile",
-        "switch the server profile",
+        "switch the server profile; local: the built-in model",
         server.profile,
-        usage="[name | default]",
+        usage="[name | local | default]",
         complete=server.complete_profile,
     ),
     Command(
