@@ -54,20 +54,15 @@ class AnswerRun:
             await asyncio.gather(work, return_exceptions=True)
 
     def _ask(self, inquiry: Inquiry, drafts: Sequence[Draft]) -> None:
-        """Send one request for all of an inquiry's answers, or one for each."""
-        if self._exchange.planner.refuses(inquiry.target, "n"):
-            self._ask_apart(inquiry, drafts)
-        else:
-            self._begin(inquiry, drafts)
-
-    def _ask_apart(self, inquiry: Inquiry, drafts: Sequence[Draft]) -> None:
-        for draft in drafts:
-            self._begin(inquiry, [draft])
+        """Send one request for all of these answers, or as many as the server wants."""
+        most = self._exchange.planner.most_answers(inquiry.target) or len(drafts)
+        for at in range(0, len(drafts), most):
+            self._begin(inquiry, drafts[at : at + most])
 
     def _begin(self, inquiry: Inquiry, drafts: Sequence[Draft]) -> None:
         if not self._is_stopped:
             self._responses.append(
-                Response(self._exchange, inquiry, self._answers, drafts, self._ask_apart)
+                Response(self._exchange, inquiry, self._answers, drafts, self._ask)
             )
 
     def _running(self) -> list[Response]:

@@ -13,7 +13,7 @@ from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.own_files import Memory
 from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
-from chatrepl.core.refusals import Refusals
+from chatrepl.core.refusals import COUNT, Refusals
 from chatrepl.core.reported import Reports, digest_of, sent_ids
 from chatrepl.core.request_body import SEAM, BodyWriter
 from chatrepl.core.settings import Settings
@@ -190,9 +190,15 @@ class Planner:
         """Say whether a parameter is left out, because the server refused it for this model."""
         return parameter in self.refusals.about(target.server.base_url, target.model).left_out
 
-    def learn_one_answer(self, target: Target) -> None:
-        """Remember that the server gives one answer to a request that asks for several."""
-        self.refusals.learn_left_out((target.server.base_url, target.model), "n")
+    def learn_most_answers(self, target: Target, most: int) -> None:
+        """Remember how many answers the server gives to one request."""
+        self.refusals.learn_most_answers((target.server.base_url, target.model), most)
+
+    def most_answers(self, target: Target) -> int | None:
+        """Return how many answers one request may ask for; None: as many as are wanted."""
+        if self.refuses(target, COUNT):
+            return 1
+        return self.refusals.about(target.server.base_url, target.model).most_answers
 
     def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
         """Return an answer's length: as the server reported it, else counted; True: estimated."""

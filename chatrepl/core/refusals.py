@@ -11,8 +11,10 @@ from chatrepl.core.errors import ModelError
 from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Memory
 
-__all__ = ["Refusals", "Refused"]
+__all__ = ["COUNT", "Refusals", "Refused"]
 
+COUNT = "n"
+"""The request's field for the number of answers."""
 _TOPIC = "parameters"
 _ALWAYS_SENT = frozenset({"model", "messages"})
 
@@ -26,15 +28,21 @@ class Refused:
 
     left_out: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
+    most_answers: int | None = None
+    """The largest number of answers to one request that it takes, where that is above one."""
     untold: set[str] = field(default_factory=set)
     """Left out since an earlier run, which this run's user was not told yet."""
 
     def apply(self, body: Mapping[str, Json]) -> dict[str, Json]:
         """Return the body as the server takes it."""
         left_out = self.left_out | ({"stream_options"} if "stream" in self.left_out else set())
-        return {
+        sent = {
             self.renamed.get(key, key): value for key, value in body.items() if key not in left_out
         }
+        wanted = sent.get(COUNT)
+        if self.most_answers is not None and isinstance(wanted, int):
+            sent[COUNT] = min(wanted, self.most_answers)
+        return sent
 
     def learn(self, refused: str, replacement: str) -> str:
         """Take in that a field was refused; return the name it is sent by now, "": none."""
@@ -71,7 +79,9 @@ class Refusals:
             if isinstance(value, dict) and model:
                 refused = self.about(server, model)
                 refused.left_out |= set(_names(value.get("left_out"))) - _ALWAYS_SENT
+                refused.most_answers = _number(value.get("most_answers"))
                 refused.untold |= refused.left_out - {"stream_options"}
+                refused.untold |= {COUNT} if refused.most_answers else set()
                 refused.renamed |= _pairs(value.get("renamed"))
 
     async def keep(self) -> None:
@@ -79,8 +89,13 @@ class Refusals:
         changed, self._changed = self._changed, set()
         for key in changed:
             refused = self._refused[key]
-            value: Json = {"left_out": [*sorted(refused.left_out)], "renamed": {**refused.renamed}}
-            is_empty = not refused.left_out and not refused.renamed
+            value: dict[str, Json] = {
+                "left_out": [*sorted(refused.left_out)],
+                "renamed": {**refused.renamed},
+            }
+            if refused.most_answers is not None:
+                value["most_answers"] = refused.most_answers
+            is_empty = not any(value.values())
             await self._memory.remember(_TOPIC, " ".join(key), None if is_empty else value)
 
     def learn(self, key: Key, error: ModelError, body: Mapping[str, Json]) -> str:
@@ -88,6 +103,8 @@ class Refusals:
         name = str(error.details.get("parameter", "")).split(".")[0]
         if name not in body or name in _ALWAYS_SENT:
             return ""
+        if name == COUNT:
+            return self._learn_count(key, error, body)
         replacement = error.details.get("replacement")
         wanted = replacement if isinstance(replacement, str) and replacement not in body else ""
         now = self.about(*key).learn(name, wanted)
@@ -96,15 +113,32 @@ class Refusals:
             return f"{key[1]} wants {now} instead of {name}: sending it again so"
         return f"{key[1]} refuses {name}: sending it again without"
 
-    def learn_left_out(self, key: Key, parameter: str) -> None:
-        """Leave a parameter out from now on, though the server did not refuse it."""
-        self.about(*key).left_out.add(parameter)
+    def _learn_count(self, key: Key, error: ModelError, body: Mapping[str, Json]) -> str:
+        most, wanted = error.details.get("most"), body[COUNT]
+        if isinstance(most, int) and isinstance(wanted, int) and 0 < most < wanted:
+            self.learn_most_answers(key, most)
+        else:
+            self.learn_most_answers(key, 1)
+        if wanted == 1:
+            return f"{key[1]} refuses {COUNT}: sending it again without"
+        return f"{key[1]} does not give {wanted} answers to one request"
+
+    def learn_most_answers(self, key: Key, most: int) -> None:
+        """Remember how many answers to one request a model gives, refused or not."""
+        refused = self.about(*key)
+        if most > 1:
+            refused.most_answers = most
+        else:
+            refused.left_out.add(COUNT)
         self._changed.add(key)
 
     def forget(self, key: Key, parameter: str) -> None:
         """Try a parameter anew: it was set anew."""
         refused = self.about(*key)
-        if parameter in refused.left_out:
+        is_count = parameter == COUNT and refused.most_answers is not None
+        if is_count:
+            refused.most_answers = None
+        if is_count or parameter in refused.left_out:
             refused.left_out.discard(parameter)
             refused.untold.discard(parameter)
             self._changed.add(key)
@@ -119,6 +153,10 @@ class Refusals:
 
 def _names(value: Json) -> list[str]:
     return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _number(value: Json) -> int | None:
+    return value if type(value) is int and value > 1 else None
 
 
 def _pairs(value: Json) -> dict[str, str]:

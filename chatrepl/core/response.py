@@ -1,6 +1,7 @@
 """One request and its response, which holds one answer or several."""
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,14 +20,13 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Message, State
 from chatrepl.core.planner import Target, check_fits
 from chatrepl.core.ports import ChatRequest
+from chatrepl.core.refusals import COUNT
 
 __all__ = ["Inquiry", "Response"]
 
 _RETRY_PAUSES_S = (1.0, 4.0)
 _LONGEST_WAIT_S = 60.0
 _MOST_REPAIRS = 8
-_COUNT = "n"
-"""The request's field for the number of answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,10 @@ class Response:
         """Write the request for as many answers as are wanted of this response."""
         request = self._inquiry.make_request(plan)
         wanted = len(self._drafts)
-        if _COUNT not in request.body or request.body[_COUNT] == wanted:
+        if COUNT not in request.body or request.body[COUNT] == wanted:
             return request
-        body = {key: value for key, value in request.body.items() if key != _COUNT}
-        return replace(request, body=body if wanted == 1 else {**body, _COUNT: wanted})
+        body = {key: value for key, value in request.body.items() if key != COUNT}
+        return replace(request, body=body if wanted == 1 else {**body, COUNT: wanted})
 
     def _learn(self, plan: Plan) -> None:
         planner, target = self._exchange.planner, self._inquiry.target
@@ -164,8 +164,8 @@ class Response:
         planner, target = self._exchange.planner, self._inquiry.target
         if error.fault is Fault.PARAMETER_REFUSED:
             said = planner.learn_parameter(target, error, request.body)
-            if said and len(self._drafts) > 1 and planner.refuses(target, _COUNT):
-                self._split()
+            if said and len(self._drafts) > (planner.most_answers(target) or len(self._drafts)):
+                self._split(said)
             elif said:
                 self._answers.put(Notice(said, Level.WARNING))
             return bool(said)
@@ -179,17 +179,14 @@ class Response:
             return True
         return False
 
-    def _split(self) -> None:
-        """Go on with the first answer alone; the others are asked for at the same time."""
-        first, *others = self._drafts
-        self._answers.put(
-            Notice(
-                f"{self._inquiry.target.model} does not give {len(self._drafts)} answers to one "
-                f"request: sending {len(self._drafts)} at once",
-                Level.WARNING,
-            )
-        )
-        self._drafts = [first]
+    def _split(self, said: str) -> None:
+        """Go on with as many as the server gives; others are asked for at the same time."""
+        most = self._exchange.planner.most_answers(self._inquiry.target) or 1
+        requests = math.ceil(len(self._drafts) / most)
+        each = "" if most == 1 else f" for up to {most} each"
+        self._answers.put(Notice(f"{said}: sending {requests}{each} at once", Level.WARNING))
+        others = self._drafts[most:]
+        self._drafts = self._drafts[:most]
         self._ask_apart(self._inquiry, others)
 
     async def _read(self, request: ChatRequest) -> None:
@@ -253,13 +250,12 @@ class Response:
         """Ask for the answers that the server did not give, though it did not refuse them."""
         target, wanted = self._inquiry.target, len(self._drafts)
         came = wanted - len(missing)
-        if came == 1:
-            self._exchange.planner.learn_one_answer(target)
+        self._exchange.planner.learn_most_answers(target, came)
         gave = "one answer" if came == 1 else f"{came} answers"
-        apart = "the other one" if len(missing) == 1 else f"the other {len(missing)} one by one"
+        apart = "the other one" if len(missing) == 1 else f"the other {len(missing)}"
         self._answers.put(
             Notice(
-                f"{target.model} gave {gave} of {wanted}: asking for {apart}, at once",
+                f"{target.model} gave {gave} of {wanted}: asking for {apart} at once",
                 Level.WARNING,
             )
         )

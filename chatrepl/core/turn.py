@@ -1,5 +1,6 @@
 """One turn: who is asked, what each is sent, and the run that brings the answers."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, Usage
 from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
+from chatrepl.core.refusals import COUNT
 from chatrepl.core.response import Inquiry
 
 if TYPE_CHECKING:
@@ -185,17 +187,24 @@ def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:
     parameters = asked.settings.parameters()
     key = (target.server.base_url, target.model)
     for name in session.planner.refusals.take_untold(key, parameters):
-        if name != "n":
+        if name != COUNT:
             yield Notice(
                 f"{name} is not sent: {target.model} refused it before",
                 Level.WARNING,
                 hint=f"/set {name} VALUE tries it again",
             )
-        elif asked.answers > 1:
-            yield Notice(
-                f"{target.model} gives one answer to a request: sending {asked.answers} at once",
-                hint=f"/n {asked.answers} tries it in one request again",
-            )
+        elif asked.answers > (session.planner.most_answers(target) or asked.answers):
+            yield _groups_notice(target.model, asked.answers, session.planner.most_answers(target))
+
+
+def _groups_notice(model: str, wanted: int, most: int | None) -> Notice:
+    """Tell that several requests bring the answers that one was to bring."""
+    most = most or wanted
+    gives = "one answer" if most == 1 else f"up to {most} answers"
+    return Notice(
+        f"{model} gives {gives} to a request: sending {math.ceil(wanted / most)} at once",
+        hint=f"/n {wanted} tries it in one request again",
+    )
 
 
 def _omission_notices(plan: Plan, target: Target | None) -> Iterator[Notice]:

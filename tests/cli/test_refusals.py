@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from chatrepl.core.events import AnswerEnded
+from chatrepl.core.settings import SETTINGS
 from tests.cli.talking import Home, errors, notices, said
 from tests.support.sse_replies import Answer, Raw, RecordedRequest, Reply, event
 from tests.support.sse_server import SseServer
@@ -91,6 +93,9 @@ SET = {
 }
 
 
+NAMES = {"max_tokens", "max_completion_tokens"}
+
+
 def json_error(status: int, body: Any) -> Raw:
     return Raw([json.dumps(body).encode()], status, "application/json")
 
@@ -112,8 +117,12 @@ def test_a_refused_parameter_is_left_out_once_and_for_all(
     home = Home(tmp_path / "home")
     with SseServer(default=refusing(name, shape)) as server:
         options = ["--base-url", server.base_url, "-m", "m", "--max-tokens", "50"]
-        first = home.talk(options, SET[name], "one", "two")
-        assert [name in request.body for request in server.requests] == [True, False, False]
+        first = home.talk([*options, "-S", "s"], SET[name], "one", "two")
+        # The session keeps the setting, and a later run what it learnt of it.
+        later = home.talk([*options, "-r", "s"], "three")
+        sent = [name in request.body for request in server.requests]
+    assert sent == [True, False, False, False]
+    assert said(later) == "all is well"
     assert said(first) == "all is well" * 2
     assert not errors(first)
     assert [text for text in notices(first) if "refuses" in text] == [
@@ -121,6 +130,80 @@ def test_a_refused_parameter_is_left_out_once_and_for_all(
     ]
     repeated = server.requests[1].body
     assert {**repeated, name: server.requests[0].body[name]} == server.requests[0].body
+
+
+def test_every_parameter_of_the_table_is_refused_once() -> None:
+    renamed_or_split = {"max_tokens", "n"}
+    assert {setting.key for setting in SETTINGS if setting.is_parameter} == (
+        SET.keys() - {"top_k", "stream_options"} | renamed_or_split
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_refused_max_tokens_are_sent_by_their_other_name(tmp_path: Path, shape: Shape) -> None:
+    home = Home(tmp_path / "home")
+    with SseServer(default=refusing("max_tokens", shape)) as server:
+        options = ["--base-url", server.base_url, "-m", "m", "--max-tokens", "50"]
+        first = home.talk(options, "one", "two")
+        home.talk(options, "three")
+        names = [sorted(request.body.keys() & NAMES) for request in server.requests]
+    new = ["max_completion_tokens"]
+    assert names == [["max_tokens"], new, new, new]
+    assert said(first) == "all is well" * 2
+    assert len([text for text in notices(first) if "max_completion_tokens" in text]) == 1
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
+def test_refused_answers_are_asked_for_one_by_one(tmp_path: Path, shape: Shape) -> None:
+    home = Home(tmp_path / "home")
+    with SseServer(default=refusing("n", shape)) as server:
+        options = ["--base-url", server.base_url, "-m", "m", "--n", "3"]
+        first = home.talk(options, "one", "two")
+        home.talk(options, "three")
+        sent = [request.body.get("n") for request in server.requests]
+    assert sent == [3, *[None] * 9]
+    told = "m does not give 3 answers to one request: sending 3 at once"
+    assert notices(first).count(told) == 1
+    assert not errors(first)
+
+
+def llama_limit(wanted: int) -> tuple[int, Any]:
+    message = f"Field 'n': Value must be between 1 <= value <= 4, but got {wanted}"
+    return 400, {"error": {"code": 400, "message": message, "type": "invalid_request_error"}}
+
+
+def openai_limit(wanted: int) -> tuple[int, Any]:
+    message = f"Invalid 'n': integer above maximum value. Expected a value <= 4, but got {wanted}."
+    code = "integer_above_max_value"
+    return 400, {"error": {"message": message, "type": "x", "param": "n", "code": code}}
+
+
+def fastapi_limit(_wanted: int) -> tuple[int, Any]:
+    said_so = "Input should be less than or equal to 4"
+    detail = {"type": "less_than_equal", "loc": ["body", "n"], "msg": said_so, "ctx": {"le": 4}}
+    return 422, {"detail": [detail]}
+
+
+@pytest.mark.parametrize("limit", [llama_limit, openai_limit, fastapi_limit])
+def test_more_answers_than_a_server_gives_are_asked_for_in_groups(
+    tmp_path: Path, limit: Callable[[int], tuple[int, Any]]
+) -> None:
+    home = Home(tmp_path / "home")
+
+    def gives_four(request: RecordedRequest) -> Reply:
+        wanted = request.body.get("n", 1)
+        return json_error(*limit(wanted)) if wanted > 4 else Answer(["all is well"] * wanted)
+
+    with SseServer(default=gives_four) as server:
+        options = ["--base-url", server.base_url, "-m", "m", "--n", "6"]
+        first = home.talk(options, "one", "/alternatives", "two")
+        home.talk(options, "three")
+        sent = [request.body.get("n") for request in server.requests]
+    assert [sent[0], *map(sorted, (sent[1:3], sent[3:5], sent[5:7]))] == [6, *[[2, 4]] * 3]
+    told = "m does not give 6 answers to one request: sending 2 for up to 4 each at once"
+    assert notices(first).count(told) == 1
+    assert not errors(first)
+    assert len([event for event in first if isinstance(event, AnswerEnded)]) == 12
 
 
 @pytest.mark.parametrize("name", ["temperature", "seed"])
@@ -152,9 +235,20 @@ def test_a_parameter_that_is_set_anew_is_tried_anew(tmp_path: Path) -> None:
     with SseServer(default=only_one) as server:
         options = ["--base-url", server.base_url, "-m", "m"]
         home.talk(options, "/temperature 0.2", "one", "/temperature 1", "two")
-        home.talk(options, "/temperature 1", "three")
+        home.talk(options, "/temperature 0.2", "three")
+        home.talk(options, "/temperature 1", "four")
     sent = [request.body.get("temperature") for request in server.requests]
-    assert sent == [0.2, None, 1, 1]
+    assert sent == [0.2, None, 1, 0.2, None, 1]
+
+
+def test_a_field_of_the_server_s_own_that_is_set_anew_is_tried_anew(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with SseServer(default=refusing("top_k", vllm)) as server:
+        options = ["--base-url", server.base_url, "-m", "m"]
+        home.talk(options, "/set extra.top_k 4", "one", "two")
+        home.talk(options, "/set extra.top_k 3", "three")
+        sent = [request.body.get("top_k") for request in server.requests]
+    assert sent == [4, None, None, 3, None]
 
 
 def test_a_new_name_is_learnt_and_remembered(tmp_path: Path) -> None:

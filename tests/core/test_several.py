@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,16 +24,25 @@ from chatrepl.core.events import (
 from chatrepl.core.in_turn import InTurn
 from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.session import Session
+from chatrepl.services.memory import FileMemory
 from tests.core.test_session import collect, errors, run, say, texts
 from tests.support.fakes import Step, World, answer
 
 CUT = ModelError("the connection broke", fault=Fault.CUT)
 
 
-def refused(parameter: str) -> ModelError:
+def refused(parameter: str, **details: int | str) -> ModelError:
     return ModelError(
-        f"{parameter} is refused", fault=Fault.PARAMETER_REFUSED, details={"parameter": parameter}
+        f"{parameter} is refused",
+        fault=Fault.PARAMETER_REFUSED,
+        details={"parameter": parameter, **details},
     )
+
+
+def choices(texts: Sequence[str]) -> list[Step]:
+    """Script a response of several whole answers."""
+    parts: list[Step] = [TextDelta(text, index) for index, text in enumerate(texts)]
+    return [*parts, *(ChoiceFinished("stop", index) for index in range(len(texts)))]
 
 
 def asking(count: int, **values: object) -> World:
@@ -227,6 +238,70 @@ def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> N
         assert told not in notices(again)
 
     run(world, work)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most", "sizes", "sent_as"),
+    [
+        (8, 4, [4, 4], "2 for up to 4 each"),
+        (8, 3, [3, 3, 2], "3 for up to 3 each"),
+        (5, 4, [4, None], "2 for up to 4 each"),
+        # A number that says nothing: one by one.
+        (3, 3, [None, None, None], "3"),
+        (3, 0, [None, None, None], "3"),
+        (3, "x", [None, None, None], "3"),
+    ],
+)
+def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_names(
+    wanted: int, most: int | str, sizes: list[int | None], sent_as: str
+) -> None:
+    world = asking(wanted)
+    texts = [f"answer {number}" for number in range(wanted)]
+    groups: list[list[str]] = []
+    for size in sizes:
+        groups.append(texts[sum(map(len, groups)) :][: size or 1])
+    world.model.scripts = [[refused("n", most=most)], *([choices(group) for group in groups] * 2)]
+
+    async def work(session: Session) -> None:
+        events = await say(session, "hi")
+        assert [request.body.get("n") for request in world.model.requests] == [wanted, *sizes]
+        assert sorted(m.content for m in siblings(session)) == texts
+        told = (
+            f"test-model does not give {wanted} answers to one request: sending {sent_as} at once"
+        )
+        assert [text for text in notices(events) if "test-model" in text] == [told]
+        again = await say(session, "again")
+        assert [r.body.get("n") for r in world.model.requests[1 + len(sizes) :]] == sizes
+        assert told not in notices(again)
+
+    run(world, work)
+
+
+def test_a_later_run_asks_in_groups_at_once_and_says_so_once(tmp_path: Path) -> None:
+    memory = tmp_path / "learnt.json"
+
+    def later(
+        scripts: list[Sequence[Step]], lines: Sequence[str]
+    ) -> tuple[list[str], list[object]]:
+        world = asking(6)
+        world.memory = FileMemory(memory)
+        world.model.scripts = scripts
+        told: list[str] = []
+
+        async def work(session: Session) -> None:
+            told.extend(notices(await say(session, *lines)))
+
+        run(world, work)
+        return told, [request.body.get("n") for request in world.model.requests]
+
+    both: list[Sequence[Step]] = [choices(["a"] * 4), choices(["b"] * 2)]
+    later([[refused("n", most=4)], *both], ["hi"])
+    told, sent_counts = later([*both, *both], ["hi", "again"])
+    assert sent_counts == [4, 2, 4, 2]
+    assert [text for text in told if "test-model" in text] == [
+        "test-model gives up to 4 answers to a request: sending 2 at once"
+    ]
+    assert later([], ["/n 6", "hi"])[1][0] == 6
 
 
 def test_the_requests_leave_at_once() -> None:

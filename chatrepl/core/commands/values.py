@@ -61,7 +61,7 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
     value = None if text == "default" else await _read(session, setting, text)
     said = await _biased(session, value) if setting.key == "logit_bias" else ""
     session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
-    _try_anew(session, setting)
+    await _try_anew(session, setting)
     if setting.in_session:
         await session.save_settings()
     for notice in session.take_notices():
@@ -69,11 +69,14 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
     yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS, hint=said)
 
 
-def _try_anew(session: Session, setting: Setting) -> None:
-    """Forget that a model refused a parameter: the new value may do."""
+async def _try_anew(session: Session, setting: Setting) -> None:
+    """Forget that a model refused a parameter, be it in an earlier run: the new value may do."""
     server, model = session.server, session.model_name()
-    if setting.is_parameter and server is not None and model is not None:
-        session.planner.refusals.forget((server.base_url, model), setting.key)
+    name = setting.key.removeprefix("extra.")
+    is_sent = setting.is_parameter or name != setting.key
+    if is_sent and server is not None and model is not None:
+        await session.planner.refusals.recall()
+        session.planner.refusals.forget((server.base_url, model), name)
 
 
 async def _biased(session: Session, value: Json) -> str:

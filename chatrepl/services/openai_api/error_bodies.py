@@ -16,6 +16,7 @@ from chatrepl.services.openai_api.error_texts import (
     context_numbers,
     is_context_length,
     is_quota,
+    most_answers,
     refused_parameter,
 )
 
@@ -299,6 +300,9 @@ def _meaning(
         details["parameter"] = parameter
         if replacement:
             details["replacement"] = replacement
+        most = most_answers(report) if parameter == "n" else None
+        if most is not None:
+            details["most"] = most
         hint = f"/set {parameter} default leaves it out"
         return Fault.PARAMETER_REFUSED, f"{facts.host} does not take {parameter}", hint
     if status is None:

@@ -8,7 +8,14 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-__all__ = ["ErrorReport", "context_numbers", "is_context_length", "is_quota", "refused_parameter"]
+__all__ = [
+    "ErrorReport",
+    "context_numbers",
+    "is_context_length",
+    "is_quota",
+    "most_answers",
+    "refused_parameter",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +60,9 @@ _REFUSAL_CODES = frozenset(
     }
 )
 _ONE_CHOICE = re.compile(
-    r"(?i)only one completion choice|only n ?= ?1|\bn (?:must be|> 1|greater than 1)|"
-    r"['\"`]n['\"`]?\s*:?\s*(?:number )?must be (?:at most )?1\b|"
+    r"(?i)only one (?:completion choice|candidate)|multiple candidates|candidate_?count|"
+    r"only n ?= ?1|\bn (?:must be|> 1|greater than 1)|"
+    r"['\"`]n['\"`]?\s*:?\s*(?:number )?must be (?:at most )?\d|"
     r"['\"`]n['\"`]\s*:\s*(?:value must be between|integer above max)"
 )
 _QUOTED = re.compile(r"""['"`\[]([A-Za-z_][\w.\[\]]*)['"`\]:]""")
@@ -112,6 +120,11 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
         if name in optional:
             return name, _replacement(report.text, name)
     return None
+
+
+def most_answers(report: ErrorReport) -> int | None:
+    """Read from an error about ``n`` how many answers to a request the server gives."""
+    return _number(_MOST_ANSWERS, report.text)
 
 
 def _is_about_count(report: ErrorReport) -> bool:
@@ -193,6 +206,19 @@ _PROMPT = tuple(
         rf"context limit: {_NUMBER} \+",
         rf"received {_NUMBER}",
         rf"requested (?:about |a total of )?{_NUMBER} tokens",
+    )
+)
+
+
+_MOST_ANSWERS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"<= ?{_NUMBER}",
+        rf"less than or equal to {_NUMBER}",
+        rf"between \d+ (?:and|to) {_NUMBER}",
+        rf"in the range \[?\d+, ?{_NUMBER}",
+        rf"(?:at most|up to|no more than|greater than|larger than|exceed) {_NUMBER}",
+        rf"maximum(?: \w+){{0,6}}:? {_NUMBER}",
     )
 )
 

@@ -297,6 +297,33 @@ def test_a_refused_parameter_is_named_in_every_known_shape(
 
 
 @pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("Field 'n': Value must be between 1 <= value <= 4, but got 5", 4),
+        ("Invalid 'n': integer above maximum value. Expected a value <= 8, but got 9 instead.", 8),
+        ("'n' must be at most 16", 16),
+        ("n must be less than or equal to 16", 16),
+        ("'n' : number must be at most 1", 1),
+        ("n must be between 1 and 4", 4),
+        ("n must be in the range [1, 8]", 8),
+        ("n must be at most 4, you asked for 10", 4),
+        ("n must be less: the maximum number of all the choices is 4", 4),
+        ("candidate_count cannot exceed 8", 8),
+        ("Only one candidate can be specified in the current model", None),
+        ("Multiple candidates is not enabled for this model", None),
+        ("Only one completion choice is allowed", None),
+    ],
+)
+def test_the_largest_number_of_answers_is_read_from_the_refusal(
+    text: str, most: int | None
+) -> None:
+    found = error(400, openai_body(text))
+    assert found.fault is Fault.PARAMETER_REFUSED
+    assert found.details.get("parameter") == "n"
+    assert found.details.get("most") == most
+
+
+@pytest.mark.parametrize(
     ("status", "body"),
     [
         # A value out of range is not what the user wants left out.
