@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.prices import PRICES
 from chatrepl.core.answerer import is_local_profile
 from chatrepl.core.errors import UsageError
+from chatrepl.core.formats import FORMAT_KEY, format_of_schema, names_schema_file
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Secret, Server
 from chatrepl.core.servers import OPENAI_URL, check_base_url, check_key
 from chatrepl.core.settings import SETTINGS, Layer, Settings, find_setting, nearest
 from chatrepl.services.configuration import Configuration
 from chatrepl.services.keys import key_from
+from chatrepl.services.user_files import UserFiles
 
 __all__ = [
     "checked_values",
@@ -109,13 +112,23 @@ def checked_values(configuration: Configuration, profile: str | None) -> dict[st
             elif key == "extra":
                 values.update(_extra(value))
             else:
-                name = _known(key)
-                values[name.replace("-", "_")] = find_setting(name).kind.check(value)
+                setting = find_setting(_known(key))
+                is_form = setting.key == FORMAT_KEY
+                form = _schema_beside(configuration.path, value) if is_form else value
+                values[setting.key] = setting.kind.check(form)
         except UsageError as error:
             line = configuration.line_of(profile, key)
             where = f"{configuration.path}, line {line}" if line else str(configuration.path)
             raise UsageError(f"{where}: {_about(key, error)}", error.hint) from None
     return values
+
+
+def _schema_beside(path: Path, value: Json) -> Json:
+    """Return the form of answers that a schema's file says; it lies beside the configuration."""
+    if not isinstance(value, str) or not names_schema_file(value):
+        return value
+    schema = path.parent / Path(value.strip()).expanduser()
+    return format_of_schema(UserFiles.read_now(str(schema)), str(schema))
 
 
 def _known(key: str) -> str:

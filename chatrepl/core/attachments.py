@@ -13,6 +13,7 @@ __all__ = [
     "Attachment",
     "image_attachment",
     "image_tokens",
+    "in_short",
     "name_of",
     "sent_part",
     "size_of",
@@ -27,6 +28,7 @@ Attachment = Mapping[str, Json]
 _NAME, _TOKENS = "name", "tokens"
 _TICKS = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"\.([A-Za-z]\w{0,9})$")
+_MOST_SUMMARISED_CHARS = 8000
 _USUAL_IMAGE_TOKENS = 765
 """What OpenAI counts for an image of 1024 by 1024 pixels."""
 
@@ -69,6 +71,21 @@ def with_files(message: Message) -> str:
     if not texts:
         return message.content
     return "\n\n".join([message.content, *texts] if message.content else texts)
+
+
+def in_short(message: Message) -> str:
+    """Return a message's text for a summary: long attachments cut with a mark, images by name."""
+    parts = [message.content] if message.content else []
+    for one in message.attachments:
+        text = text_of(one)
+        if text is None:
+            parts.append(f"[attached: {name_of(one)}]")
+            continue
+        left_out = len(text) - _MOST_SUMMARISED_CHARS
+        if left_out > 0:
+            text = f"{text[:_MOST_SUMMARISED_CHARS]}\n[… {left_out:,} more characters]"
+        parts.append(fenced_text({**one, "text": text}))
+    return "\n\n".join(parts)
 
 
 def image_tokens(attachments: Sequence[Attachment]) -> int:

@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from chatrepl.core.attachments import in_short, with_files
 from chatrepl.core.budget import Plan, fit
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
@@ -152,8 +153,11 @@ class Compaction:
         parts: list[str] = []
         used = 0
         for message in messages:
+            text = f"{message.role}: {in_short(message)}"
             tokens = measure.scaled(measure.message(message))
-            text = f"{message.role}: {message.content}"
+            whole = len(with_files(message))
+            if message.attachments and len(text) < whole:
+                tokens = 1 + tokens * len(text) // whole
             if parts and used + tokens > size:
                 yield "\n\n".join(parts)
                 parts, used = [], 0

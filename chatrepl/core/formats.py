@@ -7,15 +7,21 @@ from pathlib import PurePath
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json, check_json
 
-__all__ = ["format_of_schema", "names_schema_file"]
+__all__ = ["FORMAT_KEY", "format_of_schema", "names_schema_file"]
+
+FORMAT_KEY = "response_format"
 
 _FORMATS = ("text", "json_object", "json_schema")
 _NAME_CHARS = 64
 
 
-def names_schema_file(text: str) -> bool:
+def names_schema_file(text: Json) -> bool:
     """Say whether a value of response_format is a file's path: it ends in ``.json``."""
-    return text.strip().lower().endswith(".json") and not text.lstrip().startswith("{")
+    return (
+        isinstance(text, str)
+        and text.strip().lower().endswith(".json")
+        and not text.lstrip().startswith("{")
+    )
 
 
 def format_of_schema(text: str, path: str) -> dict[str, Json]:

@@ -63,6 +63,10 @@ class Roles(Protocol):
         """Return a role's text. Raises ``UsageError`` for one that is not there."""
         ...
 
+    def place_of(self, path: str) -> str:
+        """Return the full path of a file that a role names: it lies beside the user's roles."""
+        ...
+
     async def write(self, name: str, text: str, *, replace: bool = False) -> str:
         """Write a role of the user's own; return where. There already: only if ``replace``."""
         ...

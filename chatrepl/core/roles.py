@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chatrepl.core.errors import UsageError
+from chatrepl.core.formats import FORMAT_KEY, names_schema_file
 from chatrepl.core.messages import Json
 from chatrepl.core.settings import find_setting, nearest
 from chatrepl.core.toml import to_toml
@@ -150,7 +151,8 @@ def _settings(table: Mapping[str, Json]) -> dict[str, Json]:
             setting = find_setting(key)
             if not setting.in_session or setting.key in ("system", "examples"):
                 raise UsageError(f"{key} is no matter of a role")
-            values[setting.key] = setting.kind.check(value)
+            is_file = setting.key == FORMAT_KEY and names_schema_file(value)
+            values[setting.key] = value if is_file else setting.kind.check(value)
         except UsageError as error:
             shown = error.message if key in error.message else f"{key}: {error.message}"
             raise UsageError(shown, error.hint) from None

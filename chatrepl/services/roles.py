@@ -36,6 +36,13 @@ class RoleFiles:
         check_role_name(name)
         return await asyncio.to_thread(self._read, name)
 
+    def place_of(self, path: str) -> str:
+        """Return the full path of a file that a role names, beside the user's roles."""
+        try:
+            return str(self._folder / Path(path.strip()).expanduser())
+        except RuntimeError as error:
+            raise UsageError(f"{path}: {error}") from None
+
     async def write(self, name: str, text: str, *, replace: bool = False) -> str:
         """Write a role of the user's own; return its path."""
         check_role_name(name)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import UsageError
+from chatrepl.core.kinds import Text
 from chatrepl.core.messages import Json
 from chatrepl.core.settings import SETTINGS
 from chatrepl.core.toml import to_toml
@@ -124,11 +125,15 @@ BAD: list[tuple[str, str, Json, str]] = [
     ("presence_penalty", "2.5", 2.5, "a number between -2 and 2"),
     ("frequency_penalty", "-2.5", -2.5, "a number between -2 and 2"),
     ("stop", "a b c d e", ["a", "b", "c", "d", "e"], "1 to 4 texts"),
+    ("n", "0", 0, "a whole number between 1 and 8"),
+    ("n", "9", 9, "a whole number between 1 and 8"),
+    ("n", "1.5", 1.5, "a whole number between 1 and 8"),
     ("seed", "x", "x", "a whole number"),
     ("seed", "1.5", True, "a whole number"),
     ("logit_bias", "#5=101", {"5": 101}, "a number between -100 and 100"),
     ("logit_bias", "nothing", [], "each number between -100 and 100"),
     ("logprobs", "maybe", "maybe", "or"),
+    ("top_logprobs", "-1", -1, "a whole number between 0 and 20"),
     ("top_logprobs", "21", 21, "a whole number between 0 and 20"),
     ("verbosity", "loud", "loud", "one of low, medium, high"),
     ("reasoning_effort", "very much", "very much", "minimal, low, medium, high"),
@@ -136,6 +141,11 @@ BAD: list[tuple[str, str, Json, str]] = [
     ("response_format", "[1]", [1], "text, json_object, a JSON schema's file"),
     ("service_tier", "the best", "the best", "auto, default, flex, priority"),
 ]
+
+
+def test_every_parameter_that_has_a_range_is_tried_out_of_it() -> None:
+    with_a_range = {s.key for s in SETTINGS if s.is_parameter and not isinstance(s.kind, Text)}
+    assert {bad[0] for bad in BAD} == with_a_range
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad[0]} {bad[1]}")
@@ -150,10 +160,11 @@ def test_a_value_out_of_range_is_refused_with_the_range_and_nothing_changes(
         assert set(server.requests[-1].body) == ALWAYS
         assert key in errors(events)[0]
         assert said in errors(events)[0]
-        if key not in ("stop", "logprobs"):
+        if key != "logprobs":
             name = "--" + key.replace("_", "-")
+            words = typed.split() if key == "stop" else [typed]
             with pytest.raises(UsageError, match=name) as caught:
-                home.talk([*options, f"{name}={typed}"], "hi")
+                home.talk([*options, *(f"{name}={word}" for word in words)], "hi")
             assert said in caught.value.message
         home.role("r", "+++\n" + to_toml({"parameters": {key: in_file}}) + "+++\n")
         events = home.talk(options, "/role r")
@@ -226,6 +237,25 @@ def test_a_schema_in_a_file_becomes_the_response_format(
     assert by_command == by_option
     assert by_command["type"] == "json_schema"
     assert sent.items() <= {**by_command, **by_command["json_schema"]}.items()
+
+
+def test_a_file_that_names_a_schema_has_it_beside_itself(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    named = "response_format = 'answer.json'\n"
+    home.configure(named + f"[profiles.p]\n{named}")
+    home.role("r", f"+++\n[parameters]\n{named}+++\n")
+    with SseServer() as server:
+        options = ["--base-url", server.base_url, "-m", "m"]
+        with pytest.raises(UsageError, match=r"config\.toml, line 1: .*answer\.json"):
+            home.talk(options, "hi")
+        (home.folder / "answer.json").write_text('{"type": "object"}', "utf-8")
+        assert len(errors(home.talk(options, "/role r"))) == 1
+        (home.folder / "roles" / "answer.json").write_text('{"type": "array"}', "utf-8")
+        home.talk(options, "hi", "/role r", "hi")
+        home.talk([*options, "-P", "p"], "hi")
+    sent = [r.body["response_format"]["json_schema"] for r in server.requests]
+    assert [form["name"] for form in sent] == ["answer"] * 3
+    assert [form["schema"]["type"] for form in sent] == ["object", "array", "object"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "3"])

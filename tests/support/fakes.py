@@ -221,6 +221,9 @@ class MemoryRoles:
             raise UsageError(f"there is no role “{name}”")
         return self.texts[name]
 
+    def place_of(self, path: str) -> str:
+        return path
+
     async def write(self, name: str, text: str, *, replace: bool = False) -> str:
         if name in self.texts and not replace:
             raise UsageError(f"the role {name} is there already")

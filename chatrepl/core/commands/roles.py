@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from chatrepl.core.commands.arguments import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
+from chatrepl.core.formats import FORMAT_KEY, format_of_schema
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.roles import (
     Role,
@@ -60,6 +61,10 @@ async def use_role(
     name, *given = words
     found = parse_role(name, await session.ports.roles.read(name))
     values = filled(found, await _variables(session, found, given)).values()
+    form = values.get(FORMAT_KEY)
+    if isinstance(form, str):
+        path = session.ports.roles.place_of(form)
+        values[FORMAT_KEY] = format_of_schema(await session.ports.files.read(path), path)
     layers = [Layer.COMMAND, Layer.SESSION]
     if not keeps_options:
         layers.append(Layer.OPTION)
