@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from chatrepl.core.messages import Json, Message
 
-__all__ = ["TIMING_FIELD", "tell_timing", "timing"]
+__all__ = ["TIMING_FIELD", "speed", "tell_timing", "times_of", "timing"]
 
 TIMING_FIELD = "timing"
 
@@ -15,21 +15,38 @@ def timing(elapsed_s: float, first_text_s: float | None) -> Mapping[str, Json]:
     return {TIMING_FIELD: {"elapsed_s": round(elapsed_s, 3), "first_text_s": first}}
 
 
-def tell_timing(answer: Message) -> list[tuple[str, str]]:
-    """Say in rows how fast an answer came, as far as that is known."""
+def times_of(answer: Message) -> tuple[float | None, float | None]:
+    """Return the seconds until an answer's first text and its end, as far as they are known."""
     kept = answer.extra.get(TIMING_FIELD)
     if not isinstance(kept, dict):
-        return []
-    elapsed_s, first_s = kept.get("elapsed_s"), kept.get("first_text_s")
-    rows: list[tuple[str, str]] = []
-    if isinstance(first_s, int | float):
-        rows.append(("first text", f"after {first_s:.2f} s"))
-    if not isinstance(elapsed_s, int | float):
-        return rows
-    rows.append(("whole answer", f"after {elapsed_s:.2f} s"))
+        return None, None
+    first_s, elapsed_s = kept.get("first_text_s"), kept.get("elapsed_s")
+    return (
+        float(first_s) if isinstance(first_s, int | float) else None,
+        float(elapsed_s) if isinstance(elapsed_s, int | float) else None,
+    )
+
+
+def speed(answer: Message) -> float | None:
+    """Return an answer's tokens a second while it streamed, where that is known."""
+    first_s, elapsed_s = times_of(answer)
     tokens = answer.usage.completion_tokens if answer.usage else None
-    streamed_s = elapsed_s - (first_s if isinstance(first_s, int | float) else 0)
+    if elapsed_s is None or tokens is None:
+        return None
     # The first token comes with the first text; the rest is what streams.
-    if tokens is not None and tokens > 1 and streamed_s > 0:
-        rows.append(("speed", f"{(tokens - 1) / streamed_s:.1f} tokens a second"))
+    streamed_s = elapsed_s - (first_s or 0)
+    return (tokens - 1) / streamed_s if tokens > 1 and streamed_s > 0 else None
+
+
+def tell_timing(answer: Message) -> list[tuple[str, str]]:
+    """Say in rows how fast an answer came, as far as that is known."""
+    first_s, elapsed_s = times_of(answer)
+    rows: list[tuple[str, str]] = []
+    if first_s is not None:
+        rows.append(("first text", f"after {first_s:.2f} s"))
+    if elapsed_s is not None:
+        rows.append(("whole answer", f"after {elapsed_s:.2f} s"))
+    tokens_a_second = speed(answer)
+    if tokens_a_second is not None:
+        rows.append(("speed", f"{tokens_a_second:.1f} tokens a second"))
     return rows

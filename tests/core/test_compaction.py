@@ -281,3 +281,20 @@ def test_a_transcript_counts_no_summary_among_the_messages_on_other_branches() -
         assert "1 message on other branches" in world.files.files["y.md"]
 
     run(world, work)
+
+
+def test_attached_texts_go_into_a_summary_cut_where_they_are_long() -> None:
+    world = World(catalog=FixedCatalog(100_000))
+    world.files.files = {"notes.txt": "the code is 4711 ", "long.txt": "beginning " + "x" * 20_000}
+
+    async def work(session: Session) -> None:
+        await say(session, "/file notes.txt long.txt", "read these", "and now this")
+        await say(session, "/compact")
+        asked = str(world.model.requests[-1].body["messages"])
+        assert "notes.txt:" in asked
+        assert "the code is 4711" in asked
+        assert "beginning" in asked
+        assert "12,010 more characters" in asked
+        assert len(asked) < 10_000
+
+    run(world, work)

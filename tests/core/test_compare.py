@@ -270,6 +270,10 @@ def test_each_answer_has_its_own_usage_and_cost() -> None:
 
     async def work(session: Session) -> None:
         first, second = ends(await say(session, "/compare a b", "hi"))
+        table = next(e for e in await say(session, "/alternatives") if isinstance(e, Table))
+        figures = [row[4] for row in table.rows]
+        assert "3 tokens · $7.00" in figures[0]
+        assert "$" not in figures[1]
         assert (first.tokens, first.is_estimate) == (3, False)
         assert first.message.extra["cost_usd"] == 7
         assert (second.tokens, second.is_estimate) == (3, False)

@@ -8,7 +8,9 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
 from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State
+from chatrepl.core.money import cost_of, dollars
 from chatrepl.core.session import Session
+from chatrepl.core.timing import speed, times_of
 from chatrepl.core.titles import first_words
 
 __all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
@@ -36,7 +38,7 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
         yield Notice("there is no answer yet")
         return
     yield TableShown(
-        ("#", "", "model", "first words"),
+        ("#", "", "model", "first words", "figures"),
         [
             (
                 str(number),
@@ -44,12 +46,27 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
                 (answer.model or "")
                 + ("" if answer.state is State.COMPLETE else f" ({answer.state.value})"),
                 _first_words(answer),
+                _figures(answer),
             )
             for number, answer in enumerate(answers, 1)
         ],
         numeric=frozenset({0}),
         footer=("/pick N goes on with one of them; /retry asks for a further one",),
     )
+
+
+def _figures(answer: Message) -> str:
+    """Say how fast, how long and how dear an answer was, as far as that is known."""
+    first_s, _ = times_of(answer)
+    tokens_a_second, cost = speed(answer), cost_of(answer)
+    tokens = answer.usage.completion_tokens if answer.usage else None
+    figures = [
+        "" if first_s is None else f"{first_s:.2f} s",
+        "" if tokens_a_second is None else f"{tokens_a_second:.0f} tokens/s",
+        "" if tokens is None else f"{tokens:,} tokens",
+        "" if cost is None else dollars(cost),
+    ]
+    return " · ".join(figure for figure in figures if figure)
 
 
 async def pick(call: Call) -> AsyncIterator[Event]:
