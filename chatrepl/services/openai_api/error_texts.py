@@ -1,7 +1,8 @@
 """What the error texts of many servers say: a refused parameter, a window that was too small.
 
 The wordings are those of OpenAI, Azure, vLLM, SGLang, llama.cpp, Ollama, LM Studio, OpenRouter,
-LiteLLM, Groq, Mistral, Gemini, xAI, Cohere, TGI and Anthropic-compatible servers.
+LiteLLM, Groq, Mistral, Gemini, Vertex AI, xAI, Cohere, TGI, Together, DeepSeek, Cerebras, Moonshot,
+MiniMax, DashScope, Zhipu, GitHub Copilot and Anthropic-compatible servers.
 """
 
 import re
@@ -169,20 +170,35 @@ _CONTEXT_LENGTH = re.compile(
     | too [ ] large [ ] for [ ] model [ ] with | context [ ] the [ ] overflows
     | reduce [ ] the [ ] length [ ] of [ ] the [ ] (?:messages|prompt|input)
     | .inputs. [ ] (?:tokens [ ] \+ | must [ ] have [ ] less)
+    | (?:prompt|input) [^.]{0,40} [ ] too [ ] long [ ] to [ ] fit
+    | (?:prompt|input) (?: [ ] length)? [^.]{0,30} [ ] exceeds [ ] (?:the [ ])? max(?:imum)? [ ]
+        (?:allowed [ ])? (?:input [ ])? length
+    | tokens [ ] to [ ] keep [ ] from [ ] the [ ] initial [ ] prompt | reached [ ] context [ ] length
+    | token [ ] count [ ] (?:is|of) [ ] \d+ [ ] (?:exceeds | but [ ] model [ ] only)
+    | exceed\w* [ ] (?:the [ ])? model [ ] token [ ] limit | configured [ ] context [ ] size
+    | range [ ] of [ ] input [ ] length [ ] should | greater [ ] than [ ] max_seq_len
     """
 )
-_RATE = re.compile(r"(?i)\btokens per (?:min|hour|day)|\bTPM\b|\brate.?limit")
+_RATE = re.compile(r"(?i)\btokens per (?:min|hour|day)|\bTPM\b|\brate.?limit|\bplease wait\b")
 _WINDOW = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"context (?:length|size|window|limit) (?:is |of )(?:only |limited to )?{_NUMBER}",
-        rf"maximum (?:prompt|model|input) length (?:is|of) {_NUMBER}",
-        rf"available context size \({_NUMBER} tokens",
-        rf"model's context length \({_NUMBER} tokens",
-        rf"model with {_NUMBER} maximum context length",
         rf"exceed context limit: {_NUMBER} \+ {_NUMBER} > (?P<n>\d[\d,_]*)",
         rf"{_NUMBER} tokens > (?P<n>\d[\d,_]*) maximum",
-        rf"tokens allowed \({_NUMBER}\)",
+        rf"context (?:length|size|window|limit)(?: is| of)? (?:only |limited to )?\(?{_NUMBER}",
+        rf"maximum (?:prompt|model|input) length (?:is |of )?{_NUMBER}",
+        rf"maximum allowed (?:input )?length (?:of |\(){_NUMBER}",
+        rf"model with {_NUMBER} maximum context length",
+        rf"configured limit of {_NUMBER}",
+        rf"model token limit: {_NUMBER}",
+        rf"tokens allowed \(?{_NUMBER}",
+        rf"only supports up to {_NUMBER}",
+        rf"exceeds the limit of {_NUMBER}",
+        rf"(?:limit for this model|while limit) is {_NUMBER}",
+        rf"input length should be \[\d+, ?{_NUMBER}\]",
+        rf"n_ctx: ?{_NUMBER}",
+        rf"max_seq_len {_NUMBER}",
+        rf"must have less than {_NUMBER} tokens",
         rf"cannot exceed {_NUMBER}",
         rf"must be <= {_NUMBER}",
         rf"(?:limit|maximum|at most|up to) (?:of |is )?{_NUMBER} tokens",
@@ -191,20 +207,26 @@ _WINDOW = tuple(
 _PROMPT = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"{_NUMBER} (?:tokens )?(?:in|from|of) (?:the )?(?:messages|prompt|(?:text )?input)\b",
-        rf"(?:has|have|with|passed|given|given:) {_NUMBER} .?input.? ?tokens",
-        rf"Given: {_NUMBER} ",
+        rf"{_NUMBER} (?:tokens )?(?:in|from|of) (?:the |your )?"
+        r"(?:messages|prompt|(?:text )?input)\b",
+        rf"(?:has|have|with|passed|given|given:|at least) {_NUMBER} .?input.? ?tokens",
+        rf"Given: {_NUMBER}\b",
         rf"messages resulted in {_NUMBER} tokens",
         rf"request \({_NUMBER} tokens",
         rf"input \({_NUMBER} tokens",
+        rf"(?<!maximum )(?:input|prompt) length \(?{_NUMBER}",
         rf"input token count \({_NUMBER}\)",
-        rf"\(length {_NUMBER}\)",
-        rf"prompt contains {_NUMBER} tokens",
-        rf"request contains {_NUMBER} tokens",
+        rf"token count (?:is|of) {_NUMBER}",
+        rf"\((?:total )?length {_NUMBER}\)",
+        rf"(?:prompt|request) (?:contains|has) {_NUMBER} tokens",
         rf"keep the first {_NUMBER} tokens",
-        rf"too long: {_NUMBER} tokens",
+        rf"n_keep: ?{_NUMBER}",
+        rf"too long: {_NUMBER}\b",
         rf"context limit: {_NUMBER} \+",
         rf"received {_NUMBER}",
+        rf"current length is {_NUMBER}",
+        rf"\(requested: {_NUMBER}\)",
+        rf"requested tokens \({_NUMBER}\)",
         rf"requested (?:about |a total of )?{_NUMBER} tokens",
     )
 )
