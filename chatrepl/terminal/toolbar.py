@@ -39,7 +39,8 @@ class Toolbar:
         except ChatreplError:
             return
         mark = session.planner.mark(target, plan)
-        kind = "reported" if plan.is_reported else "" if mark else "exact"
+        # Beside a server's count, messages that came since may be estimated: then the sum is, too.
+        kind = "" if mark else "reported" if plan.is_reported else "exact"
         window = "" if plan.limits.window_is_known else "≈"
         self._tokens = f"{mark}{plan.tokens:,} of {window}{max(plan.limits.room, 0):,} tokens" + (
             f" ({kind})" if kind else ""
