@@ -173,7 +173,8 @@ _CONTEXT_LENGTH = re.compile(
     | (?:prompt|input) [^.]{0,40} [ ] too [ ] long [ ] to [ ] fit
     | (?:prompt|input) (?: [ ] length)? [^.]{0,30} [ ] exceeds [ ] (?:the [ ])? max(?:imum)? [ ]
         (?:allowed [ ])? (?:input [ ])? length
-    | tokens [ ] to [ ] keep [ ] from [ ] the [ ] initial [ ] prompt | reached [ ] context [ ] length
+    | tokens [ ] to [ ] keep [ ] from [ ] the [ ] initial [ ] prompt
+    | reached [ ] context [ ] length
     | token [ ] count [ ] (?:is|of) [ ] \d+ [ ] (?:exceeds | but [ ] model [ ] only)
     | exceed\w* [ ] (?:the [ ])? model [ ] token [ ] limit | configured [ ] context [ ] size
     | range [ ] of [ ] input [ ] length [ ] should | greater [ ] than [ ] max_seq_len
