@@ -1,6 +1,7 @@
-"""What servers say of a request that is longer than the context window, collected from reports.
+"""More of what servers say of a request that is longer than the context window.
 
-The window and the prompt's tokens that each text tells follow it.
+Numbers, and some words around them, are examples; the window and the prompt's tokens that each text
+tells follow it.
 """
 
 from typing import Any
