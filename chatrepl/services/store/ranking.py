@@ -1,14 +1,42 @@
 """Orders what a search found, and cuts the words out with their context."""
 
+import heapq
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from chatrepl.services.store.folding import fold
 
-__all__ = ["in_context", "score"]
+__all__ = ["MOST_RANKED", "Row", "best_of", "in_context", "score"]
 
-_MOST_COUNTED = 8
+MOST_RANKED = 500
+"""The newest messages that match are ranked; older ones beyond this number are not looked at."""
+_MOST_COUNTED = 4
 _CONTEXT_CHARACTERS = 60
+_WINDOW_CHARACTERS = 1000
+Row = tuple[int, int, str]
+"""A message's number, its session's, and its folded text."""
+
+
+def best_of(rows: Iterable[Row], words: Sequence[str], limit: int) -> list[tuple[int, int]]:
+    """Return the numbers of the best messages and their sessions; of equals, the newest first.
+
+    ``rows`` come newest first, and no more of them are looked at than can change the result.
+    """
+    rated: list[tuple[float, int, int]] = []
+    perfect = 0
+    for number, session, folded in islice(rows, MOST_RANKED):
+        rating = score(folded, words)
+        rated.append((rating, number, session))
+        perfect += rating == _highest_score(words)
+        if limit and perfect == limit:
+            break
+    best = heapq.nlargest(limit or MOST_RANKED, rated)
+    return [(number, session) for _, number, session in best]
+
+
+def _highest_score(words: Sequence[str]) -> float:
+    return 3 * len(words) + (2 if len(words) > 1 else 0)
 
 
 def score(folded: str, words: Sequence[str]) -> float:
@@ -54,6 +82,16 @@ def _one_line(text: str) -> str:
 
 def _locate(text: str, word: str) -> tuple[int, int] | None:
     """Find where a text's folded form holds a word, in the text's own positions."""
+    if word not in fold(text):
+        return None
+    for start in range(0, len(text), _WINDOW_CHARACTERS):
+        found = _locate_in(text[start : start + 2 * _WINDOW_CHARACTERS], word)
+        if found is not None:
+            return start + found[0], start + found[1]
+    return _locate_in(text, word)
+
+
+def _locate_in(text: str, word: str) -> tuple[int, int] | None:
     if word not in fold(text):
         return None
     # Folding changes lengths: the end is where the word is complete, the start where it still is.

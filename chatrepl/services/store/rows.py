@@ -19,6 +19,7 @@ __all__ = ["Row", "carve_rows"]
 
 Row = Mapping[str, Any]
 _LEAF_OF_TABLE = 0x0D
+_PAGE_HEADERS = {0x02: 12, 0x05: 12, 0x0A: 8, 0x0D: 8}
 _PAGE_SIZES = (4096, 8192, 16384, 32768, 65536, 2048, 1024, 512)
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 _MOST_COLUMNS = 64
@@ -89,13 +90,22 @@ def _pages_of(content: bytes, log: Path) -> dict[int, bytes]:
 
 
 def _page_size(content: bytes) -> int:
-    """Return the size at which most pages look like leaves of tables or indexes."""
+    """Return the size at which most pages look like those of tables and indexes."""
 
-    def leaves(size: int) -> int:
+    def sound(size: int) -> int:
         starts = range(size, len(content) - size + 1, size)
-        return sum(content[start] in (0x0A, 0x0D, 0x02, 0x05) for start in starts) * size
+        return sum(_reaches_the_end(content, start, size) for start in starts)
 
-    return max(_PAGE_SIZES, key=leaves)
+    return max(_PAGE_SIZES, key=sound)
+
+
+def _reaches_the_end(content: bytes, start: int, size: int) -> bool:
+    """Say whether a page's cells lie where cells do: within it, and from its end backwards."""
+    header = _PAGE_HEADERS.get(content[start])
+    count = int.from_bytes(content[start + 3 : start + 5], "big")
+    if header is None or not 0 < count <= (size - header) // 2:
+        return False
+    return size // 2 <= max(struct.unpack_from(f">{count}H", content, start + header)) < size
 
 
 def _log_pages(log: bytes, size: int) -> dict[int, bytes]:

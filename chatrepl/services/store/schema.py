@@ -91,5 +91,11 @@ _FIRST = (
     "CREATE TABLE unindexed (number INTEGER PRIMARY KEY)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_PAIRS = (
+    # From which number on the search's index holds words of one and two characters, too.
+    "CREATE TABLE search_progress (number INTEGER PRIMARY KEY, pairs_from INTEGER NOT NULL)",
+    "INSERT INTO search_progress SELECT 1, coalesce(max(number) + 1, 0) FROM search_text",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PAIRS)
 VERSION = len(MIGRATIONS)

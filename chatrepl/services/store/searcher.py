@@ -1,36 +1,30 @@
 """Finds messages by words, in every script.
 
-Each message's folded text is kept beside it, and an index of its three-character sequences where
-this SQLite has one (FTS5 with the trigram tokenizer, from 3.34 on). The index only proposes: every
-hit is checked against the folded text, so that a word is found exactly where it occurs. Words of
-one or two characters, and messages that are not in the index yet, are looked for in the text.
+Each message's folded text is kept beside it, and an index where this SQLite can have one. The index
+only proposes: every hit is checked against the folded text, so that a word is found exactly where
+it occurs. Messages that are not in the index yet are looked for in the text.
 """
 
 import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain
 
 from chatrepl.core.messages import SearchHit
 from chatrepl.services.store.codec import decode_text, decode_time
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.failures import is_damage
 from chatrepl.services.store.folding import fold
-from chatrepl.services.store.ranking import in_context, score
+from chatrepl.services.store.ranking import Row, best_of, in_context
 from chatrepl.services.store.recovery import Recovery
+from chatrepl.services.store.search_index import TRIGRAM, SearchIndex
 
 __all__ = ["Searcher"]
 
-_TRIGRAM = 3
-_MOST_TRIGRAMS = 16
-_MOST_RANKED = 2000
-"""The newest messages that match are ranked; older ones beyond this number are not looked at."""
 _SLICE = 200
-_CREATE_INDEX = """CREATE VIRTUAL TABLE IF NOT EXISTS search_index USING fts5(
-    folded, content = '', detail = none, tokenize = 'trigram case_sensitive 1')"""
-_NOT_BUILT_IN = ("no such", "unrecognized", "error in tokenizer", "parse error in")
-_Row = tuple[int, int, str]
+_HIGHEST = 2**63 - 1
+_COLUMNS = "SELECT number, session, folded FROM search_text"
 
 
 class Searcher:
@@ -40,7 +34,7 @@ class Searcher:
         self._database = database
         self._run = database.connection.execute
         self._recovery = recovery
-        self._has_index = False
+        self._index = SearchIndex(database)
 
     def search(self, words: str, limit: int) -> Sequence[SearchHit]:
         """Return the best messages that hold all the words; of equals, the newest first."""
@@ -60,18 +54,16 @@ class Searcher:
         # What cannot be written now can still be searched, but for the newest words.
         self._recovery.try_to_recover()
         with suppress(sqlite3.OperationalError, OSError):
-            self._prepare_index()
+            self._index.prepare()
             self._take_all_text()
         with self._database.snapshot():
-            found = islice(self._alive(self._matches(wanted)), _MOST_RANKED)
-            rated = ((score(folded, wanted), number, session) for number, session, folded in found)
-            best = heapq.nlargest(limit or _MOST_RANKED, rated)
-            return [self._hit(number, session, wanted) for _, number, session in best]
+            best = best_of(self._alive(self._matches(wanted)), wanted, limit)
+            return [self._hit(number, session, wanted) for number, session in best]
 
     def index_some(self) -> bool:
         """Bring a few messages into the index; say whether more are waiting."""
         try:
-            self._prepare_index()
+            self._index.prepare()
             return self._index_slice()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
@@ -82,19 +74,19 @@ class Searcher:
     def _index_slice(self) -> bool:
         with self._database.transaction():
             self._take_text(_SLICE)
-            if not self._has_index:
+            if not self._index.is_there:
                 return self._is_any("SELECT 1 FROM unindexed")
             waiting = self._run(
                 "SELECT number, folded FROM search_text WHERE in_index = 0 LIMIT ?", (_SLICE,)
             ).fetchall()
-            self._database.connection.executemany(
-                "INSERT INTO search_index (rowid, folded) VALUES (?, ?)", waiting
-            )
+            self._index.put(waiting)
             self._database.connection.executemany(
                 "UPDATE search_text SET in_index = 1 WHERE number = ?",
                 ((number,) for number, _ in waiting),
             )
-        return len(waiting) == _SLICE or self._is_any("SELECT 1 FROM unindexed")
+            if len(waiting) == _SLICE or self._is_any("SELECT 1 FROM unindexed"):
+                return True
+            return self._index.put_older_pairs()
 
     def forget(self, number: int) -> None:
         """Take a message out, within the caller's transaction."""
@@ -105,29 +97,12 @@ class Searcher:
         if row is None:
             return
         # What stays in the index without its text is never proposed again.
-        if row[0] and self._has_index:
-            self._run(
-                "INSERT INTO search_index (search_index, rowid, folded) VALUES ('delete', ?, ?)",
-                (number, row[1]),
-            )
+        if row[0] and self._index.is_there:
+            self._index.remove(number, row[1])
         self._run("DELETE FROM search_text WHERE number = ?", (number,))
 
     def _is_any(self, query: str) -> bool:
         return self._database.row(f"{query} LIMIT 1") is not None
-
-    def _prepare_index(self) -> None:
-        """Find out whether this SQLite has the index, and make it where it can be made."""
-        if self._has_index:
-            return
-        try:
-            if not self._database.is_read_only:
-                self._run(_CREATE_INDEX)
-            self._run("SELECT rowid FROM search_index LIMIT 0")
-        except sqlite3.OperationalError as error:
-            if not str(error).startswith(_NOT_BUILT_IN):
-                raise
-        else:
-            self._has_index = True
 
     def _take_all_text(self) -> None:
         while self._is_any("SELECT 1 FROM unindexed"):
@@ -150,35 +125,47 @@ class Searcher:
                     (number, session, fold(decode_text(content))),
                 )
 
-    def _matches(self, words: Sequence[str]) -> Iterator[_Row]:
-        """Yield number, session and folded text of what holds all the words, newest first."""
-        long = [word for word in words if len(word) >= _TRIGRAM]
-        holds = " AND ".join("instr(t.folded, ?) > 0" for _ in words)
-        columns = "SELECT t.number, t.session, t.folded FROM search_text t"
-        if not long or not self._has_index:
-            # Four times as fast as instr() alone, where the first character is ASCII.
-            fast = [word for word in words if word[0].isascii() and len(word) < _TRIGRAM]
-            likely = "".join("t.folded LIKE ? ESCAPE '^' AND " for _ in fast)
-            query = f"{columns} WHERE {likely} {holds} ORDER BY t.number DESC"
-            return iter(self._run(query, (*map(_pattern, fast), *words)))
-        indexed = self._run(
-            f"{columns} JOIN search_index i ON i.rowid = t.number"
-            f" WHERE search_index MATCH ? AND t.in_index = 1 AND {holds} ORDER BY i.rowid DESC",
-            (_proposal(long), *words),
-        )
-        waiting = self._run(
-            f"{columns} WHERE t.in_index = 0 AND {holds} ORDER BY t.number DESC", tuple(words)
-        )
+    def _matches(self, words: Sequence[str]) -> Iterator[Row]:
+        """Yield what holds all the words, newest first."""
+        if not self._index.is_there:
+            return self._scan("number >= 0", (), words)
+        # What is older than that is in a part of the index only.
+        border = self._index.pairs_from()
+        indexed = chain(self._indexed(words, border, _HIGHEST), self._indexed(words, 0, border))
+        waiting = self._scan("in_index = 0", (), words)
         return heapq.merge(indexed, waiting, key=lambda row: -row[0])
+
+    def _indexed(self, words: Sequence[str], low: int, high: int) -> Iterator[Row]:
+        if low >= high:
+            return
+        proposed = self._index.proposed(words, low, high)
+        if proposed is None:
+            condition = "in_index = 1 AND number >= ? AND number < ?"
+            yield from self._scan(condition, (low, high), words)
+            return
+        for number in proposed:
+            row = self._database.row(f"{_COLUMNS} WHERE number = ? AND in_index = 1", (number,))
+            if row is not None and all(word in row[2] for word in words):
+                yield row[0], row[1], row[2]
+
+    def _scan(self, condition: str, values: Sequence[int], words: Sequence[str]) -> Iterator[Row]:
+        # Four times as fast as instr() alone, where the first character is ASCII.
+        fast = [word for word in words if word[0].isascii() and len(word) < TRIGRAM]
+        likely = "".join(" AND folded LIKE ? ESCAPE '^'" for _ in fast)
+        holds = "".join(" AND instr(folded, ?) > 0" for _ in words)
+        rows: Iterator[Row] = self._run(
+            f"{_COLUMNS} WHERE {condition}{likely}{holds} ORDER BY number DESC",
+            (*values, *map(_pattern, fast), *words),
+        )
+        return rows
 
     def _rebuild(self) -> None:
         """Throw the index away; it is made again piece by piece."""
         with self._database.transaction():
-            self._run("DROP TABLE IF EXISTS search_index")
+            self._index.throw_away()
             self._run("UPDATE search_text SET in_index = 0 WHERE in_index != 0")
-        self._has_index = False
 
-    def _alive(self, rows: Iterable[_Row]) -> Iterator[_Row]:
+    def _alive(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Keep what a session outside the bin shows, under that session's number."""
         dead = {0}
         dead.update(
@@ -220,14 +207,3 @@ class Searcher:
 
 def _pattern(word: str) -> str:
     return "%" + "".join(f"^{c}" if c in "^%_" else c for c in word) + "%"
-
-
-def _proposal(words: Sequence[str]) -> str:
-    """Ask the index for what has the words' three-character sequences, in any order."""
-    sequences = [
-        word[at : at + _TRIGRAM]
-        for word in words
-        for at in range(min(len(word) - _TRIGRAM + 1, _MOST_TRIGRAMS))
-    ]
-    quoted = (sequence.replace('"', '""') for sequence in dict.fromkeys(sequences))
-    return " AND ".join(f'"{sequence}"' for sequence in quoted)

@@ -122,9 +122,11 @@ class SqliteStore:
 
         A word matches wherever it occurs, also inside other words, whatever its case and its
         composed or full-width form (``fold``). Whole words rank first, then words that stand
-        together, then those that occur often; of equals, and among more than 2,000, the newest.
+        together, then those that occur often; of equals, and among more than 500, the newest.
         """
-        return await self._run(lambda store: store.searcher.search(words, limit))
+        hits = await self._run(lambda store: store.searcher.search(words, limit))
+        self._index_later()
+        return hits
 
     async def usage(self, since: datetime) -> Sequence[UsageTotal]:
         """Add up what all sessions used from a moment on, by model, the dearest first."""

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 
 from chatrepl.core.messages import SearchHit
 from chatrepl.services.store import SqliteStore
+from chatrepl.services.store.engine import OpenStore
 from chatrepl.services.store.folding import fold
-from chatrepl.services.store.ranking import score
+from chatrepl.services.store.ranking import MOST_RANKED, score
+from chatrepl.services.store.schema import MIGRATIONS
+from chatrepl.services.store.search_index import SearchIndex
 from tests.services.store.values import at, crash_image, message, run, session, streaming
 
 # Few characters, so that words meet: two cases, composed and decomposed, full width, digraphs,
@@ -31,34 +35,95 @@ def brute_force(texts: Sequence[str], query: str) -> list[str]:
 
 
 def found_in(
-    path: Path | None, texts: Sequence[str], queries: Sequence[str], indexed: int = 0
+    path: Path | None,
+    texts: Sequence[str],
+    queries: Sequence[str],
+    indexed: int = 0,
+    pairs_from: int = 0,
+    limit: int = 0,
 ) -> list[list[str]]:
+    """Search in texts of which the first ones are in the index, some of those only in a part."""
+
     async def work(store: SqliteStore) -> list[list[str]]:
         await store.create(session())
+        await store._run(
+            lambda opened: opened.database.connection.execute(
+                "UPDATE search_progress SET pairs_from = ?", (pairs_from,)
+            )
+        )
         for n, text in enumerate(texts):
             await store.add("s1", [message(f"u{n}", content=text)], None)
             if n < indexed:
                 await store._run(lambda opened: opened.searcher.index_some())
-        return [[hit.message_id for hit in await store.search(query, 0)] for query in queries]
+        return [[hit.message_id for hit in await store.search(query, limit)] for query in queries]
 
     return run(path, work)
 
 
-@given(st.lists(TEXTS, max_size=8), st.lists(QUERIES, min_size=1, max_size=4), st.integers(0, 8))
+@given(
+    st.lists(TEXTS, max_size=8),
+    st.lists(QUERIES, min_size=1, max_size=4),
+    st.integers(0, 8),
+    st.integers(0, 10),
+    st.integers(0, 3),
+)
 def test_a_search_finds_what_looking_at_every_message_finds(
-    texts: list[str], queries: list[str], indexed: int
+    texts: list[str], queries: list[str], indexed: int, pairs_from: int, limit: int
+) -> None:
+    expected = [brute_force(texts, query)[: limit or None] for query in queries]
+    with pytest.MonkeyPatch.context() as patch:
+        # What is to be indexed piece by piece must not be done before it is searched.
+        patch.setattr("chatrepl.services.store.search_index._OLDER_SLICE", 1)
+        patch.setattr(SqliteStore, "_index_later", lambda store: None)
+        assert found_in(None, texts, queries, indexed, pairs_from, limit) == expected
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=8), st.lists(QUERIES, min_size=1, max_size=4))
+def test_what_an_older_program_indexed_is_found_at_each_step_of_indexing_it_anew(
+    texts: list[str], queries: list[str]
 ) -> None:
     expected = [brute_force(texts, query) for query in queries]
-    assert found_in(None, texts, queries, indexed) == expected
+
+    async def work(store: SqliteStore) -> None:
+        await store.create(session())
+        for n, text in enumerate(texts):
+            await store.add("s1", [message(f"u{n}", content=text)], None)
+        await store.search("x")
+        await store._run(_forget_pairs)
+        for n in range(len(texts) + 2):
+            for query, wanted in zip(queries, expected, strict=True):
+                assert [hit.message_id for hit in await store.search(query, 0)] == wanted
+            assert await store._run(lambda opened: opened.searcher.index_some()) is (n < len(texts))
+        assert await store._run(_pairs_from) == 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chatrepl.services.store.search_index._OLDER_SLICE", 1)
+        patch.setattr(SqliteStore, "_index_later", lambda store: None)
+        run(None, work)
+
+
+def _forget_pairs(opened: OpenStore) -> None:
+    run_sql = opened.database.connection.execute
+    opened.searcher.index_some()
+    run_sql("DROP TABLE search_pairs")
+    run_sql("UPDATE search_progress SET pairs_from = (SELECT max(number) + 1 FROM search_text)")
+    opened.searcher._index.is_there = False
+
+
+def _pairs_from(opened: OpenStore) -> int:
+    return opened.searcher._index.pairs_from()
 
 
 @settings(max_examples=25)
 @given(st.lists(TEXTS, max_size=8), st.lists(QUERIES, min_size=1, max_size=4))
-def test_a_search_without_an_index_finds_the_same(texts: list[str], queries: list[str]) -> None:
+@pytest.mark.parametrize("missing", ["_CREATE_TRIGRAMS", "_CREATE_PAIRS"])
+def test_a_search_without_an_index_finds_the_same(
+    missing: str, texts: list[str], queries: list[str]
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "chatrepl.services.store.searcher._CREATE_INDEX",
-            "CREATE VIRTUAL TABLE search_index USING fts5(folded, tokenize = 'missing')",
+            f"chatrepl.services.store.search_index.{missing}",
+            "CREATE VIRTUAL TABLE search_index_ USING fts5(folded, tokenize = 'missing')",
         )
         found = found_in(None, texts, queries, len(texts))
     assert found == [brute_force(texts, query) for query in queries]
@@ -77,6 +142,9 @@ def test_a_search_without_an_index_finds_the_same(texts: list[str], queries: lis
         ("cafe\u0301", "Café"),
         ("\uff21\uff22\uff23", "abc"),
         ("one two", "two, then ONE"),
+        ("ab 東京", "東京, 100%\tab"),
+        ("f\x1b", "if\x1b[0m"),
+        ("%\x1c_", "50% _"),
     ],
 )
 def test_words_are_found_in_every_script_and_form(tmp_path: Path, query: str, text: str) -> None:
@@ -127,7 +195,80 @@ def test_only_the_newest_of_very_many_matches_are_ranked(tmp_path: Path) -> None
 
     run(path, work)
     found = [hit.message_id for hit in hits(path, "needle", 0)]
-    assert found == [f"u{n}" for n in range(2499, 499, -1)]
+    assert found == [f"u{n}" for n in range(2499, 2499 - MOST_RANKED, -1)]
+
+
+@given(
+    st.lists(st.sampled_from(["ab", "ab ab ab ab", "ab cd", "cd", "abab"]), max_size=12),
+    st.integers(1, 4),
+)
+def test_the_best_are_the_same_where_older_messages_need_not_be_looked_at(
+    texts: list[str], limit: int
+) -> None:
+    for query in ("ab", "ab cd"):
+        assert found_in(None, texts, [query], limit=limit) == [brute_force(texts, query)[:limit]]
+
+
+OLD_TEXTS = ["東京 old", "an ox", "needle", "東 京"]
+SOUGHT = ("東", "東京", "ox", "x", "needle", "o old")
+
+
+def write_as_the_first_format(path: Path) -> None:
+    """Make a database as it was before its index had pairs, with all of it indexed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("chatrepl.services.store.database.MIGRATIONS", MIGRATIONS[:1])
+        patch.setattr("chatrepl.services.store.database.VERSION", 1)
+        patch.setattr(SearchIndex, "put_older_pairs", lambda index: False)
+
+        async def work(store: SqliteStore) -> None:
+            await store.create(session())
+            for n, text in enumerate(OLD_TEXTS):
+                await store.add("s1", [message(f"u{n}", content=text)], None)
+            await store._run(lambda opened: opened.searcher.index_some())
+
+        run(path, work)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE search_pairs")
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        indexed = "SELECT count(*) FROM search_text WHERE in_index"
+        assert connection.execute(indexed).fetchone() == (len(OLD_TEXTS),)
+
+
+def test_a_database_of_the_first_format_is_searched_at_once_and_indexed_behind(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    write_as_the_first_format(path)
+
+    async def work(store: SqliteStore) -> None:
+        for _ in range(2):
+            for words in SOUGHT:
+                found = [hit.message_id for hit in await store.search(words)]
+                assert found == brute_force(OLD_TEXTS, words)
+        while store._is_indexing:
+            await store.newest()
+        assert await store._run(_pairs_from) == 0
+        for words in SOUGHT:
+            found = [hit.message_id for hit in await store.search(words)]
+            assert found == brute_force(OLD_TEXTS, words)
+
+    run(path, work)
+
+
+@pytest.mark.parametrize("is_migrated", [False, True])
+def test_a_read_only_database_of_the_first_format_is_searched(
+    tmp_path: Path, is_migrated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    write_as_the_first_format(path)
+    if is_migrated:
+        run(path, lambda store: store.newest())
+    before = path.read_bytes()
+    # Permissions do not keep root from writing.
+    monkeypatch.setattr("chatrepl.services.store.database._make_private_file", lambda path: False)
+    for words in SOUGHT:
+        assert [hit.message_id for hit in hits(path, words)] == brute_force(OLD_TEXTS, words)
+    assert path.read_bytes() == before
 
 
 def test_a_changed_message_is_found_by_its_new_words_only(tmp_path: Path) -> None:
@@ -195,6 +336,8 @@ def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:
         # These leave a table that SQLite can neither open nor drop.
         ("UPDATE search_index_data SET block = x'ffffffffffffffffffff' WHERE id = 10", True),
         ("DROP TABLE search_index_data", True),
+        ("UPDATE search_pairs_data SET block = x'' WHERE id > 10", False),
+        ("DELETE FROM search_progress", False),
     ],
 )
 def test_a_damaged_index_is_made_again_and_nothing_is_lost(
@@ -212,8 +355,10 @@ def test_a_damaged_index_is_made_again_and_nothing_is_lost(
     connection.close()
 
     async def work(store: SqliteStore) -> None:
+        assert len(await store.search("ee", 0)) == 300
         assert len(await store.search("needle", 0)) == 300
         assert len(await store.search("needle 299", 0)) == 1
+        assert len(await store.search("9 dl", 0)) == 57
         assert len((await store.load("s1")).messages) == 300
         assert len(store.warnings) == is_set_aside
 
