@@ -105,7 +105,8 @@ def _reaches_the_end(content: bytes, start: int, size: int) -> bool:
     count = int.from_bytes(content[start + 3 : start + 5], "big")
     if header is None or not 0 < count <= (size - header) // 2:
         return False
-    return size // 2 <= max(struct.unpack_from(f">{count}H", content, start + header)) < size
+    furthest: int = max(struct.unpack_from(f">{count}H", content, start + header))
+    return size // 2 <= furthest < size
 
 
 def _log_pages(log: bytes, size: int) -> dict[int, bytes]:
