@@ -142,18 +142,22 @@ async def check_free(session: Session, name: str, *, is_for_copy: bool = False) 
             raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
-async def copy_in(session: Session, session_id: str) -> str:
+async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[str, str]:
     """Bring a saved session into a run that is not saved; return the id of what may be opened.
 
-    It is a copy: what is on the disk stays as it is. Raises ``StoreError``.
+    It is a copy, with ids of its own: what is on the disk stays as it is. The second id is the one
+    of ``message_id`` in it; empty where there is none. Raises ``StoreError``.
     """
     from chatrepl.core.transcript import Transcript
 
     disk = session.disk_store
     if disk is None or await session.ports.store.find(session_id) is not None:
-        return session_id
+        return session_id, message_id
     loaded = await disk.load(session_id)
-    return await bring_in(session, Transcript(loaded.record, loaded.messages, loaded.marks))
+    copy = await bring_in(session, Transcript(loaded.record, loaded.messages, loaded.marks))
+    copied = (await session.ports.store.load(copy)).messages
+    ids = {old.id: new.id for old, new in zip(loaded.messages, copied, strict=True)}
+    return copy, ids.get(message_id, "")
 
 
 async def bring_in(session: Session, transcript: "Transcript") -> str:

@@ -11,7 +11,7 @@ from chatrepl.cli.begin import begin
 from chatrepl.cli.listing import export, list_sessions
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.line import handle_line
-from chatrepl.core.events import Event, Notice, Table
+from chatrepl.core.events import ConversationShown, Event, Notice, Table
 from tests.support.sse_server import SseServer
 
 
@@ -102,6 +102,21 @@ def test_sessions_are_listed_and_loaded_by_number(home: Home) -> None:
     assert [row[6] for row in table.rows] == ["private", "first"]
     assert "going on with “work”" in told(events)
     assert home.said("work") == ["first"]
+
+
+def test_saved_sessions_are_searched_and_a_place_in_one_opens_in_a_copy(home: Home) -> None:
+    home.talk("-r work", "/undo", "needle one", "/undo", "other")
+    events = home.talk("--no-save", "needle two", "/search needle", "/load 3", "/history")
+    hits = next(event for event in events if isinstance(event, Table))
+    assert [row[4] for row in hits.rows] == [
+        "You said: needle two",
+        "needle two",
+        "You said: needle one",
+        "needle one",
+    ]
+    shown = [event for event in events if isinstance(event, ConversationShown)]
+    assert [m.content for m in shown[-1].messages] == ["needle one", "You said: needle one"]
+    assert home.said("work")[-1] == "other"
 
 
 def test_it_is_told_that_nothing_is_saved(home: Home) -> None:

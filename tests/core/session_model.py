@@ -44,7 +44,7 @@ class Model:
         self.kept: dict[str, Kept] = {}
         self.current: Kept | None = None
         self.head: str | None = None
-        """Where the session in use is: a search may lead away from the head on disk."""
+        """Where the session in use is."""
         self.name: str | None = None
         """The name that a session which has no messages yet will get."""
         self.undone: list[str] = []

@@ -136,8 +136,10 @@ def test_a_search_opens_the_branch_where_the_words_are() -> None:
     world = World()
 
     async def work(session: Session) -> None:
-        await say(session, "find the walrus", "/undo", "other", "/new", "elsewhere")
+        await say(session, "find the walrus", "/save zoo", "/undo", "other", "/new", "elsewhere")
         await say(session, "/search walrus", "/load 1")
+        assert path(session) == ["find the walrus", "ok"]
+        await say(session, "/new", "/load zoo")
         assert path(session) == ["find the walrus", "ok"]
 
     run(world, work)

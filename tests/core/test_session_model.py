@@ -224,7 +224,7 @@ class SessionMachine(RuleBasedStateMachine):
         assert text in kept.tree
         self.model.open(kept)
         if text not in self.model.path(kept.head):
-            self.model.head = self.model.newest_end(kept, text)
+            self.model.write(head=self.model.newest_end(kept, text))
 
     def hits(self, words: str) -> list[SearchHit]:
         self.session.listed = ()

@@ -126,7 +126,7 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
     store, current = session.ports.store, session.record
     if current is not None and current.id == session_id and not session.keeper.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
-    session_id = await library.copy_in(session, session_id)
+    session_id, at = await library.copy_in(session, session_id, at)
     is_free = await store.lock(session_id)
     try:
         recovered = await session.open(session_id)
@@ -139,7 +139,7 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         yield Notice("this session is open in another terminal: going on in a copy", Level.WARNING)
     yield SessionChanged(session.record)
     if at:
-        _lead_to(session, at)
+        await _lead_to(session, at)
     for event in _shown_turns(session, at):
         yield event
     for notice in shelf.going_on(session):
@@ -148,11 +148,11 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
 
 
-def _lead_to(session: Session, message_id: str) -> None:
+async def _lead_to(session: Session, message_id: str) -> None:
     """Move the head, where it has to be for a message to be on the path."""
     conversation = session.conversation
     if message_id in conversation and message_id not in {one.id for one in conversation.path}:
-        conversation.head = newest_end(conversation, message_id)
+        await session.save_head(newest_end(conversation, message_id))
 
 
 def _shown_turns(session: Session, at: str) -> list[Event]:

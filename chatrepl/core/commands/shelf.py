@@ -94,11 +94,11 @@ async def search(call: Call) -> AsyncIterator[Event]:
     session = call.session
     if not call.rest:
         raise UsageError("/search wants words to look for", "/search WORDS")
-    hits = await session.ports.store.search(call.rest, _HITS)
+    hits = [hit for store in session.stores for hit in await store.search(call.rest, _HITS)]
     if not hits:
         yield Notice(f"nothing holds “{call.rest}”")
         return
-    session.listed = hits
+    session.listed = hits = hits[:_HITS]
     yield Table(
         ("#", "session", "date", "role", "words"),
         [_hit_row(number, hit) for number, hit in enumerate(hits, 1)],
