@@ -16,7 +16,7 @@ __all__ = ["TRIGRAM", "SearchIndex"]
 
 TRIGRAM = 3
 _MOST_SEQUENCES = 16
-_OLDER_SLICE = 100
+_OLDER_SLICE = 30
 _NONE_YET = 2**63 - 1
 # The tokens come ready, with white space between them, which no word has.
 _TOKEN_CHARACTERS = "".join(
