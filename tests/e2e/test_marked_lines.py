@@ -116,6 +116,27 @@ def test_joined_emoji_in_what_is_open_cost_no_finished_line_in_tmux(
     assert shown.count("word") >= 60
 
 
+def test_code_that_wraps_within_a_wide_character_is_kept_when_the_window_widens_in_tmux(
+    tmux: Tmux, server: SseServer
+) -> None:
+    # tmux 3.3 moves the cursor up then, even where blank rows are left below the region.
+    lines = [f"q{number:02} " + "print('中文', value)  # more " * 5 for number in range(30)]
+    code = "\n".join(lines)
+    server.answer(f"```python\n{code}\n```\n\n{END}\n")
+    tmux.resize(28, 34)
+    tmux.send("go")
+    tmux.wait_for(END)
+    tmux.type("a draft that takes more than one row, or even more than two of them")
+    time.sleep(0.5)
+    tmux.call("send-keys", "C-u")
+    time.sleep(0.5)
+    tmux.resize(26, 103)
+    time.sleep(1)
+    shown = tmux.everything()
+    assert [shown.count(f"q{number:02}") for number in range(30)] == [1] * 30
+    assert shown.count(END) == 1
+
+
 def test_a_question_on_the_command_line_is_answered_once_while_tmux_wraps_anew(
     home: Path, server: SseServer
 ) -> None:

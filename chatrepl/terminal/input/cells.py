@@ -20,6 +20,11 @@ _JOINER = "\u200d"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 _FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
 
+_FLAG_A = 0x1F1E6
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
+_EMOJI = "[\u203c-\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]"
+_JOINED = re.compile(f"({_EMOJI})(?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d{_EMOJI})+")
+
 _SEQUENCE = re.compile(r"\x1b\[([0-9;:]*)m|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[^@-~]*[@-~]")
 _COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "gray")
 _BRIGHT = tuple(f"bright{name}" for name in _COLOURS)
@@ -103,7 +108,7 @@ def least_columns(row: Iterable[Char]) -> int:
 
 
 def _put(cells: list[Char], text: str, style: str) -> None:
-    for character in text:
+    for character in _of_certain_width(text):
         cell = _CHAR_CACHE[character, style]
         if cell.width == 0 and cells:
             at = len(cells) - 1
@@ -113,6 +118,18 @@ def _put(cells: list[Char], text: str, style: str) -> None:
             continue
         cells.append(cell)
         cells.extend([_CHAR_CACHE["", style]] * (cell.width - 1))
+
+
+def _of_certain_width(text: str) -> str:
+    """Leave the first of joined emoji, without skin tone, and the letters of a flag.
+
+    Terminals differ in how wide the whole is, and a row that is redrawn in part would be spoilt;
+    what is finished is printed as it is.
+    """
+    if text.isascii():
+        return text
+    text = _JOINED.sub(r"\1", text)
+    return _FLAG.sub(lambda match: chr(ord(match[0]) - _FLAG_A + ord("A")), text)
 
 
 def _apply(style: dict[str, str], parameters: str) -> None:

@@ -357,6 +357,9 @@ class Frames:
         if self._lines and not self._is_paused:
             self._go_on()
             return
+        if self._region.is_flooded:
+            self._region.is_flooded = False
+            self.request(is_input_same=True)
         waiting, self._ready = self._ready, []
         for future in waiting:
             if not future.done():

@@ -189,9 +189,13 @@ class DrawnRegion:
         above = sum(max(1, -(-min(length, most) // columns)) for length in self._lengths)
         return above + min(self._x, (cut_at or self._x + 1) - 1) // columns
 
-    def rows_below(self, columns: int) -> int:
-        """Return how many rows are below the cursor's when rows are wrapped at ``columns``."""
-        lengths = [_used(self._screen, y) for y in range(self._y + 1, self._screen.height)]
+    def rows_below(self, columns: int, *, of: int | None = None) -> int:
+        """Return how many rows are below the cursor's when rows are wrapped at ``columns``.
+
+        ``of``: how many rows there were below it in all, blank ones after the region's included.
+        """
+        last = self._screen.height if of is None else self._y + 1 + of
+        lengths = [_used(self._screen, y) for y in range(self._y + 1, last)]
         return sum(max(1, -(-length // columns)) for length in lengths)
 
 

@@ -7,13 +7,13 @@ two happened to the frame.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from prompt_toolkit.data_structures import Size
 
 from chatrepl.terminal.input.output import DrawnRegion
-from chatrepl.terminal.input.slices import rows_of
+from chatrepl.terminal.input.slices import ANY_ROWS, rows_of
 
 __all__ = [
     "CURSOR_QUESTION",
@@ -33,6 +33,8 @@ _CHANGING_S = 1.0
 _FRESH_S = 0.0015
 _PATIENCE, _PATIENCE_S = 3, 1.0
 _ON_THEIR_WAY = 8
+_ANCHORED_SCREENS = 3
+_KEPT_LINES = 200
 _LONGEST_WAIT_S = 0.3
 
 
@@ -54,6 +56,8 @@ class SentFrame:
     """The window's size when the terminal took it; None: not known (yet)."""
     taken_row: int | None = None
     """The cursor's row then, from 0."""
+    is_anchored: bool = False
+    """Whether so much has scrolled off that a higher window shows some of it again."""
     previous: "SentFrame | None" = None
     """The frame that drew what stood there before."""
 
@@ -76,14 +80,23 @@ class SentFrame:
 
     def _begun_too_high(self) -> int:
         """Return how many rows the cursor was above its place in the region (see ``Reflow``)."""
-        before, previous = self.before, self.previous
-        if before is None or previous is None or self.begun_row is None or self.taken_at is None:
+        if self.previous is None or self.begun_row is None or self.taken_at is None:
             return 0
-        if previous.taken_at is None or not previous.was_at_bottom:
-            return 0
-        cut_off = max(0, previous.taken_at.rows - self.taken_at.rows)
-        below = max(0, before.rows_below(self.taken_at.columns) - cut_off)
-        return max(0, self.taken_at.rows - 1 - below - self.begun_row)
+        row = self.previous.row_in(self.taken_at)
+        return max(0, row - self.begun_row) if row is not None else 0
+
+    def row_in(self, size: Size) -> int | None:
+        """Return the cursor's row when the window has got this size; None: that is not known.
+
+        What was said before scrolls off and comes back at the top; a lower window cuts off what is
+        below the cursor first.
+        """
+        if not self.is_anchored or self.taken_at is None or self.taken_row is None:
+            return None
+        cut_off = max(0, self.taken_at.rows - size.rows)
+        below = max(0, self.taken_at.rows - 1 - self.taken_row - cut_off)
+        rows_below = self.drawn.rows_below(size.columns, of=below) if self.drawn is not None else 0
+        return max(0, size.rows - 1 - rows_below)
 
     @property
     def was_at_bottom(self) -> bool:
@@ -113,6 +126,8 @@ class Reflow:
         self._last: SentFrame | None = None
         self._newest: SentFrame | None = None
         self._cursor_rows: list[int] = []
+        self._scrolled_rows = 0
+        self._printed: deque[str] = deque(maxlen=_KEPT_LINES)
         self._previous_resize_s = float("-inf")
 
     @property
@@ -139,14 +154,15 @@ class Reflow:
                 self.has_given_up = True
                 self.expect_no_answers()
 
-    @staticmethod
-    def _forget_before(frame: SentFrame) -> None:
-        """Keep no more frames than can be on their way at the same time."""
+    def _forget_before(self, frame: SentFrame) -> None:
+        """Keep no more frames than can be on their way at the same time, and the lines before."""
         for _ in range(_ON_THEIR_WAY):
             if frame.previous is None:
                 return
             frame = frame.previous
-        frame.previous = None
+        if frame.previous is not None:
+            self._printed.extend(frame.previous.lines)
+            frame.previous = None
 
     def asked(self, size: Size, now_s: float) -> None:
         """Note a question that was written without a frame."""
@@ -173,7 +189,14 @@ class Reflow:
             frame.begun_row = self._cursor_rows[0] if len(self._cursor_rows) > 1 else None
         self._cursor_rows = []
         self._newest = frame
+        self._note_scrolling(frame)
         return frame.taken_at
+
+    def _note_scrolling(self, frame: SentFrame) -> None:
+        if frame.was_at_bottom and self._scrolled_rows < ANY_ROWS:
+            self._scrolled_rows += sum(rows_of(line, frame.size.columns) for line in frame.lines)
+        is_much = self._scrolled_rows > _ANCHORED_SCREENS * frame.size.rows
+        frame.is_anchored = is_much or frame.was_at_bottom
 
     def cursor_is_at(self, row: int) -> None:
         """Take what comes before an answer: the cursor's row, from 0, maybe before a frame too."""
@@ -239,30 +262,27 @@ class Reflow:
         taken = last.taken_at.columns
         rows = last.drawn.rows_above(columns, cut_at=taken)
         rows -= self._displacement(last, size)
-        left, lines = _to_mend(last, columns)
-        if not lines:
-            return Erasure(rows + left)
-        printed = [rows_of(line, columns) for line in lines]
+        left, lines = _to_mend(last, columns, self._printed)
         most_rows = size.rows - 1 - last.drawn.rows_below(columns)
-        if rows + sum(printed) + left <= most_rows:
-            return Erasure(rows + sum(printed) + left, lines)
-        # The first of them have scrolled off, and stay.
-        return _last_lines(rows, lines, printed, most_rows)
+        while lines and rows + left + sum(line.rows for line in lines) > most_rows:
+            # The first of them have scrolled off, and stay.
+            left = 0
+            lines.pop(0)
+        rows += left + sum(line.rows for line in lines)
+        return Erasure(rows, [line.text for line in lines])
 
     def _displacement(self, last: SentFrame, size: Size) -> int:
         """Return how many rows the cursor is above its place in the region.
 
-        tmux (3.3) miscounts rows above it that end in half a wide character, and moves it up. Where
-        the region was at the screen's bottom it still is, but for the rows below the cursor that a
-        lower window cut off.
+        tmux (3.3) miscounts rows above it that end in half a wide character, and moves it up.
         """
         newest = self._newest
         if newest is None or newest is last or newest.taken_at != size or last.drawn is None:
             return 0
-        if newest.taken_row is None or last.taken_at is None or not last.was_at_bottom:
+        row = last.row_in(size)
+        if newest.taken_row is None or row is None:
             return 0
-        below = last.drawn.rows_below(size.columns) - max(0, last.taken_at.rows - size.rows)
-        return max(0, size.rows - 1 - max(0, below) - newest.taken_row)
+        return max(0, row - newest.taken_row)
 
     def _is_doubtful(self, last: SentFrame, now_s: float) -> bool:
         """Say whether the last frame may have been cut: then rather leave a row than erase one."""
@@ -273,46 +293,56 @@ class Reflow:
         return bool(last.lines) and now_s - last.sent_s < _FRESH_S
 
 
-def _to_mend(last: SentFrame, columns: int) -> tuple[int, list[str]]:
+@dataclass(slots=True, frozen=True)
+class _Line:
+    """A line to be printed again."""
+
+    text: str
+    rows: int
+    """How many rows of it are on the screen."""
+
+
+def _to_mend(last: SentFrame, columns: int, printed: Sequence[str]) -> tuple[int, list[_Line]]:
     """Return what frames up to this one did wrong: rows to erase more, and lines to print again."""
-    more = 0
-    lines: list[str] = []
-    below = list(last.lines)
+    more = gone = 0
+    lines: list[_Line] = []
+    below: list[_Line] = []
     frame: SentFrame | None = last
     while frame is not None:
+        shown = frame.lines[: max(0, len(frame.lines) - gone)]
+        gone = max(0, gone - len(frame.lines))
+        below = [*(_Line(text, rows_of(text, columns)) for text in shown), *below]
         if frame.left_rows > 0:
             more, lines = more + frame.left_rows, list(below)
         elif frame.left_rows < 0:
-            kept, lost = _erased_lines(frame, columns)
-            more, lines = more + kept, [*lost, *below]
+            kept, lost = _erased_lines(frame, columns, printed)
+            below = [*(_Line(text, 0) for text in lost), *below]
+            more, lines, gone = more + kept, list(below), len(lost)
         frame = None if frame.is_resize else frame.previous
-        below = [*frame.lines, *below] if frame is not None else below
     return more, lines
 
 
-def _erased_lines(frame: SentFrame, columns: int) -> tuple[int, list[str]]:
+def _erased_lines(frame: SentFrame, columns: int, printed: Sequence[str]) -> tuple[int, list[str]]:
     """Return the lines that a frame erased; and how many rows are left of the first of them."""
     assert frame.taken_at is not None
     missing = -frame.left_rows
     lost: list[str] = []
-    earlier = frame.previous
-    while earlier is not None and missing > 0:
-        for line in reversed(earlier.lines):
-            if missing <= 0:
-                break
-            lost.insert(0, line)
-            missing -= rows_of(line, frame.taken_at.columns)
-        earlier = earlier.previous
+    for line in _lines_before(frame, printed):
+        if missing <= 0:
+            break
+        lost.insert(0, line)
+        missing -= rows_of(line, frame.taken_at.columns)
     cells_left = max(0, -missing) * frame.taken_at.columns
     return -(-cells_left // columns), lost
 
 
-def _last_lines(rows: int, lines: Sequence[str], heights: Sequence[int], most_rows: int) -> Erasure:
-    kept = len(lines)
-    while kept and rows + heights[kept - 1] <= most_rows:
-        kept -= 1
-        rows += heights[kept]
-    return Erasure(rows, lines[kept:])
+def _lines_before(frame: SentFrame, printed: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that were printed before a frame, the last first."""
+    earlier = frame.previous
+    while earlier is not None:
+        yield from reversed(earlier.lines)
+        earlier = earlier.previous
+    yield from reversed(printed)
 
 
 def answers_size(environment: Mapping[str, str]) -> bool:

@@ -1,6 +1,7 @@
 """Rows of cells: how wide they are, and how they are cut."""
 
 import pytest
+from prompt_toolkit.layout.screen import Char
 
 from chatrepl.terminal.input.cells import cut_row, least_columns, row_of_line, row_of_text
 from chatrepl.terminal.input.slices import ANY_ROWS, PendingLines
@@ -15,13 +16,21 @@ from chatrepl.terminal.input.slices import ANY_ROWS, PendingLines
         ("a👩\u200d👧b", 4),
         ("👍🏽", 2),
         ("🇩🇪🇫🇷", 4),
-        ("🇩🇪🇫", 4),
+        ("🇩🇪🇫", 3),
     ],
 )
 def test_what_terminals_join_counts_as_joined(text: str, least: int) -> None:
     row = row_of_text(text)
-    assert least_columns(row) == least
-    assert least_columns(row_of_line(text)) <= len(row)
+    assert least_columns(row) == len(row) == len(row_of_line(text)) == least
+
+
+@pytest.mark.parametrize(("text", "least"), [("a👩\u200d👧b", 4), ("👍🏽!", 3), ("🇩🇪🇫🇷", 4)])
+def test_what_terminals_join_in_what_is_typed_counts_as_joined(text: str, least: int) -> None:
+    assert least_columns(Char(character) for character in text) == least
+
+
+def test_letters_that_are_joined_stay_as_they_are() -> None:
+    assert "".join(cell.char for cell in row_of_text("नमस्\u200dते")) == "नमस्\u200dते"
 
 
 def test_a_row_is_cut_before_half_a_wide_character() -> None:
