@@ -204,6 +204,8 @@ class Frames:
         self._sent_s = asyncio.get_running_loop().time()
         first, last = (CURSOR_QUESTION, SIZE_QUESTION) if self._reflow.is_asking else ("", "")
         if self._output.end_frame(last, first=first):
+            if self._reflow.is_rewrapping:
+                self._renderer.note_widths()
             region = self._renderer.drawn_region()
             printed = [*again, *lines]
             self._reflow.sent(

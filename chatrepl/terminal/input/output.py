@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.data_structures import Size
@@ -136,11 +136,29 @@ class WriterOutput(Vt100_Output):
         """Do nothing: it stays on."""
 
 
-_DRAWN = ("_cursor_pos", "_last_screen", "_last_size", "_last_style")
+_DRAWN = ("_cursor_pos", "_last_screen", "_last_size", "_last_style", "_widest")
 
 
 class LiveRenderer(Renderer):
     """Draws the live region, and tells what of it is on the screen."""
+
+    _widest: tuple[int, ...] = ()
+
+    def erase(self, leave_alternate_screen: bool = True) -> None:
+        """Erase all that was drawn."""
+        self._widest = ()
+        super().erase(leave_alternate_screen)
+
+    def note_widths(self) -> None:
+        """Remember how wide each row has been since it was last empty.
+
+        For tmux a row stays as wide when its end is erased, and is wrapped accordingly.
+        """
+        screen = self._last_screen
+        if screen is not None:
+            used = [_used(screen, y, self._has_style) for y in range(screen.height)]
+            before = self._widest[: screen.height]
+            self._widest = tuple(map(max, used, before + (0,) * (len(used) - len(before))))
 
     def erase_rows_above(self, rows: int) -> None:
         """Erase from so many rows above the cursor on (below: negative), and start there afresh."""
@@ -152,11 +170,12 @@ class LiveRenderer(Renderer):
         """Start afresh at the cursor's place, which must be a row's beginning."""
         self._last_screen = None
         self._last_size = None
+        self._widest = ()
         self._cursor_pos = self._cursor_pos._replace(x=0, y=0)
 
     def snapshot(self) -> dict[str, object]:
         """Remember what is on the screen."""
-        return {name: self.__dict__[name] for name in _DRAWN}
+        return {name: getattr(self, name) for name in _DRAWN}
 
     def restore(self, snapshot: dict[str, object]) -> None:
         """Go back to what was remembered: the drawing since then was not sent."""
@@ -166,15 +185,32 @@ class LiveRenderer(Renderer):
         """Return what is on the screen; None: nothing."""
         if self._last_screen is None:
             return None
-        return DrawnRegion(self._last_screen, self._cursor_pos.x, self._cursor_pos.y)
+        position = self._cursor_pos
+        return DrawnRegion(self._last_screen, position.x, position.y, self._widest, self._has_style)
+
+    def _has_style(self, style: str) -> bool:
+        """Say whether a blank in this style is written at a row's end."""
+        known = self._style_string_has_style
+        return known[style] if known is not None else style not in ("", _PLAIN)
 
 
 class DrawnRegion:
     """The live region as it was drawn, with the cursor's column and row in it."""
 
-    def __init__(self, screen: "Screen", x: int, y: int) -> None:
+    def __init__(
+        self,
+        screen: "Screen",
+        x: int,
+        y: int,
+        widest: Sequence[int] = (),
+        has_style: Callable[[str], bool] = bool,
+    ) -> None:
         self._screen, self._x, self._y = screen, x, y
+        self._widest, self._has_style = widest, has_style
         self._lengths: list[int] | None = None
+
+    def _length(self, y: int) -> int:
+        return self._widest[y] if y < len(self._widest) else _used(self._screen, y, self._has_style)
 
     def rows_above(self, columns: int | None = None, *, cut_at: int | None = None) -> int:
         """Return how many rows are above the cursor when rows are wrapped at ``columns``.
@@ -184,7 +220,7 @@ class DrawnRegion:
         if columns is None:
             return self._y
         if self._lengths is None:
-            self._lengths = [_used(self._screen, y) for y in range(self._y)]
+            self._lengths = [self._length(y) for y in range(self._y)]
         most = cut_at or max(self._lengths, default=0)
         above = sum(max(1, -(-min(length, most) // columns)) for length in self._lengths)
         return above + min(self._x, (cut_at or self._x + 1) - 1) // columns
@@ -195,14 +231,14 @@ class DrawnRegion:
         ``of``: how many rows there were below it in all, blank ones after the region's included.
         """
         last = self._screen.height if of is None else self._y + 1 + of
-        lengths = [_used(self._screen, y) for y in range(self._y + 1, last)]
+        lengths = [self._length(y) for y in range(self._y + 1, last)]
         return sum(max(1, -(-length // columns)) for length in lengths)
 
 
-def _used(screen: "Screen", y: int) -> int:
+def _used(screen: "Screen", y: int, has_style: Callable[[str], bool]) -> int:
     """Return how many columns of a row are used, at the least."""
     row = screen.data_buffer[y]
-    used = [x for x, cell in row.items() if cell.char != " " or cell.style not in ("", _PLAIN)]
+    used = [x for x, cell in row.items() if cell.char != " " or has_style(cell.style)]
     return least_columns(row[x] for x in range(max(used, default=-1) + 1))
 
 

@@ -119,7 +119,7 @@ class Reflow:
     """Follows the frames, and finds the region's first row when the window has changed."""
 
     def __init__(self, *, is_rewrapping: bool, is_answering: bool) -> None:
-        self._is_rewrapping, self.is_asking = is_rewrapping, is_answering
+        self.is_rewrapping, self.is_asking = is_rewrapping, is_answering
         self.has_given_up = False
         self._is_swapped: bool | None = None
         self._unanswered: deque[SentFrame] = deque()
@@ -253,7 +253,7 @@ class Reflow:
         """Say what to erase at a new size; None: the region is where it was drawn."""
         columns = size.columns
         last = self._last
-        if not self._is_rewrapping or last is None or last.drawn is None:
+        if not self.is_rewrapping or last is None or last.drawn is None:
             return None
         if last.taken_at is None:
             return (
