@@ -1,6 +1,7 @@
 """Thousands of lines of every kind: each is in the scrollback or on the screen, once."""
 
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -135,6 +136,25 @@ def test_code_that_wraps_within_a_wide_character_is_kept_when_the_window_widens_
     shown = tmux.everything()
     assert [shown.count(f"q{number:02}") for number in range(30)] == [1] * 30
     assert shown.count(END) == 1
+
+
+def test_a_draft_of_several_rows_costs_no_finished_line_in_tmux(
+    tmux: Tmux, server: SseServer
+) -> None:
+    finished = "\n\n".join(f"finished {number:02}" for number in range(12))
+    server.answer(f"{finished}\n\n{END}")
+    tmux.resize(30, 100)
+    tmux.send("go")
+    tmux.wait_for(END)
+    tmux.type("draft " * 60)
+    time.sleep(0.5)
+    for columns in (60, 90, 45):
+        tmux.resize(30, columns)
+        time.sleep(0.7)
+    shown = tmux.everything()
+    assert [shown.count(f"finished {number:02}") for number in range(12)] == [1] * 12
+    assert shown.count(END) == 1
+    assert len(re.findall(r"d\s*r\s*a\s*f\s*t", shown)) == 60
 
 
 def test_a_question_on_the_command_line_is_answered_once_while_tmux_wraps_anew(
