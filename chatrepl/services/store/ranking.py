@@ -9,7 +9,7 @@ from chatrepl.services.store.folding import fold
 
 __all__ = ["MOST_RANKED", "Row", "best_of", "in_context", "score"]
 
-MOST_RANKED = 500
+MOST_RANKED = 300
 """The newest messages that match are ranked; older ones beyond this number are not looked at."""
 _MOST_COUNTED = 4
 _CONTEXT_CHARACTERS = 60
@@ -45,7 +45,7 @@ def score(folded: str, words: Sequence[str]) -> float:
     for word in words:
         count, is_whole = _occurrences(folded, word)
         total += count / _MOST_COUNTED + 2 * is_whole
-    if len(words) > 1 and " ".join(words) in " ".join(folded.split()):
+    if len(words) > 1 and re.search(r"\s+".join(map(re.escape, words)), folded):
         total += 2
     return total
 

@@ -122,7 +122,7 @@ class SqliteStore:
 
         A word matches wherever it occurs, also inside other words, whatever its case and its
         composed or full-width form (``fold``). Whole words rank first, then words that stand
-        together, then those that occur often; of equals, and among more than 500, the newest.
+        together, then those that occur often; of equals, and among more than 300, the newest.
         """
         hits = await self._run(lambda store: store.searcher.search(words, limit))
         self._index_later()
