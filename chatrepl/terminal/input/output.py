@@ -232,7 +232,9 @@ class DrawnRegion:
         """
         last = self._screen.height if of is None else self._y + 1 + of
         lengths = [self._length(y) for y in range(self._y + 1, last)]
-        return sum(max(1, -(-length // columns)) for length in lengths)
+        # The cursor's own row may be wrapped, too.
+        own = max(0, (self._length(self._y) - 1) // columns - self._x // columns)
+        return own + sum(max(1, -(-length // columns)) for length in lengths)
 
 
 def _used(screen: "Screen", y: int, has_style: Callable[[str], bool]) -> int:

@@ -92,3 +92,14 @@ def test_a_cursor_that_was_moved_up_above_blank_rows_is_noticed() -> None:
     assert reflow.answered(WIDE.rows, WIDE.columns) == WIDE
     # It belongs into row 33, and is seven rows too high: the region begins below it.
     assert reflow.erasure(WIDE, 0.3) == Erasure(2 - 7, [])
+
+
+def test_rows_that_were_wider_before_are_wrapped_as_they_were() -> None:
+    screen = Screen()
+    for y, row in enumerate(["tail", "> ", "toolbar"]):
+        screen.data_buffer[y].update({x: Char(char) for x, char in enumerate(row)})
+    screen.height = 3
+    drawn = DrawnRegion(screen, 2, 1, (60, 70, 7))
+    assert (drawn.rows_above(30), drawn.rows_below(30)) == (2, 2 + 1)
+    assert drawn.rows_below(30, of=3) == 2 + 1 + 2
+    assert (drawn.rows_above(80), drawn.rows_below(80)) == (1, 1)
