@@ -17,6 +17,7 @@ LEAST_COLUMN = 36
 
 _SEAM = 3
 _ESCAPE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\]8;[^;]*;[^\x1b\x07]*(?:\x1b\\|\x07)")
+_END = re.compile(rf"(?:\s|{_ESCAPE.pattern})+$")
 _LINK = "\x1b]8;"
 _LINK_END = "\x1b]8;;\x1b\\"
 _TAB_CELLS = 8
@@ -125,7 +126,8 @@ class BesideView:
         line = f" {seam} ".join(
             part + " " * max(0, self._cells - cell_width(_ESCAPE.sub("", part))) for part in parts
         )
-        return line.rstrip()
+        # A blank at the end of what is coloured stands before the sequence that ends the colour.
+        return _END.sub(lambda match: "".join(match[0].split()), line)
 
     def _joined(self, names: Sequence[Sequence[Span]]) -> str:
         seam = span(" │ " if self._style.unicode else " | ", "rule")

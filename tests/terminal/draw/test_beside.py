@@ -121,6 +121,14 @@ def test_a_cut_row_carries_its_style_on() -> None:
     ]
 
 
+def test_a_row_that_is_cut_in_a_colour_has_no_blank_at_its_end() -> None:
+    text = "~~~~ js x\n" + "long words " * 12 + "\n"
+    view = BesideView(("a", "b"), COLOR, is_markdown=True, width=20)
+    rows = [*view.feed(TextDelta(text, 1), 20), *view.tail(9)]
+    assert any("words" in visible(row) for row in rows)
+    assert all(visible(row) == visible(row).rstrip(" ") for row in rows)
+
+
 def test_columns_must_be_wide_enough_to_read() -> None:
     assert can_show_beside(2, 80)
     assert not can_show_beside(3, 80)
