@@ -8,14 +8,7 @@ from datetime import datetime
 from chatrepl.core.attachments import with_files
 from chatrepl.core.messages import Json, Message
 
-__all__ = [
-    "SEAM",
-    "BodyWriter",
-    "example_message",
-    "is_folded",
-    "messages_of",
-    "with_reminder",
-]
+__all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
 
 SEAM = "\n\n"
 _EXAMPLE = "example"
@@ -37,7 +30,7 @@ def with_reminder(message: Message, reminder: str) -> str:
     return f"{content}{SEAM}{reminder}"
 
 
-def is_folded(sent: Sequence[Message]) -> bool:
+def _is_folded(sent: Sequence[Message]) -> bool:
     """Say whether the system text, which comes first, goes into the first user message."""
     return (
         len(sent) > 1
@@ -46,11 +39,6 @@ def is_folded(sent: Sequence[Message]) -> bool:
         and sent[0].role == "user"
         and any(message.role == "user" for message in sent[1:])
     )
-
-
-def messages_of(sent: Sequence[Message], reminder: str) -> list[Json]:
-    """Write the ``messages`` of a request."""
-    return BodyWriter().messages_of(sent, reminder)
 
 
 class BodyWriter:
@@ -67,7 +55,7 @@ class BodyWriter:
     def messages_of(self, sent: Sequence[Message], reminder: str) -> list[Json]:
         """Write the ``messages`` of a request."""
         lead = ""
-        if is_folded(sent):
+        if _is_folded(sent):
             lead, sent = sent[0].content + SEAM, sent[1:]
         first = next((at for at, message in enumerate(sent) if message.id), len(sent))
         path = self._path(sent[first:], reminder)

@@ -186,6 +186,7 @@ def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:
     target = asked.target
     parameters = asked.settings.parameters()
     key = (target.server.base_url, target.model)
+    most = session.planner.most_answers(target) or asked.answers
     for name in session.planner.refusals.take_untold(key, parameters):
         if name != COUNT:
             yield Notice(
@@ -193,13 +194,12 @@ def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:
                 Level.WARNING,
                 hint=f"/set {name} VALUE tries it again",
             )
-        elif asked.answers > (session.planner.most_answers(target) or asked.answers):
-            yield _groups_notice(target.model, asked.answers, session.planner.most_answers(target))
+        elif asked.answers > most:
+            yield _groups_notice(target.model, asked.answers, most)
 
 
-def _groups_notice(model: str, wanted: int, most: int | None) -> Notice:
+def _groups_notice(model: str, wanted: int, most: int) -> Notice:
     """Tell that several requests bring the answers that one was to bring."""
-    most = most or wanted
     gives = "one answer" if most == 1 else f"up to {most} answers"
     return Notice(
         f"{model} gives {gives} to a request: sending {math.ceil(wanted / most)} at once",

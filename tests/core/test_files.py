@@ -12,7 +12,7 @@ from chatrepl.core.completion import complete
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice, Table
 from chatrepl.core.messages import Message
-from chatrepl.core.request_body import messages_of
+from chatrepl.core.request_body import BodyWriter
 from chatrepl.core.session import Session
 from chatrepl.core.transcript import from_json, to_json
 from tests.support.fakes import StepClock, World
@@ -142,7 +142,7 @@ def test_images_travel_as_parts_with_the_reminder_in_the_text() -> None:
     image = image_attachment("cat.png", "data:image/png;base64,AA==", 255)
     text = text_attachment("a.py", "x = '```'")
     message = Message("m", None, "user", "what?", NOW, attachments=(image, text))
-    (sent,) = messages_of([message], "Be kind.")
+    (sent,) = BodyWriter().messages_of([message], "Be kind.")
     assert sent == {
         "role": "user",
         "content": [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.attachments import text_attachment
 from chatrepl.core.messages import Json, Message
-from chatrepl.core.request_body import BodyWriter, example_message, messages_of
+from chatrepl.core.request_body import BodyWriter, example_message
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALLS: Mapping[str, Json] = {
@@ -22,7 +22,7 @@ def test_the_reminder_stands_in_a_paragraph_of_its_own_after_each_message_of_the
         Message("a", None, "user", "hi", NOW),
         Message("b", "a", "assistant", "hello", NOW),
     ]
-    assert messages_of(said, "be kind") == [
+    assert BodyWriter().messages_of(said, "be kind") == [
         {"role": "system", "content": "be brief"},
         {"role": "user", "content": "hi\n\nbe kind"},
         {"role": "assistant", "content": "hello"},
@@ -36,7 +36,7 @@ def test_a_system_text_for_models_without_that_role_goes_into_the_first_message(
         Message("b", "a", "user", "hi", NOW),
         Message("c", "b", "user", "there", NOW),
     ]
-    assert messages_of(said, "") == [
+    assert BodyWriter().messages_of(said, "") == [
         {"role": "assistant", "content": "hello"},
         {"role": "user", "content": "be brief\n\nhi"},
         {"role": "user", "content": "there"},
@@ -93,4 +93,4 @@ def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew
         system = [Message("", None, form, "be brief", NOW)] if form else []
         examples = [example_message("user", "2 + 2", NOW)] if has_examples else []
         sent = [*system, *examples, *path]
-        assert writer.messages_of(sent, reminder) == messages_of(sent, reminder)
+        assert writer.messages_of(sent, reminder) == BodyWriter().messages_of(sent, reminder)

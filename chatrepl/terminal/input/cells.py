@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from string import ascii_uppercase
 
 from prompt_toolkit.layout.screen import _CHAR_CACHE, Char, Screen
 from prompt_toolkit.utils import get_cwidth
@@ -18,10 +19,8 @@ Char.display_mappings.update({chr(code): "\u2426" for code in _BIDI})
 
 _JOINER = "\u200d"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
-_FLAG_LETTERS = frozenset(map(chr, range(0x1F1E6, 0x1F200)))
-
-_FLAG_A = 0x1F1E6
-_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")
+_FLAG_LETTERS = dict(zip(map(chr, range(0x1F1E6, 0x1F200)), ascii_uppercase, strict=True))
+_FLAG_TABLE = str.maketrans(_FLAG_LETTERS)
 _EMOJI = "[\u203c-\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]"
 _JOINED = re.compile(f"({_EMOJI})(?:[\ufe0f\U0001f3fb-\U0001f3ff]|\u200d{_EMOJI})+")
 
@@ -55,7 +54,11 @@ _SWITCHES = {
 
 @lru_cache(maxsize=1024)
 def row_of_line(line: str) -> Row:
-    """Turn one line with SGR sequences into cells; links (OSC 8) keep their text only."""
+    """Turn one line with SGR sequences into cells; links (OSC 8) keep their text only.
+
+    Of joined emoji it is the first, as wide in every terminal.
+    """
+    line = _of_certain_width(line)
     cells: list[Char] = []
     style: dict[str, str] = {}
     position = 0
@@ -108,7 +111,7 @@ def least_columns(row: Iterable[Char]) -> int:
 
 
 def _put(cells: list[Char], text: str, style: str) -> None:
-    for character in _of_certain_width(text):
+    for character in text:
         cell = _CHAR_CACHE[character, style]
         if cell.width == 0 and cells:
             at = len(cells) - 1
@@ -128,8 +131,7 @@ def _of_certain_width(text: str) -> str:
     """
     if text.isascii():
         return text
-    text = _JOINED.sub(r"\1", text)
-    return _FLAG.sub(lambda match: chr(ord(match[0]) - _FLAG_A + ord("A")), text)
+    return _JOINED.sub(r"\1", text).translate(_FLAG_TABLE)
 
 
 def _apply(style: dict[str, str], parameters: str) -> None:

@@ -14,12 +14,7 @@ from chatrepl.terminal.input.background import (
     ends_answers,
 )
 from chatrepl.terminal.input.output import LiveRenderer, WriterOutput
-from chatrepl.terminal.input.reflow import (
-    CURSOR_QUESTION,
-    SIZE_QUESTION,
-    Reflow,
-    SentFrame,
-)
+from chatrepl.terminal.input.reflow import CURSOR_QUESTION, SIZE_QUESTION, Reflow, SentFrame
 from chatrepl.terminal.input.region import Region
 from chatrepl.terminal.input.slices import ANY_ROWS, NARROW_COLUMNS, PendingLines
 from chatrepl.terminal.input.writer import TerminalWriter
@@ -350,8 +345,7 @@ class Frames:
 
     def _caught_up(self) -> None:
         self._is_waiting = False
-        took_s = asyncio.get_running_loop().time() - self._sent_s
-        self._lines.took(took_s)
+        self._lines.took(asyncio.get_running_loop().time() - self._sent_s)
         self._settle()
         self.request(is_urgent=True, is_input_same=True)
 

@@ -13,15 +13,9 @@ from dataclasses import dataclass, field
 from prompt_toolkit.data_structures import Size
 
 from chatrepl.terminal.input.output import DrawnRegion
-from chatrepl.terminal.input.slices import ANY_ROWS, rows_of
+from chatrepl.terminal.input.slices import rows_of
 
-__all__ = [
-    "CURSOR_QUESTION",
-    "SIZE_QUESTION",
-    "Reflow",
-    "SentFrame",
-    "answers_size",
-]
+__all__ = ["CURSOR_QUESTION", "SIZE_QUESTION", "Reflow", "SentFrame", "answers_size"]
 
 CURSOR_QUESTION = "\x1b[6n"
 """Asks for the cursor's place before a frame."""
@@ -193,10 +187,10 @@ class Reflow:
         return frame.taken_at
 
     def _note_scrolling(self, frame: SentFrame) -> None:
-        if frame.was_at_bottom and self._scrolled_rows < ANY_ROWS:
+        enough = _ANCHORED_SCREENS * frame.size.rows
+        if frame.was_at_bottom and self._scrolled_rows <= enough:
             self._scrolled_rows += sum(rows_of(line, frame.size.columns) for line in frame.lines)
-        is_much = self._scrolled_rows > _ANCHORED_SCREENS * frame.size.rows
-        frame.is_anchored = is_much or frame.was_at_bottom
+        frame.is_anchored = frame.was_at_bottom or self._scrolled_rows > enough
 
     def cursor_is_at(self, row: int) -> None:
         """Take what comes before an answer: the cursor's row, from 0, maybe before a frame too."""

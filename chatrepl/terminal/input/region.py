@@ -111,7 +111,7 @@ class Region(Container):
         return self._is_rewrapping and (self._state.is_resizing or self.is_flooded)
 
     def _most_tail(self, rows: int) -> int:
-        """Return how tall a tail may be: in a window of half the height it must still fit."""
+        """Return how tall a tail may be: in a window of half the height the region must fit."""
         if self.is_compact:
             return 0
         return _LEAST_TAIL if self._state.is_resizing else max(_LEAST_TAIL, rows // _TAIL_SHARE)

@@ -11,7 +11,7 @@ _SETTLED_S = 0.5
 
 
 class Resizing:
-    """Hides the tail while sizes follow each other; ``on_resize`` then has to draw it anew.
+    """Tells the region while sizes follow each other; ``on_resize`` has to draw the tail anew.
 
     It is called before the first repaint at a new size, and when the size has settled.
     """

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from chatrepl.terminal.input.cells import least_columns, row_of_line
+from chatrepl.terminal.input.cells import row_of_line
 
 __all__ = ["ANY_ROWS", "NARROW_COLUMNS", "PendingLines", "rows_of"]
 
@@ -17,7 +17,7 @@ _QUICK_S, _SLOW_S = 0.02, 0.05
 
 def rows_of(line: str, columns: int) -> int:
     """Return how many rows a finished line takes, at the least."""
-    return -(-least_columns(row_of_line(line)) // columns) or 1
+    return -(-len(row_of_line(line)) // columns) or 1
 
 
 class PendingLines:

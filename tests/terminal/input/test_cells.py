@@ -20,8 +20,8 @@ from chatrepl.terminal.input.slices import ANY_ROWS, PendingLines
     ],
 )
 def test_what_terminals_join_counts_as_joined(text: str, least: int) -> None:
-    row = row_of_text(text)
-    assert least_columns(row) == len(row) == len(row_of_line(text)) == least
+    row = row_of_line(text)
+    assert least_columns(row) == len(row) == least
 
 
 @pytest.mark.parametrize(("text", "least"), [("a👩\u200d👧b", 4), ("👍🏽!", 3), ("🇩🇪🇫🇷", 4)])
@@ -29,8 +29,14 @@ def test_what_terminals_join_in_what_is_typed_counts_as_joined(text: str, least:
     assert least_columns(Char(character) for character in text) == least
 
 
-def test_letters_that_are_joined_stay_as_they_are() -> None:
-    assert "".join(cell.char for cell in row_of_text("नमस्\u200dते")) == "नमस्\u200dते"
+@pytest.mark.parametrize("text", ["नमस्\u200dते", "\u0645\u06cc\u200c\u062e", "中文 e\u0301"])
+def test_letters_that_are_joined_stay_as_they_are(text: str) -> None:
+    assert "".join(cell.char for cell in row_of_line(text)) == text
+
+
+@pytest.mark.parametrize("text", ["a👩\u200d👧b", "👍🏽", "🇩🇪🇫🇷", "❤\ufe0f"])
+def test_texts_that_are_no_answers_keep_their_emoji(text: str) -> None:
+    assert "".join(cell.char for cell in row_of_text(text)) == text
 
 
 def test_a_row_is_cut_before_half_a_wide_character() -> None:
