@@ -10,16 +10,37 @@ __all__ = ["Beside", "LineQueue"]
 
 
 class Beside:
-    """Holds tasks until they are over."""
+    """Holds tasks until they are over; a person's commands can be given up one by one."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._commands: dict[asyncio.Task[None], str] = {}
 
-    def run(self, work: Coroutine[None, None, None]) -> None:
+    @property
+    def has_command(self) -> bool:
+        """Whether a command is not over yet."""
+        return bool(self._commands)
+
+    def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Begin some work."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    def run_command(self, line: str, work: Coroutine[None, None, None]) -> None:
+        """Begin what a line asks for."""
+        task = self.run(work)
+        self._commands[task] = safe_line(line)
+        task.add_done_callback(lambda done: self._commands.pop(done, None))
+
+    def give_up(self) -> str | None:
+        """Cancel the command that began last, and return its line; None: there is none."""
+        if not self._commands:
+            return None
+        task, line = self._commands.popitem()
+        task.cancel()
+        return line
 
     async def end(self) -> None:
         """Give up what is not over."""

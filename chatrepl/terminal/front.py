@@ -103,16 +103,22 @@ class Front:
         if self._is_working and not (can_show and runs_at_once(text)):
             self._queue.add(text)
         elif self._is_working:
-            self._beside.run(self._deal_beside(text))
+            self._beside.run_command(text, self._deal_beside(text))
         else:
             self._queue.add(text, is_next=True)
             self._is_working = True
         self._arrived.set()
 
     def stop(self) -> bool:
-        """Stop the answer on its way, or what else is being done; False: nothing is."""
+        """Stop the answer, else the last command beside it, else what is done; False: nothing."""
         if self._session.stop():
             return True
+        if line := self._beside.give_up():
+            self._show(Notice(f"{line}: given up"))
+            return True
+        return self._stop_command()
+
+    def _stop_command(self) -> bool:
         command = self._command
         if command is None or command.done() or self._session.is_answering:
             return False
@@ -120,7 +126,7 @@ class Front:
 
     def is_busy(self) -> bool:
         """Say whether a line is being dealt with."""
-        return self._is_working
+        return self._is_working or self._beside.has_command
 
     def complete(self, before: str) -> Sequence[Suggestion]:
         """Offer what Tab may insert; sessions as they are now, other terminals' too."""
@@ -150,7 +156,9 @@ class Front:
     def leave(self) -> None:
         """End the conversation; a running answer is stopped and kept."""
         self._is_leaving = True
-        self.stop()
+        # What runs beside it ends with the program; /exit may be part of that.
+        if not self._session.stop():
+            self._stop_command()
         self._arrived.set()
 
     # What runs beside the prompt.
@@ -287,7 +295,7 @@ class Front:
         """Something long begins: what can run beside it need not wait any more."""
         self._has_floor = False
         for line in self._queue.take(runs_at_once):
-            self._beside.run(self._deal_beside(line))
+            self._beside.run_command(line, self._deal_beside(line))
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
         turn = InTurn(self._answers.begin_beside)

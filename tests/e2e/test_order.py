@@ -88,3 +88,40 @@ def test_waiting_for_a_servers_list_before_an_answer_goes_on_can_be_stopped(
     chat.send("\x1b")
     chat.expect("stopped before it was sent").settle()
     chat.leave()
+
+
+def test_esc_gives_up_a_slow_command_that_runs_beside_an_answer(
+    start: Start, server: SseServer
+) -> None:
+    gate = threading.Event()
+    server.answer("One.\n\nTwo.\n\nThree.", gate=gate, gate_after_chars=8)
+    server.silence(to="models")
+    chat = start("-m", "x", rows=60).ready().expect("/help lists")
+    chat.say("tell me")
+    assert server.at_gate.wait(15)
+    chat.say("/models --fresh").expect("/models --fresh …")
+    gate.set()
+    chat.expect("Three.")
+    # The answer is over, the command is not.
+    chat.settle()
+    chat.send("\x1b")
+    chat.expect("/models --fresh: given up")
+    chat.leave()
+
+
+def test_esc_stops_an_answer_before_what_runs_beside_it(start: Start, server: SseServer) -> None:
+    gate = threading.Event()
+    server.answer("One.\n\nTwo.\n\nThree.", gate=gate, gate_after_chars=8)
+    server.silence(to="models")
+    chat = start("-m", "x", rows=60).ready().expect("/help lists")
+    chat.say("tell me")
+    assert server.at_gate.wait(15)
+    chat.say("/models --fresh").expect("/models --fresh …")
+    chat.send("\x1b")
+    chat.expect("stopped")
+    assert "given up" not in chat.everything()
+    chat.send("\x03")
+    chat.expect("/models --fresh: given up").settle()
+    gate.set()
+    assert "Three." not in chat.everything()
+    chat.leave()
