@@ -1,10 +1,11 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chatrepl.core.continuing import INSTRUCTION
-from chatrepl.core.events import AnswerEnded, Event, Table
+from chatrepl.core.events import AnswerEnded, Event, PlainText, Table
 from tests.cli.talking import Home, errors, said
 from tests.support.sse_server import SseServer
 
@@ -122,3 +123,8 @@ def test_info_tells_times_speed_and_fingerprint_of_the_last_response(tmp_path: P
     assert rows["first text"].endswith(" s")
     assert rows["speed"].endswith(" tokens a second")
     assert "timing" not in str(events[-1])
+    told = next(event.text for event in events if isinstance(event, PlainText))
+    response = json.loads(told)
+    assert response["object"] == "chat.completion"
+    assert response["system_fingerprint"] == "fp_loopback"
+    assert set(response["choices"][0]["message"]) == {"role", "content"}

@@ -13,6 +13,8 @@ from chatrepl.core.session import Session
 from chatrepl.core.timing import TIMING_FIELD, tell_timing
 from chatrepl.core.usage_total import COST_FIELD, IMPORTED_FIELD
 
+_FINGERPRINT_FIELD = "system_fingerprint"
+
 
 async def help_(call: Call) -> AsyncIterator[Event]:
     """/help: list all commands, or tell about one."""
@@ -107,7 +109,7 @@ def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
             if count is not None
         )
     )
-    fingerprint = answer.extra.get("system_fingerprint")
+    fingerprint = answer.extra.get(_FINGERPRINT_FIELD)
     scored = len(scores_of(answer))
     return [
         ("last response", answer.response_id or "no id"),
@@ -150,10 +152,13 @@ async def response(call: Call) -> AsyncIterator[Event]:
     if answer is None:
         yield Notice("no answer has come yet")
         return
+    fingerprint = answer.extra.get(_FINGERPRINT_FIELD)
     body: dict[str, Json] = {
         "id": answer.response_id,
+        "object": "chat.completion",
         "model": answer.model,
         "created": int(answer.created.timestamp()),
+        **({_FINGERPRINT_FIELD: fingerprint} if fingerprint else {}),
         "choices": [
             {
                 "index": 0,
@@ -168,6 +173,6 @@ async def response(call: Call) -> AsyncIterator[Event]:
 
 
 def _shown(answer: Message) -> dict[str, Json]:
-    """Return the response's further fields, without what this program added."""
-    ours = (COST_FIELD, IMPORTED_FIELD, TIMING_FIELD, LOGPROBS_FIELD)
+    """Return the message's further fields: neither the response's nor what this program added."""
+    ours = (COST_FIELD, IMPORTED_FIELD, TIMING_FIELD, LOGPROBS_FIELD, _FINGERPRINT_FIELD)
     return {key: value for key, value in answer.extra.items() if key not in ours}
