@@ -1,7 +1,7 @@
 """The conversation behind the prompt: wired, begun, and closed."""
 
-import asyncio
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from chatrepl import __version__
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.begin import begin
 from chatrepl.cli.environment import is_utf8
+from chatrepl.cli.leaving import run_and_leave
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.server import introduce_local
 from chatrepl.core.events import Event, Level, Notice
@@ -41,14 +42,14 @@ class _AtPrompt:
 
 
 def load(
-    options: Options, environment: Mapping[str, str]
+    options: Options, environment: Mapping[str, str], stop: threading.Event
 ) -> Callable[["LivePrompt", Door], Awaitable[None]]:
     """Wire the program; return what talks through a prompt until someone leaves.
 
-    Runs in a thread. Raises ``UsageError``.
+    Runs in a thread, and gives up what takes long when ``stop`` is set. Raises ``UsageError``.
     """
     person = _AtPrompt()
-    program = wire(options, environment, person)
+    program = wire(options, environment, person, stop)
 
     async def talk(prompt: "LivePrompt", door: Door) -> None:
         person.prompt = prompt
@@ -101,7 +102,7 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
         finally:
             await program.close()
 
-    fatal = asyncio.run(talk())
+    fatal = run_and_leave(talk())
     if fatal is not None:
         exit_by_signal(fatal)
     return 0

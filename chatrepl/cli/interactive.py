@@ -2,10 +2,13 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.environment import is_utf8
+from chatrepl.cli.leaving import run_and_leave
 from chatrepl.services.paths import find_paths
 from chatrepl.terminal.door import Door
 from chatrepl.terminal.input.background import may_ask_background
@@ -20,7 +23,7 @@ def converse(options: Options, environment: Mapping[str, str], held: HeldTermina
 
     The prompt comes first: all that it does not need is imported and wired behind it, in a thread.
     """
-    fatal = asyncio.run(_talk(options, environment, held))
+    fatal = run_and_leave(_talk(options, environment, held))
     if fatal is not None:
         exit_by_signal(fatal)
     return 0
@@ -43,8 +46,13 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
     try:
         fatal = await prompt.run()
     finally:
-        door.leave()
-        await talking
+        if door.is_open:
+            door.leave()
+        else:
+            # There is nothing to save yet, so nothing to wait for.
+            talking.cancel()
+        with suppress(asyncio.CancelledError):
+            await talking
     return fatal
 
 
@@ -54,13 +62,17 @@ async def _talk_behind(
     await prompt.painted()
     if may_ask_background(environment) and not options.no_color:
         await prompt.ask_background()
-    open_conversation = await asyncio.to_thread(_load, options, environment)
+    stop = threading.Event()
+    try:
+        open_conversation = await asyncio.to_thread(_load, options, environment, stop)
+    finally:
+        stop.set()
     await open_conversation(prompt, door)
 
 
 def _load(
-    options: Options, environment: Mapping[str, str]
+    options: Options, environment: Mapping[str, str], stop: threading.Event
 ) -> Callable[[LivePrompt, Door], Awaitable[None]]:
     from chatrepl.cli.conversation import load
 
-    return load(options, environment)
+    return load(options, environment, stop)

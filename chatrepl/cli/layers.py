@@ -1,5 +1,6 @@
 """Put the layers of settings together, and choose the one server that they name."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,12 +186,13 @@ def choose_server(
     environment: Mapping[str, str],
     configuration: Configuration,
     profile: str | None,
+    stop: threading.Event | None = None,
 ) -> Server | None:
     """Return the server, with the key of the same layer; None: no layer names one.
 
     A server given by hand is paired with the default key. A key alone, wherever it is, belongs to
     OpenAI's own server and goes nowhere else; only in a profile, which was chosen by name, does it
-    beat another layer's address. May run the user's own key command.
+    beat another layer's address. May run the user's own key command, until ``stop`` is set.
     """
     units = _units(environment, configuration, profile)
     default_key = environment.get("OPENAI_API_KEY", "")
@@ -202,7 +204,7 @@ def choose_server(
         return None
     key = default_key if unit.origin in ("environment", "option") else ""
     fields = {**_from_others(unit, units), **unit.fields}
-    return _server(fields, unit.origin, environment, _default_key(key))
+    return _server(fields, unit.origin, environment, _default_key(key), stop)
 
 
 def _naming(units: Sequence[_Unit], *, has_default_key: bool, by_name: bool) -> _Unit | None:
@@ -266,6 +268,7 @@ def _server(
     origin: str,
     environment: Mapping[str, str],
     default_key: tuple[Secret, str] | None,
+    stop: threading.Event | None,
 ) -> Server:
     if fields.get("azure_api_version") and not fields.get("base_url"):
         raise UsageError(
@@ -275,7 +278,7 @@ def _server(
     base_url = check_base_url(str(fields.get("base_url") or OPENAI_URL))
     key, key_origin = default_key or (None, "")
     if any(fields.get(name) for name in _KEY_FIELDS):
-        key, key_origin = key_from(fields, environment)
+        key, key_origin = key_from(fields, environment, stop=stop)
     timeout_s = fields.get("timeout_s")
     return Server(
         base_url=base_url,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from chatrepl.cli.environment import print_line
+from chatrepl.cli.leaving import run_and_leave
 from chatrepl.cli.wiring import Program
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
@@ -295,7 +296,7 @@ def run_until_signal(work: Coroutine[Any, Any, int], stop: Callable[[], bool]) -
             return _INTERRUPTED
 
     try:
-        code = asyncio.run(run())
+        code = run_and_leave(run())
     except BrokenPipeError:
         # Whoever read has seen enough; the flush at exit must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,6 +1,7 @@
 """The configuration's profiles, for switching servers in mid-conversation."""
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -39,7 +40,7 @@ class ConfiguredProfiles:
     async def load(self, name: str | None) -> Profile:
         """Find a profile's server and key, off the event loop. Raises ``UsageError``."""
         if name is None:
-            server = await asyncio.to_thread(self._server, None)
+            server = await self._find(None)
             self._current = None
             return Profile(server, {}, "profile")
         found = await self.look_up(name)
@@ -50,12 +51,19 @@ class ConfiguredProfiles:
         """Find a profile's server and key, and leave the current one. Raises ``UsageError``."""
         find_profile(name, self._configuration)
         values = checked_values(self._configuration, name)
-        server = await asyncio.to_thread(self._server, name)
-        return Profile(server, values, f"profile {name}")
+        return Profile(await self._find(name), values, f"profile {name}")
 
-    def _server(self, name: str | None) -> Server | None:
+    async def _find(self, name: str | None) -> Server | None:
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(self._server, name, stop)
+        finally:
+            # Whoever gives the switch up gives up the key's command too.
+            stop.set()
+
+    def _server(self, name: str | None, stop: threading.Event) -> Server | None:
         options = self._options
         if name is not None and names_server(self._configuration.profiles[name]):
             # The command is younger than the option.
             options = replace(options, base_url=None)
-        return choose_server(options, self._environment, self._configuration, name)
+        return choose_server(options, self._environment, self._configuration, name, stop)

@@ -1,5 +1,6 @@
 """Wire the rooms: services behind the core's ports, and one session to talk through."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,8 +77,13 @@ class Program:
                 await store.close()
 
 
-def wire(options: Options, environment: Mapping[str, str], person: Person | None = None) -> Program:
-    """Read the configuration, and build the session it describes. Raises ``UsageError``."""
+def wire(
+    options: Options,
+    environment: Mapping[str, str],
+    person: Person | None = None,
+    stop: threading.Event | None = None,
+) -> Program:
+    """Build the configured session; ``stop`` ends a key's command. Raises ``UsageError``."""
     paths = find_paths(environment)
     debug_log = DebugLog(paths.log_file)
     shell = SystemShell(environment)
@@ -91,7 +97,9 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     profile = choose_profile(options, environment, configuration)
     settings = combine_settings(options, environment, configuration, profile)
     uses_local = chooses_local(options, environment, configuration)
-    server = None if uses_local else choose_server(options, environment, configuration, profile)
+    server = None
+    if not uses_local:
+        server = choose_server(options, environment, configuration, profile, stop)
     disk_store = SqliteStore(paths.database)
     # To list and to export is to read what is saved; there is nothing to keep off the disk.
     is_unsaved = options.no_save and not (options.list_sessions or options.export)
@@ -113,9 +121,7 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
             html=_markdown_to_html,
             new_id=new_id,
             logs=LlmLogs(),
-            memory=NoMemory()
-            if options.no_save
-            else FileMemory(paths.cache_folder / "learnt.json"),
+            memory=_memory(options, paths),
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
             roles=RoleFiles(paths.roles_folder),
             debug_log=debug_log,
@@ -129,6 +135,10 @@ def wire(options: Options, environment: Mapping[str, str], person: Person | None
     if is_unsaved:
         session.disk_store = disk_store
     return Program(session, options, paths, environment, shell, configuration.warnings)
+
+
+def _memory(options: Options, paths: Paths) -> FileMemory | NoMemory:
+    return NoMemory() if options.no_save else FileMemory(paths.cache_folder / "learnt.json")
 
 
 def _with_system_file(options: Options) -> Options:

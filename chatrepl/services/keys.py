@@ -1,8 +1,13 @@
 """Find the key that a profile names: in a variable, by a command, or in the system's keyring."""
 
+import os
 import shlex
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import IO
 
 from chatrepl.core.errors import UsageError
@@ -13,6 +18,7 @@ from chatrepl.core.servers import check_key, redact
 __all__ = ["key_from"]
 
 _COMMAND_TIMEOUT_S = 30.0
+_LOOK_S = 0.05
 _SHOWN_CHARS = 200
 
 
@@ -21,19 +27,21 @@ def key_from(
     environment: Mapping[str, str],
     *,
     command_timeout_s: float = _COMMAND_TIMEOUT_S,
+    stop: threading.Event | None = None,
 ) -> tuple[Secret, str]:
     """Return a profile's key, and where it came from in words.
 
     ``fields`` holds one of ``api_key_env``, ``api_key_cmd`` and ``api_key_keyring``; a command is
-    run without a shell and without input. Raises ``UsageError``, which never holds the key.
+    run without a shell and without input, and ended with its children when ``stop`` is set. Raises
+    ``UsageError``, which never holds the key.
     """
     if "api_key_env" in fields:
         name = _text(fields, "api_key_env")
         return _checked(_from_variable(name, environment), name), name
     if "api_key_cmd" in fields:
         words = _words(_text(fields, "api_key_cmd"))
-        key = _checked(_from_command(words, environment, command_timeout_s), "api_key_cmd")
-        return key, f"the command {words[0]}"
+        said = _from_command(words, environment, command_timeout_s, stop or threading.Event())
+        return _checked(said, "api_key_cmd"), f"the command {words[0]}"
     entry = _text(fields, "api_key_keyring")
     return _checked(_from_keyring(entry), "api_key_keyring"), f"the keyring entry {entry}"
 
@@ -72,7 +80,9 @@ def _words(command: str) -> list[str]:
     return words
 
 
-def _from_command(words: list[str], environment: Mapping[str, str], timeout_s: float) -> str:
+def _from_command(
+    words: list[str], environment: Mapping[str, str], timeout_s: float, stop: threading.Event
+) -> str:
     try:
         process = subprocess.Popen(
             words,
@@ -81,20 +91,20 @@ def _from_command(words: list[str], environment: Mapping[str, str], timeout_s: f
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
+            # To be ended with its children; nor may it ask on the terminal: that is the prompt's.
+            start_new_session=True,
         )
     except (OSError, ValueError) as error:
         raise UsageError(
             f"api_key_cmd cannot be run: {words[0]}: {_cause(error)}", "check the command"
         ) from None
     try:
-        out, said = process.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"api_key_cmd took more than {timeout_s:g} s: {words[0]}",
-            "it must print the key without asking anything",
-        ) from None
+        out, said = _output(process, words[0], timeout_s, stop)
+    except BaseException:
+        _kill(process)
+        raise
     finally:
-        _end(process)
+        _close_pipes(process)
     if process.returncode:
         lines = said.decode("utf-8", "replace").strip().splitlines()
         last = redact(lines[-1])[:_SHOWN_CHARS] if lines else "it said nothing"
@@ -103,15 +113,34 @@ def _from_command(words: list[str], environment: Mapping[str, str], timeout_s: f
     return out.decode("utf-8", "replace")
 
 
+def _output(
+    process: "subprocess.Popen[bytes]", name: str, timeout_s: float, stop: threading.Event
+) -> tuple[bytes, bytes]:
+    end_s = time.monotonic() + timeout_s
+    while not stop.is_set():
+        try:
+            return process.communicate(timeout=min(_LOOK_S, timeout_s))
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= end_s:
+                raise UsageError(
+                    f"api_key_cmd took more than {timeout_s:g} s: {name}",
+                    "it must print the key without asking anything",
+                ) from None
+    raise UsageError(f"api_key_cmd was given up: {name}")
+
+
 def _cause(error: OSError | ValueError) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a command that is still there, and its pipes: a child of its own may hold them open."""
-    if process.poll() is None:
-        process.kill()
-        process.wait()
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a command with its children; one of them may hold a pipe when it is over itself."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _close_pipes(process: "subprocess.Popen[bytes]") -> None:
     pipes: tuple[IO[bytes] | None, ...] = (process.stdout, process.stderr)
     for pipe in pipes:
         if pipe is not None:

@@ -20,7 +20,6 @@ class Door:
     def __init__(self) -> None:
         self._front: Front | None = None
         self._waiting: list[str] = []
-        self.is_leaving = False
 
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt, to show what waits."""
@@ -33,8 +32,11 @@ class Door:
         for text in self._waiting:
             front.submit(text)
         self._waiting.clear()
-        if self.is_leaving:
-            front.leave()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the program behind the prompt is there."""
+        return self._front is not None
 
     def submit(self, text: str) -> None:
         """Take a line."""
@@ -76,7 +78,8 @@ class Door:
             self._front.open_found()
 
     def leave(self) -> None:
-        """End the session."""
-        self.is_leaving = True
+        """End the session; at once where it has not begun."""
         if self._front is not None:
             self._front.leave()
+        else:
+            self._prompt.leave()
