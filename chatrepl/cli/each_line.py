@@ -36,6 +36,8 @@ class EachLine:
         self._sessions: list[Session] = []
         self._attached: Sequence[Mapping[str, Json]] = ()
         self._is_stopped = False
+        self._failure: ChatreplError | OSError | None = None
+        """Why no further line is asked."""
         self._done = self._failed = 0
         self._shows_progress = not program.options.quiet and _is_terminal(2)
         self._shown_s = 0.0
@@ -49,7 +51,11 @@ class EachLine:
         return bool(self._sessions)
 
     async def run(self) -> int:
-        """Ask all lines; return the exit code: 1 if any of them failed. Raises ``UsageError``."""
+        """Ask all lines; return the exit code: 1 if any of them failed.
+
+        Lines that cannot be read and rows that cannot be written raise ``ChatreplError`` when the
+        answers on their way are over, a reader of the rows that has left ``BrokenPipeError``.
+        """
         first = self._program.session
         self._attached = first.pending
         async for _ in first.prepare_local():
@@ -68,6 +74,8 @@ class EachLine:
         for session in self._sessions:
             # What the disk did not take of each must not stay untold.
             first.keeper.notices.extend(() if session is first else session.take_notices())
+        if self._failure is not None:
+            raise self._failure
         if self._is_stopped:
             return _INTERRUPTED
         return 1 if self._failed else 0
@@ -85,12 +93,20 @@ class EachLine:
         return Session(first.ports, settings, server=first.server)
 
     async def _work(self, session: Session) -> None:
+        try:
+            await self._ask_lines(session)
+        except (ChatreplError, BrokenPipeError) as error:
+            self._failure = self._failure or error
+            # What the others are asking comes to its end, and is kept.
+            self._source.close()
+
+    async def _ask_lines(self, session: Session) -> None:
         async for number, line in self._source:
             if not line.strip():
                 continue
             session.pending = self._attached
             text = f"{self._before}\n\n{line}" if self._before else line
-            _write({"line": number, "input": line, **await self._ask(session, text)})
+            self._write({"line": number, "input": line, **await self._ask(session, text)})
             self._done += 1
             self._show_progress()
             session.start_new()
@@ -114,6 +130,17 @@ class EachLine:
         kept = results_of(answers) if answers else {"state": State.FAILED.value}
         return {**kept, "error": {"message": why, "hint": said.hint if said else ""}}
 
+    def _write(self, row: Mapping[str, Json]) -> None:
+        """Write a line at once. Where that fails, what still comes is stopped: nobody gets it."""
+        try:
+            sys.stdout.write(safe_json(dict(row)) + "\n")
+            sys.stdout.flush()
+        except OSError as error:
+            self.stop()
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise ChatreplError(f"the results cannot be written: {error.strerror}") from None
+
     def _show_progress(self, *, is_last: bool = False) -> None:
         now_s = time.monotonic()
         if not self._shows_progress or (now_s - self._shown_s < _PROGRESS_S and not is_last):
@@ -123,17 +150,6 @@ class EachLine:
         with suppress(OSError, ValueError):
             sys.stderr.write(f"\r\x1b[K{self._done:,} done{failed}" + ("\n" if is_last else ""))
             sys.stderr.flush()
-
-
-def _write(row: Mapping[str, Json]) -> None:
-    """Write a line at once. A reader that has gone raises ``BrokenPipeError``."""
-    try:
-        sys.stdout.write(safe_json(dict(row)) + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ChatreplError(f"the results cannot be written: {error.strerror}") from None
 
 
 def _is_terminal(descriptor: int) -> bool:

@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,78 @@ def test_a_reader_of_rows_that_leaves_ends_it(home: Path) -> None:
         assert process.stderr.read() == b""
         process.stderr.close()
         assert len(server.requests) < 400
+
+
+def states_on_disk(home: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(home / "chatrepl" / "sessions.db")) as database:
+        query = "SELECT content, state FROM messages WHERE role = 'assistant' ORDER BY created"
+        return [(str(content), str(state)) for content, state in database.execute(query)]
+
+
+def ask_three_at_once(home: Path, write_to: Path | int) -> "subprocess.CompletedProcess[bytes]":
+    """Ask three lines, of which the last is answered while the others still come."""
+    began = threading.Barrier(3)
+
+    def choose(request: RecordedRequest) -> Reply:
+        with suppress(threading.BrokenBarrierError):
+            began.wait(20)
+        if "quick" in str(request.messages[-1]["content"]):
+            wait_for_words(home, b"Beginning of one")
+            wait_for_words(home, b"Beginning of two")
+            return Answer("At once.")
+        word = str(request.messages[-1]["content"])
+        begin = f"Beginning of {word}, "
+        return Answer(begin + "end.", gate=threading.Event(), gate_after_chars=len(begin))
+
+    arguments = ["-m", "x", "--each-line", "--parallel", "3"]
+    stdout = os.open(write_to, os.O_WRONLY) if isinstance(write_to, Path) else write_to
+    try:
+        with SseServer(default=choose) as server:
+            return subprocess.run(
+                [*PROGRAM, "--base-url", server.base_url, *arguments],
+                input=b"one\ntwo\nquick\n" + b"never asked\n" * 20,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", **environment_of(home)},
+                timeout=60,
+            )
+    finally:
+        os.close(stdout)
+
+
+def test_rows_that_cannot_be_written_end_it_and_all_that_came_is_kept(home: Path) -> None:
+    done = ask_three_at_once(home, Path("/dev/full"))
+    assert done.stderr == b"chatrepl: the results cannot be written: No space left on device\n"
+    assert done.returncode == 1
+    assert [(content[:9], state) for content, state in sorted(states_on_disk(home))] == [
+        ("At once.", "complete"),
+        ("Beginning", "stopped"),
+        ("Beginning", "stopped"),
+    ]
+
+
+def test_what_came_is_kept_when_the_reader_of_rows_has_left(home: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = ask_three_at_once(home, writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [state for _, state in sorted(states_on_disk(home))] == [
+        "complete",
+        "stopped",
+        "stopped",
+    ]
+
+
+def test_a_line_that_cannot_be_read_lets_the_answers_on_their_way_come(home: Path) -> None:
+    with SseServer(default=lambda _: Answer("An answer", chunk_chars=3, delay_s=0.7)) as server:
+        process = spawn(
+            home, "--base-url", server.base_url, "-m", "x", "--each-line", "--parallel", "2"
+        )
+        long_line = b"x" * (65 * 2**20)
+        out, said = process.communicate(b"one\ntwo\n" + long_line, timeout=60)
+    assert {row["content"] for row in rows(out.decode()).values()} == {"An answer"}
+    assert set(rows(out.decode())) == {1, 2}
+    assert (process.returncode, said) == (2, b"chatrepl: line 3 has more than 64 MB\n")
 
 
 def test_forms_that_exclude_each_other_are_refused_in_one_line(run: Run, server: SseServer) -> None:
