@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,6 @@ __all__ = ["LivePrompt"]
 _T = TypeVar("_T")
 
 _HINT_S = 2.5
-_SAVING_S = 10.0
 _SIGHUP = 1
 _LEFT_ALONE = b"\x1b[?2004l\x1b[?25h"
 _CLEAR_ROW = b"\r\x1b[K"
@@ -41,10 +40,9 @@ _CLEAR_ROW = b"\r\x1b[K"
 class LivePrompt:
     """Reads keys and owns everything that is written to the terminal.
 
-    ``on_signal`` is awaited after the terminal was given back, when a signal or the closing of the
-    terminal ends the session; ``on_resize`` is called when what may still change is to be drawn for
-    another size. All methods belong to the event loop's thread. Lines carry SGR and OSC 8
-    sequences, and no other control character.
+    ``on_resize`` is called when what may still change is to be drawn for another size. All methods
+    belong to the event loop's thread. Lines carry SGR and OSC 8 sequences, and no other control
+    character.
     """
 
     def __init__(
@@ -56,12 +54,10 @@ class LivePrompt:
         vi: bool = False,
         unicode: bool = True,
         multiline: bool = False,
-        on_signal: Callable[[int], Coroutine[Any, Any, None]] | None = None,
         on_resize: Callable[[], None] | None = None,
     ) -> None:
         self._held = held or hold_terminal()
         self._actions = actions
-        self._on_signal = on_signal
         self._fatal: int | None = None
         self._is_over = self._is_away = False
         self._away = asyncio.Lock()
@@ -326,9 +322,6 @@ class LivePrompt:
         self._writer.drain()
         self._held.restore()
         self._writer.close()
-        if self._fatal is not None and self._on_signal is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._on_signal(self._fatal), _SAVING_S)
         self._signals.stop()
 
     def _exit(self, error: Exception | None = None) -> None:

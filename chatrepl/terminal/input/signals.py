@@ -61,16 +61,17 @@ class SignalWatch:
         loop.add_signal_handler(signal.SIGTSTP, self._callbacks[signal.SIGTSTP])
 
     def stop(self) -> None:
-        """Give them back to the system, but for Ctrl+C.
+        """Give them back to the system, but for those that must not cut the closing short.
 
-        Whoever leaves by it presses it often: it must not cut short what is still to be closed.
+        Whoever leaves by Ctrl+C presses it often, and a closing window hangs up more than once:
+        the system does, and the shell.
         """
         loop = asyncio.get_running_loop()
         for number in self._watched:
-            if number == signal.SIGINT:
-                signal.signal(number, signal.SIG_IGN)
-            else:
+            if number != signal.SIGINT:
                 loop.remove_signal_handler(number)
+            if number in (signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
         self._watched = []
 
 

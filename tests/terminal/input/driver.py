@@ -7,6 +7,7 @@ What the prompt calls is printed as ``<submit 'text'>`` and the like, and writte
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +41,6 @@ class Program:
             history_file=Path(home) if home else None,
             vi=SETTINGS.get("vi", False),
             unicode=SETTINGS.get("unicode", True),
-            on_signal=self.save,
             on_resize=lambda: self.log("resize", [*os.get_terminal_size(HELD.output_fd)]),
         )
         self.flood: asyncio.Task[None] | None = None
@@ -88,9 +88,6 @@ class Program:
     def leave(self) -> None:
         self.log("leave", "")
         self.prompt.leave()
-
-    async def save(self, number: int) -> None:
-        self.log("save", number)
 
     def spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -168,7 +165,13 @@ async def main() -> int | None:
     program = Program()
     for text in SETTINGS.get("start", []):
         asyncio.get_running_loop().call_later(0.05, program.submit, text)
-    return await program.prompt.run()
+    number = await program.prompt.run()
+    if number is not None:
+        # What is to be saved is saved here; closing a window often sends more than one signal.
+        if SETTINGS.get("hang_up_again"):
+            os.kill(os.getpid(), signal.SIGHUP)
+        program.log("save", number)
+    return number
 
 
 if __name__ == "__main__":

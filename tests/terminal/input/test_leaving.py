@@ -101,6 +101,16 @@ def test_a_closed_terminal_is_noticed_where_its_signal_is_ignored(start: Start) 
     assert terminal.calls("save") == [signal.SIGHUP]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_hang_up_that_follows_does_not_cut_the_saving_short(
+    start: Start, number: signal.Signals
+) -> None:
+    terminal = start(settings={"hang_up_again": True}).wait_prompt()
+    terminal.signal(number)
+    assert terminal.wait_exit() == -number
+    assert terminal.calls("save") == [number]
+
+
 def test_an_idle_prompt_uses_no_processor_time(start: Start) -> None:
     terminal = start().wait_prompt()
     terminal.settle(0.5)
