@@ -30,7 +30,9 @@ __all__ = ["converse_in_lines", "load"]
 class _AtPrompt:
     """Asks the person at the prompt, once there is one."""
 
-    prompt: "LivePrompt | LineMode | None" = None
+    def __init__(self, *, has_input_line: bool) -> None:
+        self.has_input_line = has_input_line
+        self.prompt: LivePrompt | LineMode | None = None
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask yes or no."""
@@ -48,7 +50,7 @@ def load(
 
     Runs in a thread, and gives up what takes long when ``stop`` is set. Raises ``UsageError``.
     """
-    person = _AtPrompt()
+    person = _AtPrompt(has_input_line=True)
     program = wire(options, environment, person, stop)
 
     async def talk(prompt: "LivePrompt", door: Door) -> None:
@@ -88,7 +90,7 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     from chatrepl.terminal.drawing import Drawing
     from chatrepl.terminal.line_mode import LineMode
 
-    person = _AtPrompt()
+    person = _AtPrompt(has_input_line=False)
     program = wire(options, environment, person)
     encoding = sys.stdout.encoding or "utf-8"
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)

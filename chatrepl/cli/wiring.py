@@ -43,6 +43,11 @@ __all__ = ["Program", "wire"]
 class Nobody:
     """Says no where there is no person to ask."""
 
+    @property
+    def has_input_line(self) -> bool:
+        """Say that nobody types."""
+        return False
+
     async def confirm(self, _question: str, /, *, default: bool = False) -> bool:
         """Say no."""
         del default

@@ -286,6 +286,8 @@ class DraftReturned:
     text: str
     offers: bool = False
     """The completion menu opens at its end."""
+    was_sent: bool = False
+    """It is taken back out of the conversation."""
 
 
 @dataclass(frozen=True, slots=True)

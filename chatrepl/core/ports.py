@@ -361,6 +361,11 @@ class Clock(Protocol):
 class Person(Protocol):
     """Whoever may be asked something."""
 
+    @property
+    def has_input_line(self) -> bool:
+        """Whether there is a line that text can be put into, with keys that do more than type."""
+        ...
+
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask yes or no; where there is no person the answer is no."""
         ...

@@ -154,7 +154,9 @@ class Response:
             raise error
         self._answers.put(
             Notice(
-                f"{error.message}; trying again in {wait_s:g} s", Level.WARNING, hint="Esc gives up"
+                f"{error.message}; trying again in {wait_s:g} s",
+                Level.WARNING,
+                hint="Ctrl+C gives up",
             )
         )
         await asyncio.sleep(wait_s)

@@ -21,6 +21,7 @@ from chatrepl.core.events import (
     EditorRequested,
     Event,
     ExitRequested,
+    Level,
     MessageAccepted,
     Meter,
     Notice,
@@ -36,7 +37,7 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.in_turn import in_turn
-from chatrepl.core.safe_text import safe_line
+from chatrepl.core.safe_text import safe_line, safe_text
 from chatrepl.core.session import Session
 from chatrepl.terminal.drawing import Drawing
 from chatrepl.terminal.input.early import is_ignored
@@ -146,9 +147,10 @@ class LineMode:
             case ExitRequested():
                 self._is_leaving = True
             case EditorRequested():
-                self._print(["there is no editor on a terminal of this kind"])
-            case DraftReturned(text=text):
-                self._print([f"not sent: {line}" for line in text.split("\n")])
+                self._show(Notice("there is no editor on a terminal of this kind", Level.ERROR))
+            case DraftReturned(text=text, was_sent=was_sent):
+                told = "taken back" if was_sent else "not sent"
+                self._print([f"{told}: {line}" for line in safe_text(text).split("\n")])
             case MessageAccepted() | Progress() | SessionChanged() | TextCopied():
                 pass
 

@@ -50,7 +50,7 @@ def test_an_edited_message_stands_beside_the_old_one_and_picking_goes_back() -> 
     async def work(session: Session) -> None:
         await say(session, "one", "two")
         events = await say(session, "/edit 3")
-        assert events[-1] == DraftReturned("two")
+        assert events[-1] == DraftReturned("two", was_sent=True)
         await say(session, "two again")
         assert path(session) == ["one", "a1", "two again", "a3"]
         drawn = next(e for e in await say(session, "/tree") if isinstance(e, PlainText))

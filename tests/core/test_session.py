@@ -181,7 +181,7 @@ def test_undo_moves_the_head_and_returns_the_text_and_redo_comes_back() -> None:
         await say(session, "one", "two")
         before = session.conversation.head
         events = await say(session, "/undo")
-        assert events[-1] == DraftReturned("two")
+        assert events[-1] == DraftReturned("two", was_sent=True)
         assert [m.content for m in session.conversation.path] == ["one", "ok"]
         await say(session, "/redo")
         assert session.conversation.head == before

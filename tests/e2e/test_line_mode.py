@@ -84,3 +84,33 @@ def test_a_role_asks_for_its_variables_in_line_mode(
     chat.expect("Ctrl+D leaves").say("/role translator").expect("language")
     chat.say("French").say("hello").expect("You said: hello")
     assert server.requests[-1].messages[0]["content"] == "Translate to French."
+
+
+def test_what_line_mode_tells_is_true_without_an_input_line(
+    start_alone: Start, server: SseServer
+) -> None:
+    chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb", "PATH": "/nowhere"})
+    chat.expect("Ctrl+D leaves").say("hello").expect("You said: hello")
+    chat.say("/copy").expect("✗ no clipboard here takes it — /write FILE")
+    chat.say("/search hello").expect("/load NUMBER opens one there")
+    chat.say("/undo").expect("✓ undid one turn", "taken back: hello")
+    chat.say("/redo").expect_times("You said: hello", 2)
+    chat.say("/edit").expect("what you send goes beside it").expect_times("taken back: hello", 2)
+    chat.say("/editor").expect("✗ there is no editor on a terminal of this kind")
+    chat.say("/load").expect("/load NUMBER or NAME goes on with one")
+    chat.say("/key").expect("✗ a key cannot be typed unseen here — set OPENAI_API_KEY")
+    chat.say("/help").expect("goes on in the next line", "Ctrl+C stops an answer")
+    chat.say("done").expect("You said: done")
+    for untrue in ("not sent", "gave the", "the arrows", "Enter opens", "Esc ", "Ctrl+J", "Ctrl+G"):
+        assert untrue not in chat.everything(), untrue
+
+
+def test_picking_a_session_at_the_start_lists_them_in_line_mode(
+    start_alone: Start, server: SseServer
+) -> None:
+    chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb"})
+    chat.expect("Ctrl+D leaves").say("hello").expect("You said: hello").send("\x04")
+    assert chat.wait_exit() == 0
+    again = start_alone("--base-url", server.base_url, "--pick", env={"TERM": "dumb"})
+    again.expect("/load NUMBER or NAME goes on with one").say("/load 1").expect("You said: hello")
+    assert "not sent" not in again.everything()

@@ -282,3 +282,24 @@ def test_a_script_is_dealt_with_while_it_is_being_written(home: Path, server: Ss
         assert json.loads(process.stdout.readline())["content"] == f"You said: {word}"
     process.communicate(timeout=20)
     assert process.returncode == 0
+
+
+def test_a_script_says_what_there_is_no_clipboard_and_no_menu_for(
+    run: Run, server: SseServer, home: Path
+) -> None:
+    for command, says in (("/copy", "no clipboard here takes it"), ("/load", "NUMBER or NAME")):
+        script = home / "script"
+        script.write_text(f"hello\n{command}\n")
+        done = run("--base-url", server.base_url, "--script", str(script), env={"PATH": ""})
+        assert says in done.stderr + done.stdout
+        assert "gave" not in done.stderr
+        assert "arrows" not in done.stderr
+        assert done.returncode == (2 if command == "/copy" else 0)
+
+
+def test_whoever_waits_for_a_busy_server_is_told_a_key_that_gives_up_without_a_prompt(
+    run: Run, server: SseServer
+) -> None:
+    server.error(429, {"error": {"message": "busy"}}, {"Retry-After": "0"})
+    done = run("--base-url", server.base_url, "hello")
+    assert "Ctrl+C gives up" in done.stderr

@@ -256,6 +256,7 @@ class ScriptedPerson:
     """The questions for yes or no."""
     asked: list[tuple[str, bool]] = field(default_factory=list)
     """The questions for text, and whether the answer was to be hidden."""
+    has_input_line: bool = True
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         self.confirmed.append(question)

@@ -14,6 +14,13 @@ from chatrepl.core.timing import TIMING_FIELD, tell_timing
 from chatrepl.core.usage_total import COST_FIELD, IMPORTED_FIELD
 
 _FINGERPRINT_FIELD = "system_fingerprint"
+_KEYS = (
+    "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
+    "Esc or Ctrl+C stops an answer · Ctrl+D leaves"
+)
+_KEYS_OF_LINES = (
+    "a line that ends in \\ goes on in the next line · Ctrl+C stops an answer · Ctrl+D leaves"
+)
 
 
 async def help_(call: Call) -> AsyncIterator[Event]:
@@ -32,8 +39,7 @@ async def help_(call: Call) -> AsyncIterator[Event]:
         [_help_row(command) for command in settings],
         footer=(
             "names may be shortened; a bare setting shows its value; “default” resets it",
-            "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
-            "Esc or Ctrl+C stops an answer · Ctrl+D leaves",
+            _KEYS if call.session.ports.person.has_input_line else _KEYS_OF_LINES,
             "@path in a message attaches a file · !command runs in the shell, "
             "!!command adds its output to the next message",
             "a line typed while an answer comes is sent after it · //text sends text "

@@ -128,12 +128,12 @@ async def edit(call: Call) -> AsyncIterator[Event]:
     await session.save_head(question.parent)
     for notice in session.take_notices():
         yield notice
+    keys = ", Ctrl+G opens the editor" if session.ports.person.has_input_line else ""
     yield Notice(
-        "editing an earlier message: Enter sends it beside the old one",
-        hint="/redo goes back, Ctrl+G opens the editor",
+        "editing an earlier message: what you send goes beside it", hint=f"/redo goes back{keys}"
     )
     session.take_back(question)
-    yield DraftReturned(question.content)
+    yield DraftReturned(question.content, was_sent=True)
 
 
 async def redo(call: Call) -> AsyncIterator[Event]:

@@ -72,7 +72,7 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     undone = "one turn" if wanted == 1 else f"{wanted} turns"
     yield Notice(f"undid {undone}", Level.SUCCESS, hint="/redo brings it back")
     session.take_back(question)
-    yield DraftReturned(question.content)
+    yield DraftReturned(question.content, was_sent=True)
 
 
 async def retry(call: Call) -> AsyncIterator[Event]:
@@ -135,8 +135,11 @@ undrop = _marker("dropped", add=False, done="is sent again")
 async def copy(call: Call) -> AsyncIterator[Event]:
     """/copy: the last answer, message N, code block N of the last answer, or everything."""
     text, what = _chosen(call)
-    if await call.session.ports.clipboard.copy(text):
+    ports = call.session.ports
+    if await ports.clipboard.copy(text):
         yield Notice(f"copied {what}", Level.SUCCESS)
+    elif not ports.person.has_input_line:
+        raise UsageError("no clipboard here takes it", "/write FILE writes it to a file")
     else:
         yield TextCopied(text)
         yield Notice(f"gave {what} to the terminal's clipboard", Level.SUCCESS)

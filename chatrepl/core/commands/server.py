@@ -143,6 +143,8 @@ async def key(call: Call) -> AsyncIterator[Event]:
     session = call.session
     if session.uses_local:
         raise UsageError("the built-in model needs no key", "/local off goes back to the server")
+    if not session.ports.person.has_input_line:
+        raise UsageError("a key cannot be typed unseen here", "set OPENAI_API_KEY before the start")
     host = _key_host(session.server)
     typed = await session.ports.person.ask_text(f"Key for {host}:", secret=True)
     if not typed:

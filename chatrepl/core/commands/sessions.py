@@ -94,7 +94,14 @@ async def _found(session: Session, name: str) -> str:
 
 
 async def pick_from_menu(session: Session) -> AsyncIterator[Event]:
-    """Open the menu of sessions in the input line, which filters them as one types."""
+    """Open the menu of sessions in the input line, which filters them as one types.
+
+    Where there is no input line they are listed.
+    """
+    if not session.ports.person.has_input_line:
+        async for event in _list(session, "", deleted=False, everything=False):
+            yield event
+        return
     await session.list_known()
     if not session.known_sessions:
         yield Notice("no session is saved yet")
@@ -182,6 +189,13 @@ async def sessions(call: Call) -> AsyncIterator[Event]:
     words = call.rest.split()
     deleted, everything = "--deleted" in words, "--all" in words
     wanted = " ".join(word for word in words if word not in ("--deleted", "--all"))
+    async for event in _list(session, wanted, deleted=deleted, everything=everything):
+        yield event
+
+
+async def _list(
+    session: Session, wanted: str, *, deleted: bool, everything: bool
+) -> AsyncIterator[Event]:
     limit = 0 if everything else _LISTED + 1
     listed = [
         summary

@@ -103,7 +103,11 @@ async def search(call: Call) -> AsyncIterator[Event]:
         ("#", "session", "date", "role", "words"),
         [_hit_row(number, hit) for number, hit in enumerate(hits, 1)],
         numeric=frozenset({0}),
-        footer=("Enter opens the first there, /load NUMBER any",),
+        footer=(
+            "Enter opens the first there, /load NUMBER any"
+            if session.ports.person.has_input_line
+            else "/load NUMBER opens one there",
+        ),
     )
 
 
