@@ -1,11 +1,12 @@
 """What answers cost: dollars as the price list says, or nothing where it says nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chatrepl.core.errors import UsageError
+from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.planner import Target
@@ -21,6 +22,7 @@ __all__ = [
     "beginning_of_month",
     "cost_of",
     "dollars",
+    "spent_since",
     "total_of",
     "with_cost",
 ]
@@ -58,16 +60,31 @@ def total_of(messages: Iterable[Message]) -> Spent:
         model = message.model or "unknown"
         so_far = totals.get(model, UsageTotal(model))
         cost = cost_of(message)
-        totals[model] = UsageTotal(
+        one = UsageTotal(
             model,
-            so_far.answers + 1,
-            so_far.prompt_tokens + (usage.prompt_tokens or 0),
-            so_far.completion_tokens + (usage.completion_tokens or 0),
-            so_far.cached_tokens + (usage.cached_tokens or 0),
-            so_far.reasoning_tokens + (usage.reasoning_tokens or 0),
-            so_far.cost_usd + (cost or 0.0),
-            so_far.unpriced + (cost is None),
+            1,
+            usage.prompt_tokens or 0,
+            usage.completion_tokens or 0,
+            usage.cached_tokens or 0,
+            usage.reasoning_tokens or 0,
+            cost or 0.0,
+            int(cost is None),
         )
+        totals[model] = so_far.plus(one)
+    return Spent(list(totals.values()))
+
+
+async def spent_since(session: "KeptConversation", since: datetime) -> Spent:
+    """Add up what was used from a moment on, in what is saved and in what is not."""
+    found = list(await session.ports.store.usage(since))
+    if session.disk_store is not None:
+        # A run that keeps off the disk goes on where the disk cannot be read.
+        with suppress(StoreError):
+            found.extend(await session.disk_store.usage(since))
+    totals: dict[str, UsageTotal] = {}
+    for total in found:
+        so_far = totals.get(total.model)
+        totals[total.model] = total if so_far is None else so_far.plus(total)
     return Spent(list(totals.values()))
 
 
@@ -123,7 +140,7 @@ class Spending:
         told = [notice for notice in notices if notice is not None]
         dearest = sum(cost for _, cost in priced if cost is not None)
         day = beginning_of_day(ports.clock.now())
-        spent = Spent(await ports.store.usage(day)).cost_usd
+        spent = (await spent_since(self._session, day)).cost_usd
         allowed = self._allowed_usd if day == self._allowed_day else 0.0
         if not dearest or spent + dearest <= max(float(limit), allowed):
             return told

@@ -24,3 +24,16 @@ class UsageTotal:
     cost_usd: float = 0.0
     unpriced: int = 0
     """Answers whose price is not known."""
+
+    def plus(self, other: "UsageTotal") -> "UsageTotal":
+        """Add up two totals of the same model."""
+        return UsageTotal(
+            self.model,
+            self.answers + other.answers,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.cost_usd + other.cost_usd,
+            self.unpriced + other.unpriced,
+        )

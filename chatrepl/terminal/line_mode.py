@@ -72,7 +72,8 @@ class LineMode:
         fatal: list[int] = []
         loop = asyncio.get_running_loop()
         loop.add_reader(self._input_fd, self._read)
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        if not is_ignored(signal.SIGINT):
+            loop.add_signal_handler(signal.SIGINT, self._interrupt)
         for number in (signal.SIGTERM, signal.SIGHUP):
             if is_ignored(number):
                 continue

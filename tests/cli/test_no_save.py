@@ -124,3 +124,21 @@ def test_it_is_told_that_nothing_is_saved(home: Home) -> None:
     assert "not saved (--no-save): private" in told(events)
     table = next(event for event in events if isinstance(event, Table))
     assert ("saved", "no, for --no-save") in [tuple(row) for row in table.rows]
+
+
+def test_what_is_spent_elsewhere_counts_in_the_day_s_limit(home: Home) -> None:
+    events = home.talk("--no-save -r work", "private", "/cost")
+    (costs,) = [event for event in events if isinstance(event, Table)]
+    # One answer is in the saved session, whose copy here does not count again, and one is new.
+    answers = {row[0]: row[2] for row in costs.rows}
+    assert answers["today"] == answers["this month"] == "2"
+
+
+def test_a_limit_holds_over_saved_and_unsaved_runs(tmp_path: Path) -> None:
+    with SseServer() as server:
+        home = Home(tmp_path, server)
+        (tmp_path / "config.toml").write_text('[prices."x"]\nprompt = 100.0\ncompletion = 100.0\n')
+        limited = ("/set max_tokens 1", "/set spending_limit 0.002")
+        assert "spending limit" not in told(home.talk("--no-save", *limited, "one"))
+        home.talk("-S work", "some words")
+        assert "spending limit" in told(home.talk("--no-save", *limited, "one"))

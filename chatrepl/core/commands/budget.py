@@ -13,6 +13,7 @@ from chatrepl.core.money import (
     beginning_of_day,
     beginning_of_month,
     dollars,
+    spent_since,
     total_of,
 )
 from chatrepl.core.settings import find_setting
@@ -57,14 +58,14 @@ async def cost(call: Call) -> AsyncIterator[Event]:
     """/cost: tokens and money of the last answer, the session, the day and the month."""
     call.takes_nothing()
     session = call.session
-    now, store = session.ports.clock.now(), session.ports.store
+    now = session.ports.clock.now()
     answer = session.conversation.last_answer()
-    day = Spent(await store.usage(beginning_of_day(now)))
+    day = await spent_since(session, beginning_of_day(now))
     spans = [
         ("last answer", total_of([answer] if answer else [])),
         ("this session", total_of(session.conversation.all())),
         ("today", day),
-        ("this month", Spent(await store.usage(beginning_of_month(now)))),
+        ("this month", await spent_since(session, beginning_of_month(now))),
     ]
     rows = [row for name, spent in spans for row in _rows(name, spent)]
     yield Table(
