@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from chatrepl.cli.environment import print_line
 from chatrepl.cli.leaving import run_and_leave
 from chatrepl.cli.wiring import Program
+from chatrepl.core.endings import REFUSES, called_tools, refusal_of, tell_filtered, tell_tool
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     Among,
@@ -41,7 +42,9 @@ __all__ = [
     "run_until_signal",
     "safe_json",
     "tell",
+    "tell_end",
     "write_heading",
+    "write_piece",
 ]
 
 _INTERRUPTED = 130
@@ -75,6 +78,10 @@ class Writer(Protocol):
         """Take a further piece of the model's thinking."""
         ...
 
+    def feed_refusal(self, text: str) -> None:
+        """Take a further piece of a refusal."""
+        ...
+
     def finish(self) -> None:
         """End the answer."""
         ...
@@ -93,6 +100,10 @@ class _Plain:
 
     def feed_reasoning(self, text: str) -> None:
         """Leave it out: whoever reads the pipe wants the answer."""
+
+    def feed_refusal(self, text: str) -> None:
+        """Write a further piece; that it is a refusal is told beside it."""
+        self.feed(text)
 
     def finish(self) -> None:
         """End the last line."""
@@ -116,6 +127,9 @@ class _Silent:
 
     def feed_reasoning(self, text: str) -> None:
         """Take a piece of thinking."""
+
+    def feed_refusal(self, text: str) -> None:
+        """Take a piece of a refusal."""
 
     def finish(self) -> None:
         """End."""
@@ -158,15 +172,13 @@ async def one_shot(program: Program, text: str) -> int:
             match event:
                 case AnswerStarted(among=Among() as among):
                     write_heading(output, event.model, among, is_first=not answers)
-                case TextDelta(text=piece) | RefusalDelta(text=piece):
-                    output.feed(piece)
-                case ReasoningDelta(text=piece):
-                    output.feed_reasoning(piece)
+                case TextDelta() | RefusalDelta() | ReasoningDelta():
+                    write_piece(output, event)
                 case AnswerEnded(message=message):
                     output.finish()
                     answers.append(message)
                     code = exit_code(*answers)
-                    _tell_end(event, options.quiet)
+                    tell_end(event, options.quiet)
                 case Notice():
                     code = event.exit_code or code
                     tell(event, options.quiet)
@@ -188,6 +200,17 @@ def _in_words(failure: OSError) -> Exception:
     if isinstance(failure, BrokenPipeError):
         return failure
     return ChatreplError(f"the answer cannot be written: {failure.strerror}")
+
+
+def write_piece(output: Writer, piece: TextDelta | RefusalDelta | ReasoningDelta) -> None:
+    """Write a further piece of an answer as what it is."""
+    match piece:
+        case TextDelta(text=text):
+            output.feed(text)
+        case RefusalDelta(text=text):
+            output.feed_refusal(text)
+        case ReasoningDelta(text=text):
+            output.feed_reasoning(text)
 
 
 def write_heading(output: Writer, model: str, among: Among, *, is_first: bool) -> None:
@@ -215,14 +238,21 @@ def tell(notice: Notice, quiet: bool) -> None:
         print_line(f"chatrepl: {safe_line(notice.text + hint)}", to_stderr=True)
 
 
-def _tell_end(ended: AnswerEnded, quiet: bool) -> None:
+def tell_end(ended: AnswerEnded, quiet: bool) -> None:
+    """Say on stderr what is special about an answer: what ended it, refused, filtered, empty."""
     message = ended.message
     if ended.error is not None:
         tell(ended.error, quiet)
-    if message.finish_reason in ("length", "content_filter"):
-        tell(Notice(f"the answer ends early: {message.finish_reason}", Level.WARNING), quiet)
-    if message.state is State.COMPLETE and not message.content.strip():
-        tell(Notice("the answer is empty", Level.WARNING), quiet)
+    told = [REFUSES] if refusal_of(message) else []
+    told += [tell_tool(name, arguments) for name, arguments in called_tools(message)]
+    if filtered := tell_filtered(message):
+        told.append(filtered)
+    if message.finish_reason == "length":
+        told.append("the answer ends early: length")
+    if message.state is State.COMPLETE and not message.content.strip() and not told:
+        told.append("the answer is empty")
+    for text in told:
+        tell(Notice(text, Level.WARNING), quiet)
 
 
 def results_of(answers: Sequence[Message]) -> dict[str, Json]:
@@ -246,6 +276,7 @@ def result_of(message: Message) -> dict[str, Json]:
         "role": "assistant",
         "content": message.content,
         "reasoning": message.reasoning or None,
+        "refusal": refusal_of(message) or None,
         "state": message.state.value,
         "finish_reason": message.finish_reason,
         "usage": usage_fields(message.usage),

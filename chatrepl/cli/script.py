@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from chatrepl.cli.oneshot import (
     results_of,
     safe_json,
     tell,
+    tell_end,
     write_heading,
+    write_piece,
 )
 from chatrepl.cli.wiring import Program
 from chatrepl.core.commands.line import handle_line
@@ -34,7 +37,6 @@ from chatrepl.core.events import (
     Table,
     TextCopied,
     TextDelta,
-    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.in_turn import in_turn
@@ -114,16 +116,14 @@ class Script:
         if "\n".join(parts).strip():
             yield started, "\n".join(parts)
 
-    def _show(self, event: Event, number: int) -> None:  # noqa: C901 - one case for each event
+    def _show(self, event: Event, number: int) -> None:
         match event:
             case AnswerStarted(among=among):
                 self._separate()
                 if among is not None:
                     write_heading(self._writer, event.model, among, is_first=True)
-            case TextDelta(text=piece) | RefusalDelta(text=piece):
-                self._writer.feed(piece)
-            case ReasoningDelta(text=piece):
-                self._writer.feed_reasoning(piece)
+            case TextDelta() | RefusalDelta() | ReasoningDelta():
+                write_piece(self._writer, event)
             case AnswerEnded(message=message):
                 self._writer.finish()
                 self._has_written = True
@@ -131,6 +131,7 @@ class Script:
                 self._code = self._code or exit_code(message)
                 if event.error is not None:
                     self._tell(event.error, number)
+                tell_end(replace(event, error=None), self._program.options.quiet)
             case Notice():
                 self._tell(event, number)
             case Table() | Meter() | PlainText() | WordsShaded() | ConversationShown():
@@ -139,8 +140,6 @@ class Script:
                 what = "an editor" if isinstance(event, EditorRequested) else "the clipboard"
                 said = Notice(f"{what} is not to be had in a script", Level.ERROR, exit_code=2)
                 self._tell(said, number)
-            case ToolCalled(name=name):
-                tell(Notice(f"the model called a tool, {name}", Level.WARNING), quiet=False)
             case ExitRequested():
                 self._is_leaving = True
             case _:

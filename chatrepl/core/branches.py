@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from chatrepl.core.conversation import Conversation
+from chatrepl.core.endings import in_a_word, said_in
 from chatrepl.core.messages import Message, State
 from chatrepl.core.titles import first_words
 
@@ -21,7 +22,7 @@ def can_follow(message: Message) -> bool:
     Not to a message that was never answered and given back (one that waits for its answer is
     ``COMPLETE``), nor to one of several answers that never came.
     """
-    is_something = bool(message.content or message.reasoning or message.extra.get("tool_calls"))
+    is_something = bool(said_in(message) or message.reasoning or message.extra.get("tool_calls"))
     return message.state is State.COMPLETE or (message.role != "user" and is_something)
 
 
@@ -170,8 +171,8 @@ def _line(row: _Row, width: int, head: str | None) -> str:
         return f"{'':{width}}  {row.guide}⋮ {row.hidden} more messages"
     message = row.message
     mark = "●" if row.is_on_path else "○"
-    state = "" if message.state is State.COMPLETE else f" ({message.state.value})"
-    words = first_words(message.content, _WORDS_CHARS)
+    state = f" ({in_a_word(message)})" if in_a_word(message) else ""
+    words = first_words(said_in(message), _WORDS_CHARS)
     here = "  ← here" if message.id == head else ""
     return f"{row.label:>{width}}  {row.guide}{mark} {message.role}{state}: {words}{here}"
 

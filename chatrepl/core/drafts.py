@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from chatrepl.core.endings import REFUSAL_FIELD
 from chatrepl.core.events import (
     ChoiceFinished,
     ModelEvent,
@@ -50,11 +51,12 @@ class Draft:
     """Among the answers of its turn, from 0."""
     source: Source
     text: list[str] = field(default_factory=list)
+    refusal: list[str] = field(default_factory=list)
+    """What of the text is a refusal."""
     reasoning: list[str] = field(default_factory=list)
     tool_calls: list[Json] = field(default_factory=list)
     scores: list[TokenScore] = field(default_factory=list)
     finish_reason: str | None = None
-    is_refusal: bool = False
     is_seen: bool = False
     """Something of it came, be it only its end."""
     first_text_s: float | None = None
@@ -83,7 +85,8 @@ class Draft:
         self.is_seen = True
         match event:
             case TextDelta(text=text) | RefusalDelta(text=text):
-                self.is_refusal = self.is_refusal or isinstance(event, RefusalDelta)
+                if isinstance(event, RefusalDelta):
+                    self.refusal.append(text)
                 if self.first_text_s is None:
                     self.first_text_s = elapsed_s
                 self.text.append(text)
@@ -121,13 +124,14 @@ class Draft:
             parameters={key: body[key] for key in body if key not in _NOT_PARAMETERS},
             response_id=source.started.response_id,
             prompt_digest=source.prompt_digest,
-            extra=self._extra(),
+            extra=self._extra(state),
         )
 
-    def _extra(self) -> dict[str, Json]:
+    def _extra(self, state: State) -> dict[str, Json]:
         extra: dict[str, Json] = {}
-        if self.is_refusal:
-            extra["refusal"] = True
+        if self.refusal:
+            # Of one that still comes, the content on disk grows, and this does not.
+            extra[REFUSAL_FIELD] = True if state is State.STREAMING else "".join(self.refusal)
         if self.tool_calls:
             extra["tool_calls"] = list(self.tool_calls)
         if self.source.started.system_fingerprint:

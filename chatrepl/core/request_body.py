@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from chatrepl.core.attachments import with_files
+from chatrepl.core.endings import in_words
 from chatrepl.core.messages import Json, Message
 
 __all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
@@ -13,7 +14,7 @@ __all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
 SEAM = "\n\n"
 _EXAMPLE = "example"
 
-_BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id"})
+_BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id", "refusal"})
 """Keys of ``Message.extra``; without them, what knows the API's form need not be loaded."""
 
 
@@ -25,6 +26,8 @@ def example_message(role: str, content: str, now: datetime) -> Message:
 def with_reminder(message: Message, reminder: str) -> str:
     """Return a message's text as sent: attached texts and the reminder follow what was written."""
     content = with_files(message)
+    if not content and message.extra and message.role == "assistant":
+        return in_words(message)
     if not reminder or message.role != "user" or message.summary_of or not message.id:
         return content
     return f"{content}{SEAM}{reminder}"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from chatrepl.core.events import ReasoningDelta, TextDelta
+from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 from chatrepl.core.settings import Settings
 from chatrepl.terminal.draw.cells import cell_width
 from chatrepl.terminal.drawing import Drawing
@@ -49,6 +49,10 @@ class DirectWriter:
     def feed_reasoning(self, text: str) -> None:
         """Draw a further piece of the model's thinking."""
         self._draw(self._view.feed(ReasoningDelta(text), self._size().columns))
+
+    def feed_refusal(self, text: str) -> None:
+        """Draw a further piece of a refusal, under a line that says what it is."""
+        self._draw(self._view.feed(RefusalDelta(text), self._size().columns))
 
     def finish(self) -> None:
         """Draw the rest."""

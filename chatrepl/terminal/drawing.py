@@ -13,7 +13,6 @@ from chatrepl.core.events import (
     PlainText,
     Progress,
     Table,
-    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.in_turn import Coming
@@ -47,7 +46,6 @@ Drawn = (
     | Meter
     | PlainText
     | ConversationShown
-    | ToolCalled
     | WordsShaded
 )
 """Events that become finished lines at once."""
@@ -96,9 +94,7 @@ class Drawing:
         markdown = settings.is_on("markdown")
         return BesideView(among.beside, self.style(settings), is_markdown=markdown, width=width)
 
-    def lines(  # noqa: C901 - one case for each event, by design
-        self, event: Drawn, settings: Settings, width: int
-    ) -> Sequence[str]:
+    def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
         """Draw an event as finished lines."""
         style = self.style(settings)
         match event:
@@ -122,9 +118,6 @@ class Drawing:
                 return draw_conversation(
                     event, style, width, is_markdown=settings.is_on("markdown")
                 )
-            case ToolCalled(name=name):
-                said = Notice(f"the model called a tool, {name}, and there is none here")
-                return draw_notice(said, style, width)
 
     def command(self, line: str, settings: Settings, width: int) -> Sequence[str]:
         """Draw a command as it was typed."""

@@ -349,7 +349,7 @@ class Front:
                 self._draw(event)
                 self._painter.gap()
             case ToolCalled():
-                self._draw(event)
+                self._status.stop_waiting()
             case DraftReturned(text=text, offers=offers):
                 if self._prompt.set_draft(text) and offers:
                     self._prompt.line.open_menu()

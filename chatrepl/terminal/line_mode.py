@@ -141,9 +141,7 @@ class LineMode:
                 self._end_answer(event)
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 pass
-            case (
-                Notice() | Table() | Meter() | PlainText() | ConversationShown() | ToolCalled()
-            ) | WordsShaded():
+            case Notice() | Table() | Meter() | PlainText() | ConversationShown() | WordsShaded():
                 self._print(self._drawing.lines(event, settings, _COLUMNS))
             case ExitRequested():
                 self._is_leaving = True
@@ -152,7 +150,7 @@ class LineMode:
             case DraftReturned(text=text, was_sent=was_sent):
                 told = "taken back" if was_sent else "not sent"
                 self._print([f"{told}: {line}" for line in safe_text(text).split("\n")])
-            case MessageAccepted() | Progress() | SessionChanged() | TextCopied():
+            case MessageAccepted() | Progress() | SessionChanged() | TextCopied() | ToolCalled():
                 pass
 
     def _end_answer(self, ended: AnswerEnded) -> None:

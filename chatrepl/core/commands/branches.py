@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.branches import alternatives, branch_ends, can_follow, draw_tree, newest_end
 from chatrepl.core.commands.arguments import Call, Value
+from chatrepl.core.endings import called_tools, in_a_word, said_in, tell_tool
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
 from chatrepl.core.events import Table as TableShown
@@ -43,8 +44,7 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
             (
                 str(number),
                 "●" if answer.id == current else "",
-                (answer.model or "")
-                + ("" if answer.state is State.COMPLETE else f" ({answer.state.value})"),
+                (answer.model or "") + (f" ({in_a_word(answer)})" if in_a_word(answer) else ""),
                 _first_words(answer),
                 _figures(answer),
             )
@@ -183,4 +183,6 @@ def complete_edit(session: Session, text: str) -> Sequence[Value]:
 
 
 def _first_words(message: Message) -> str:
-    return first_words(message.content or str(message.extra.get("error", "")), _WORDS_CHARS)
+    calls = "; ".join(tell_tool(name, arguments) for name, arguments in called_tools(message))
+    text = said_in(message) or calls or str(message.extra.get("error", ""))
+    return first_words(text, _WORDS_CHARS)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatrepl.core.attachments import sent_part, with_files
+from chatrepl.core.endings import refusal_of
 from chatrepl.core.messages import Json, Message, SessionRecord
 from chatrepl.core.titles import title_of
 from chatrepl.core.transcript.fields import Fields, damaged, kind_of
@@ -35,6 +36,9 @@ def to_api(message: Message) -> dict[str, Json]:
     for key in _ALSO_SENT:
         if message.extra.get(key) is not None:
             sent[key] = message.extra[key]
+    if refusal := refusal_of(message):
+        text = message.content.removesuffix(refusal)
+        sent |= {"refusal": refusal, "content": text or None}
     return sent
 
 

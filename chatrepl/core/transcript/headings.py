@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC
 
+from chatrepl.core.endings import called_tools, refusal_of, tell_filtered, tell_tool
 from chatrepl.core.messages import Message, State
 from chatrepl.core.transcript.model import Transcript
 from chatrepl.core.transcript.text import one_line
@@ -35,7 +36,23 @@ def state_note(message: Message) -> str:
         )
     if message.state is State.COMPLETE and message.finish_reason == "length":
         return "Cut: the limit on tokens was reached."
-    return _STATES.get(message.state, "")
+    told = [_STATES.get(message.state, ""), *_endings(message)]
+    return " ".join(text for text in told if text)
+
+
+def _endings(message: Message) -> Iterator[str]:
+    if message.role != "assistant":
+        return
+    if refusal_of(message):
+        yield "The model refused to answer: what stands here is its refusal."
+    for name, arguments in called_tools(message):
+        yield _sentence(one_line(tell_tool(name, arguments)))
+    if filtered := tell_filtered(message):
+        yield _sentence(filtered)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def facts_of(transcript: Transcript) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from html import escape
 
+from chatrepl.core.endings import said_in
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.transcript.headings import facts_of, hidden_note, speaker_of, state_note
 from chatrepl.core.transcript.html_style import STYLE
@@ -80,7 +81,7 @@ def _body(message: Message, render: Callable[[str], str]) -> Iterator[str]:
     if message.reasoning:
         yield f"<details><summary>Thinking</summary>{_plain(message.reasoning)}</details>"
     if message.role == "assistant":
-        yield f'<div class="answer" dir="auto">{render(visible(message.content))}</div>'
+        yield f'<div class="answer" dir="auto">{render(visible(said_in(message)))}</div>'
     else:
         yield _plain(message.content)
     for attachment in message.attachments:

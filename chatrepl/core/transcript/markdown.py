@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from chatrepl.core.endings import said_in
 from chatrepl.core.messages import Message
 from chatrepl.core.transcript.headings import facts_of, hidden_note, speaker_of, state_note
 from chatrepl.core.transcript.markdown_blocks import as_block, fenced, quoted
@@ -41,7 +42,7 @@ def _blocks(transcript: Transcript) -> Iterator[str]:
 def _message_blocks(message: Message) -> Iterator[str]:
     if message.reasoning:
         yield quoted("**Thinking**\n\n" + visible(message.reasoning))
-    content = visible(message.content)
+    content = visible(said_in(message))
     if content.strip():
         if message.role == "tool":
             yield fenced(content)
@@ -52,7 +53,7 @@ def _message_blocks(message: Message) -> Iterator[str]:
         yield "*1 attachment*" if count == 1 else f"*{count} attachments*"
     note = state_note(message)
     if note:
-        yield f"*{note}*"
+        yield f"*{_escaped(note)}*"
 
 
 def _escaped(text: str) -> str:

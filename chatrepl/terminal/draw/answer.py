@@ -1,9 +1,12 @@
 """Draw one answer, whether it streams, is shown again, or is all there is: one way for all."""
 
+from chatrepl.core.endings import REFUSES
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 from chatrepl.core.thinking import Part, ThinkSplitter
+from chatrepl.terminal.draw.cells import clip
 from chatrepl.terminal.draw.markdown import MarkdownStream
 from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
+from chatrepl.terminal.draw.spans import paint, span
 from chatrepl.terminal.draw.style import DrawStyle
 
 __all__ = ["AnswerView"]
@@ -17,7 +20,10 @@ class AnswerView:
         self._reasoning = ReasoningStream(width=width, style=style)
         stream = MarkdownStream if is_markdown else PlainStream
         self._text: PlainStream | MarkdownStream = stream(width=width, style=style)
+        self._style = style
         self._width = width
+        self._has_text = False
+        self._is_refusing = False
         self._is_thinking = False
 
     def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
@@ -25,11 +31,24 @@ class AnswerView:
         self.resize(width)
         if isinstance(piece, ReasoningDelta):
             return self._take("reasoning", piece.text)
+        if isinstance(piece, RefusalDelta):
+            return [*self._begin_refusal(), *self._take("text", piece.text)]
         return [
             line
             for part, text in self._splitter.feed(piece.text)
             for line in self._take(part, text)
         ]
+
+    def _begin_refusal(self) -> list[str]:
+        """Say once, above it, that what follows is a refusal."""
+        if self._is_refusing:
+            return []
+        has_text = self._has_text
+        lines = [*self.finish(self._width), *([""] if has_text else [])]
+        self._is_refusing = True
+        mark = "✗" if self._style.unicode else "x"
+        heading = clip(f"{mark} {REFUSES}", self._width)
+        return [*lines, paint([span(heading, "refusal")], self._style)]
 
     def tail(self, rows: int) -> list[str]:
         """Return the last rows of what is not finished yet."""
@@ -39,6 +58,7 @@ class AnswerView:
         """Return the rest."""
         self.resize(width)
         lines = [line for part, text in self._splitter.finish() for line in self._take(part, text)]
+        self._has_text = self._is_refusing = False
         return [*lines, *self._reasoning.finish(), *self._text.finish()]
 
     def resize(self, width: int) -> None:
@@ -54,4 +74,5 @@ class AnswerView:
             return self._reasoning.feed(text)
         ended = self._reasoning.finish() if self._is_thinking else []
         self._is_thinking = False
+        self._has_text = self._has_text or bool(text.strip())
         return [*ended, *self._text.feed(text)]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from chatrepl.core.attachments import name_of
+from chatrepl.core.endings import called_tools, pieces_of, tell_filtered, tell_tool
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -17,7 +18,6 @@ from chatrepl.core.events import (
     PlainText,
     Progress,
     ReasoningDelta,
-    TextDelta,
 )
 from chatrepl.core.events import Table as TableShown
 from chatrepl.core.figures import tell_figures
@@ -156,12 +156,17 @@ def _words(number: int) -> str:
 def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[str]:
     """Say in a dimmed line why an answer is not whole; nothing for one that is.
 
-    A compared answer has its figures below it. What could be done is said only of an only answer:
+    What is no ordinary answer (a call of a tool, one that was filtered) is said in colour. A
+    compared answer has its figures below it. What could be done is said only of an only answer:
     it is about the current one.
     """
     reason = _end_reason(ended.message)
     reason = reason.partition(";")[0] if ended.among is not None else reason
-    lines = _hanging([span(reason, "muted")], [], style, width) if reason else []
+    told = [tell_tool(name, arguments) for name, arguments in called_tools(ended.message)]
+    told += [tell_filtered(ended.message)]
+    notices = [Notice(text, Level.WARNING) for text in told if text]
+    lines = [line for notice in notices for line in draw_notice(notice, style, width)]
+    lines += _hanging([span(reason, "muted")], [], style, width) if reason else []
     if ended.among is not None and ended.among.is_compared:
         figures = (" · " if style.unicode else " - ").join(tell_figures(ended))
         lines += ["", *_hanging([span(figures, "muted")], [], style, width)]
@@ -195,7 +200,8 @@ def _message_lines(
         return [paint([span(f"{safe_line(message.role)}:", "muted")], style), *lines]
     answer = AnswerView(style, is_markdown=is_markdown, width=width)
     lines = answer.feed(ReasoningDelta(message.reasoning), width) if message.reasoning else []
-    lines += [*answer.feed(TextDelta(message.content), width), *answer.finish(width)]
+    lines += chain.from_iterable(answer.feed(piece, width) for piece in pieces_of(message))
+    lines += answer.finish(width)
     return [*lines, *draw_answer_end(AnswerEnded(message), style, width)]
 
 
@@ -223,14 +229,12 @@ def _end_reason(message: Message) -> str:
 
 def _finish_reason(reason: str | None) -> str:
     match reason:
-        case None | "" | "stop":
+        case None | "" | "stop" | "content_filter":
             return ""
         case "length":
             return "length: the answer reached its token limit; /continue goes on"
-        case "content_filter":
-            return "content filter: the server cut the answer"
         case "tool_calls" | "function_call":
-            return "the model called a tool, and none is offered"
+            return "no tool is offered here: say what to do instead"
         case _:
             return f"ended: {safe_line(reason)}"
 

@@ -146,6 +146,7 @@ _STYLES: Mapping[str, tuple[str, str, str]] = {
     "success": ("green", "#8fd694", "#187533"),
     "warning": ("yellow", "#e6c07b", "#8a4b00"),
     "error": ("bold red", "bold #ff8f8f", "bold #c4232f"),
+    "refusal": ("bold yellow", "bold #e6c07b", "bold #8a4b00"),
     "title": ("bold", "bold", "bold"),
     "unsure.little": ("cyan", "#7fdbca", "#0b6e8a"),
     "unsure.much": ("magenta", "#f5a97f", "#a35100"),

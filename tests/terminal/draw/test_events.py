@@ -95,7 +95,7 @@ def test_a_notice_has_its_mark_and_hint() -> None:
         (State.COMPLETE, "stop", ""),
         (State.COMPLETE, None, ""),
         (State.COMPLETE, "length", "length:"),
-        (State.COMPLETE, "content_filter", "content filter:"),
+        (State.COMPLETE, "content_filter", "! content filter:"),
         (State.COMPLETE, "odd\x1b", "ended: odd␛"),
         (State.STOPPED, None, "stopped"),
         (State.CUT, None, "cut off:"),

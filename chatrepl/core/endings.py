@@ -1,0 +1,96 @@
+"""How an answer ended that is not an ordinary one: refused, filtered, or with a call of a tool."""
+
+from collections.abc import Iterator
+
+from chatrepl.core.events import RefusalDelta, TextDelta
+from chatrepl.core.messages import Json, Message, State
+
+__all__ = [
+    "CONTENT_FILTER",
+    "REFUSAL_FIELD",
+    "REFUSES",
+    "called_tools",
+    "in_a_word",
+    "in_words",
+    "pieces_of",
+    "refusal_of",
+    "said_in",
+    "tell_filtered",
+    "tell_tool",
+]
+
+REFUSAL_FIELD = "refusal"
+"""Key in ``Message.extra``: the refusal's text, as in the API; ``True``: it is the content."""
+CONTENT_FILTER = "content_filter"
+REFUSES = "the model refuses to answer"
+
+
+def refusal_of(message: Message) -> str:
+    """Return the text in which the model refused; empty where it did not."""
+    kept = message.extra.get(REFUSAL_FIELD)
+    if kept is True:
+        return message.content
+    return kept if isinstance(kept, str) else ""
+
+
+def pieces_of(message: Message) -> Iterator[TextDelta | RefusalDelta]:
+    """Yield an answer's content as it came: the text, then the refusal."""
+    refusal = refusal_of(message)
+    text = message.content.removesuffix(refusal) if refusal else message.content
+    if text:
+        yield TextDelta(text)
+    if refusal:
+        yield RefusalDelta(refusal)
+
+
+def said_in(message: Message) -> str:
+    """Return a message's text; of one that came by import, a refusal that stands beside it too."""
+    refusal = refusal_of(message) if message.extra else ""
+    return message.content if message.content or not refusal else refusal
+
+
+def in_words(message: Message) -> str:
+    """Say to the model what an answer of its own was that has no text: a refusal, or calls.
+
+    A server may refuse an empty answer, and one that holds calls which nothing answers; without it
+    two messages of the user would follow each other, which chat templates refuse.
+    """
+    calls = [f"{name}({arguments})" for name, arguments in called_tools(message)]
+    return refusal_of(message) or (f"[called {', '.join(calls)}: no such tool]" if calls else "")
+
+
+def called_tools(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield the name and the arguments of each tool that the model called."""
+    calls = message.extra.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict):
+            yield _text(function.get("name")), _text(function.get("arguments"))
+
+
+def tell_tool(name: str, arguments: str) -> str:
+    """Say that a tool was called, as the model wrote it."""
+    return f"the model called a tool: {name}({arguments})"
+
+
+def tell_filtered(message: Message) -> str:
+    """Say that the server's content filter ended an answer; empty where it did not."""
+    if message.finish_reason != CONTENT_FILTER:
+        return ""
+    is_empty = not message.content.strip()
+    return "content filter: the server " + ("gave no answer" if is_empty else "cut the answer here")
+
+
+def in_a_word(message: Message) -> str:
+    """Say in lists what is special about an answer; empty for an ordinary one."""
+    if message.state is not State.COMPLETE:
+        return message.state.value
+    if refusal_of(message):
+        return "refused"
+    if message.finish_reason == CONTENT_FILTER:
+        return "content filter"
+    return "tool call" if any(called_tools(message)) else ""
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
