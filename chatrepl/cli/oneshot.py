@@ -27,6 +27,7 @@ from chatrepl.core.events import (
     RefusalDelta,
     TextDelta,
 )
+from chatrepl.core.full_response import created_s
 from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
@@ -272,7 +273,7 @@ def result_of(message: Message) -> dict[str, Json]:
     return {
         "id": message.response_id,
         "model": message.model,
-        "created": int(message.created.timestamp()),
+        "created": created_s(message) or int(message.created.timestamp()),
         "role": "assistant",
         "content": message.content,
         "reasoning": message.reasoning or None,

@@ -16,6 +16,12 @@ from chatrepl.core.events import (
     TokensScored,
     ToolCalled,
 )
+from chatrepl.core.full_response import (
+    FINGERPRINT_FIELD,
+    RESPONSE_FIELD,
+    USAGE_FIELD,
+    response_fields,
+)
 from chatrepl.core.journal import Journal
 from chatrepl.core.messages import Json, Message, State, Usage
 from chatrepl.core.planner import Target
@@ -38,6 +44,7 @@ class Source:
     body: Mapping[str, Json] = field(default_factory=dict)
     usage: Usage | None = None
     """Of the whole response: one of its answers carries it, the others carry none."""
+    usage_as_sent: Mapping[str, Json] = field(default_factory=dict)
     prompt_digest: str | None = None
     """Names what the usage is of, where it is one answer's."""
 
@@ -50,6 +57,8 @@ class Draft:
     index: int
     """Among the answers of its turn, from 0."""
     source: Source
+    choice: int = 0
+    """Among the answers of its response, from 0."""
     text: list[str] = field(default_factory=list)
     refusal: list[str] = field(default_factory=list)
     """What of the text is a refusal."""
@@ -124,16 +133,20 @@ class Draft:
             parameters={key: body[key] for key in body if key not in _NOT_PARAMETERS},
             response_id=source.started.response_id,
             prompt_digest=source.prompt_digest,
-            extra=self._extra(state),
+            extra=self._extra(state, has_usage=usage is not None),
         )
 
-    def _extra(self, state: State) -> dict[str, Json]:
+    def _extra(self, state: State, *, has_usage: bool) -> dict[str, Json]:
+        source = self.source
         extra: dict[str, Json] = {}
         if self.refusal:
             # Of one that still comes, the content on disk grows, and this does not.
             extra[REFUSAL_FIELD] = True if state is State.STREAMING else "".join(self.refusal)
         if self.tool_calls:
             extra["tool_calls"] = list(self.tool_calls)
-        if self.source.started.system_fingerprint:
-            extra["system_fingerprint"] = self.source.started.system_fingerprint
+        if source.started.system_fingerprint:
+            extra[FINGERPRINT_FIELD] = source.started.system_fingerprint
+        extra[RESPONSE_FIELD] = response_fields(source.started, self.choice, source.continued)
+        if has_usage and source.usage_as_sent:
+            extra[USAGE_FIELD] = dict(source.usage_as_sent)
         return extra

@@ -4,12 +4,12 @@ Turns and commands yield events; a front end draws them. Text in an event is exa
 the outside: whoever draws it must pass it through ``chatrepl.core.safe_text`` first.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from chatrepl.core.errors import ChatreplError
-from chatrepl.core.messages import Message, SessionRecord, Usage
+from chatrepl.core.messages import Json, Message, SessionRecord, Usage
 
 __all__ = [
     "Among",
@@ -63,6 +63,7 @@ class ResponseStarted:
     model: str | None = None
     created: int | None = None
     system_fingerprint: str | None = None
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class UsageReported:
     """What the server says the request and the answer used."""
 
     usage: Usage
+    as_sent: Mapping[str, Json] = field(default_factory=dict, compare=False)
+    """All that the server said of it, in its own form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,11 +206,12 @@ class Response:
         match event:
             case ResponseStarted():
                 self._source.started = event
-            case UsageReported(usage=usage):
-                self._source.usage = usage
+            case UsageReported(usage=usage, as_sent=as_sent):
+                self._source.usage, self._source.usage_as_sent = usage, as_sent
             case _ if event.index < len(self._drafts):
                 draft = self._drafts[event.index]
                 is_new = not draft.is_seen
+                draft.choice = event.index
                 if draft.ended is None:
                     await self._answers.take(draft, event)
                 if len(self._drafts) > 1 and (is_new or isinstance(event, ChoiceFinished)):

@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
 
 from chatrepl.core.branches import answers_to
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
-from chatrepl.core.logprobs import LOGPROBS_FIELD, scores_of
-from chatrepl.core.messages import Json, Message, usage_fields
+from chatrepl.core.full_response import FINGERPRINT_FIELD, completion_of, created_s
+from chatrepl.core.logprobs import scores_of
+from chatrepl.core.messages import Message
 from chatrepl.core.session import Session
-from chatrepl.core.timing import TIMING_FIELD, tell_timing
-from chatrepl.core.usage_total import COST_FIELD, IMPORTED_FIELD
+from chatrepl.core.timing import tell_timing
 
-_FINGERPRINT_FIELD = "system_fingerprint"
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
     "Esc or Ctrl+C stops an answer · Ctrl+D leaves"
@@ -115,18 +116,31 @@ def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
             if count is not None
         )
     )
-    fingerprint = answer.extra.get(_FINGERPRINT_FIELD)
+    fingerprint = answer.extra.get(FINGERPRINT_FIELD)
     scored = len(scores_of(answer))
     return [
         ("last response", answer.response_id or "no id"),
         ("its model", answer.model or "not told"),
-        ("created", answer.created.strftime("%Y-%m-%d %H:%M:%S UTC")),
+        ("created", _created(answer)),
         ("finish reason", answer.finish_reason or answer.state.value),
         ("usage", used or "not reported"),
         *tell_timing(answer),
         *([("fingerprint", str(fingerprint))] if fingerprint else []),
         *([("logprobs", f"of {scored:,} tokens; /logprobs show")] if scored else []),
     ]
+
+
+def _created(answer: Message) -> str:
+    """Say when the response was made: by the server's clock, else by this machine's."""
+    told_s = created_s(answer)
+    with suppress(ValueError, OverflowError, OSError):
+        if told_s is not None:
+            return _time(datetime.fromtimestamp(told_s, UTC))
+    return f"{_time(answer.created)}, by this machine's clock"
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _usage_elsewhere(session: Session, answer: Message) -> str:
@@ -158,27 +172,5 @@ async def response(call: Call) -> AsyncIterator[Event]:
     if answer is None:
         yield Notice("no answer has come yet")
         return
-    fingerprint = answer.extra.get(_FINGERPRINT_FIELD)
-    body: dict[str, Json] = {
-        "id": answer.response_id,
-        "object": "chat.completion",
-        "model": answer.model,
-        "created": int(answer.created.timestamp()),
-        **({_FINGERPRINT_FIELD: fingerprint} if fingerprint else {}),
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": answer.content, **_shown(answer)},
-                "logprobs": answer.extra.get(LOGPROBS_FIELD),
-                "finish_reason": answer.finish_reason,
-            }
-        ],
-        "usage": usage_fields(answer.usage),
-    }
+    body = completion_of(call.session.conversation, answer)
     yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
-
-
-def _shown(answer: Message) -> dict[str, Json]:
-    """Return the message's further fields: neither the response's nor what this program added."""
-    ours = (COST_FIELD, IMPORTED_FIELD, TIMING_FIELD, LOGPROBS_FIELD, _FINGERPRINT_FIELD)
-    return {key: value for key, value in answer.extra.items() if key not in ours}

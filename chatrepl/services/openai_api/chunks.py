@@ -22,7 +22,15 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Usage
 from chatrepl.services.openai_api.error_bodies import RequestFacts, error_from_payload, excerpt
 from chatrepl.services.openai_api.scores import read_scores
+from chatrepl.services.openai_api.texts import whole_text
 from chatrepl.services.openai_api.tool_calls import ToolCalls
+from chatrepl.services.openai_api.usage import (
+    count_of,
+    field_of,
+    first_count,
+    read_usage,
+    usage_as_sent,
+)
 
 __all__ = ["MAXIMUM_TEXT_CHARS", "ChunkParser", "parse_json"]
 
@@ -31,8 +39,6 @@ MAXIMUM_CHOICES = 128
 
 _DECODER = json.JSONDecoder()
 _HIGH_HALF = re.compile("[\ud800-\udbff]$")
-_HALVES = re.compile("[\ud800-\udfff]")
-_PAIRS = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 _Delta = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta]
 
@@ -52,21 +58,6 @@ def parse_json(text: str) -> object:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    # More does not fit a column of a database, and is no count of anything.
-    return value if type(value) is int and 0 <= value < 2**53 else None
-
-
-def _field(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _join_halves(match: re.Match[str]) -> str:
-    return match.group().encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 class ChunkParser:
@@ -97,6 +88,7 @@ class ChunkParser:
         self._is_started = False
         self._usage: Usage | None = None
         self._reported_usage: Usage | None = None
+        self._sent_usage: dict[str, object] = {}
         self._text_chars = 0
 
     @property
@@ -182,8 +174,9 @@ class ChunkParser:
                 ResponseStarted(
                     response_id or None,
                     model or None,
-                    _count(payload.get("created")),
+                    count_of(payload.get("created")),
                     _text(payload.get("system_fingerprint")) or None,
+                    _text(payload.get("service_tier")) or None,
                 )
             )
 
@@ -222,9 +215,12 @@ class ChunkParser:
             self._add(RefusalDelta, _text(refusal), index)
         if calls := delta.get("tool_calls"):
             for at, call in enumerate(calls if isinstance(calls, list) else ()):
-                number, call_id = _field(call, "index"), _text(_field(call, "id"))
+                number, call_id = field_of(call, "index"), _text(field_of(call, "id"))
                 self._call(
-                    _field(call, "function"), index, _first(number, at) or 0, _whole(call_id)
+                    field_of(call, "function"),
+                    index,
+                    first_count(number, at) or 0,
+                    whole_text(call_id),
                 )
         if call := delta.get("function_call"):
             self._call(call, index)
@@ -237,14 +233,14 @@ class ChunkParser:
             self._add(RefusalDelta, _text(part.get("refusal")), index)
             thinking = part.get("thinking")
             for piece in thinking if isinstance(thinking, list) else (thinking,):
-                self._add(ReasoningDelta, _text(piece) or _text(_field(piece, "text")), index)
+                self._add(ReasoningDelta, _text(piece) or _text(field_of(piece, "text")), index)
 
     def _call(self, function: object, index: int, number: int = 0, call_id: str = "") -> None:
-        name, arguments = _text(_field(function, "name")), _text(_field(function, "arguments"))
+        name, arguments = _text(field_of(function, "name")), _text(field_of(function, "arguments"))
         if name or arguments:
             self._progress()
             self._text_chars += len(name) + len(arguments)
-            self._calls.add(index, number, call_id, _whole(name), _whole(arguments))
+            self._calls.add(index, number, call_id, whole_text(name), whole_text(arguments))
 
     def _add(self, kind: _Delta, text: str, index: int) -> None:
         if not text:
@@ -266,7 +262,7 @@ class ChunkParser:
                 if _HIGH_HALF.search(text):
                     self._held[key] = text[-1]
                     text = text[:-1]
-                text = _whole(text)
+                text = whole_text(text)
             if text:
                 self._events.append(kind(text, index))
         self._pieces = {}
@@ -283,20 +279,7 @@ class ChunkParser:
     def _read_usage(self, payload: Mapping[str, object]) -> None:
         usage = payload.get("usage")
         if isinstance(usage, dict):
-            prompt, completion = (
-                usage.get("prompt_tokens_details"),
-                usage.get("completion_tokens_details"),
-            )
-            self._usage = Usage(
-                prompt_tokens=_count(usage.get("prompt_tokens")),
-                completion_tokens=_count(usage.get("completion_tokens")),
-                cached_tokens=_first(
-                    _field(prompt, "cached_tokens"), usage.get("prompt_cache_hit_tokens")
-                ),
-                reasoning_tokens=_first(
-                    _field(completion, "reasoning_tokens"), usage.get("reasoning_tokens")
-                ),
-            )
+            self._usage, self._sent_usage = read_usage(usage), usage
         # Servers that report at each chunk would otherwise make an event of each.
         if self._finished:
             self._report_usage()
@@ -306,15 +289,4 @@ class ChunkParser:
             self._end_run()
             self._reported_usage = self._usage
             if self._usage != Usage():
-                self._events.append(UsageReported(self._usage))
-
-
-def _first(*values: object) -> int | None:
-    counts = map(_count, values)
-    return next((count for count in counts if count is not None), None)
-
-
-def _whole(text: str) -> str:
-    if not _HALVES.search(text):
-        return text
-    return _HALVES.sub("\ufffd", _PAIRS.sub(_join_halves, text))
+                self._events.append(UsageReported(self._usage, usage_as_sent(self._sent_usage)))
