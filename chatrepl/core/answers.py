@@ -72,6 +72,7 @@ class Answers:
         self._beginning = asyncio.Lock()
         self._told_errors: set[str] = set()
         self._only_error: ChatreplError | None = None
+        self._last: list[Notice] = []
 
     def add(self, source: Source) -> Draft:
         """Make the place of a further answer, before any comes."""
@@ -82,6 +83,10 @@ class Answers:
     def put(self, event: Event) -> None:
         """Tell something."""
         self._mailbox.put(event)
+
+    def put_last(self, notice: Notice) -> None:
+        """Tell something below all answers: while they come, it would stand among them."""
+        self._last.append(notice)
 
     def start(self, drafts: Sequence[Draft]) -> None:
         """Tell that a request for these answers goes out."""
@@ -162,6 +167,8 @@ class Answers:
 
     async def close(self) -> None:
         """End the turn: the head goes to an answer, or back; tell what there is to tell."""
+        for notice in self._last:
+            self.put(notice)
         if not any(draft.is_worth_keeping for draft in self._drafts):
             await self._give_back()
         elif self._are_several:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatrepl.core.answerer import LOCAL_SYSTEM, is_local_profile
-from chatrepl.core.errors import UsageError
+from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.examples import examples_in
 from chatrepl.core.messages import Message
 from chatrepl.core.planner import Target
@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "ask_by_name",
+    "ask_or_not",
     "names_local",
     "opening_of",
     "system_of",
     "system_text_of",
     "target_of",
 ]
+
+_NOWHERE = Server("", origin="a server that could not be asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Asked:
     settings: Settings
     answers: int = 1
     """How many are wanted of it."""
+    error: ChatreplError | None = None
+    """Why it cannot be asked, though others can."""
 
 
 def target_of(
@@ -98,3 +103,17 @@ async def ask_by_name(session: "Session", name: str) -> Asked:
     await session.ports.catalog.prepare()
     server, model, settings = await session.answerer.elsewhere(session.settings, loaded, model)
     return Asked(target_of(settings, server, model, now), settings)
+
+
+async def ask_or_not(session: "Session", name: str, *, is_only: bool) -> Asked:
+    """Find a model as ``ask_by_name`` does; of several, one that is not to be had keeps its place.
+
+    Raises ``UsageError`` and ``ModelError`` where it is the only one.
+    """
+    try:
+        return await ask_by_name(session, name)
+    except ChatreplError as error:
+        if is_only:
+            raise
+        target = target_of(session.settings, _NOWHERE, name, session.ports.clock.now())
+        return Asked(target, session.settings, error=error)

@@ -17,6 +17,7 @@ __all__ = [
     "completion_of",
     "created_s",
     "response_fields",
+    "tell_usage",
 ]
 
 RESPONSE_FIELD = "response"
@@ -57,6 +58,20 @@ def answers_of_response(conversation: Conversation, answer: Message) -> Sequence
     # Where a server gives each response the same id, this one's own answer counts.
     choices[_choice(answer)] = answer
     return [choices[choice] for choice in sorted(choices)]
+
+
+def tell_usage(usage: Usage) -> str:
+    """Say what was used, as far as it was reported."""
+    return ", ".join(
+        f"{name} {count:,}"
+        for name, count in (
+            ("prompt", usage.prompt_tokens),
+            ("completion", usage.completion_tokens),
+            ("cached", usage.cached_tokens),
+            ("reasoning", usage.reasoning_tokens),
+        )
+        if count is not None
+    )
 
 
 def completion_of(conversation: Conversation, answer: Message) -> dict[str, Json]:

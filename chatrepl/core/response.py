@@ -256,9 +256,9 @@ class Response:
         self._exchange.planner.learn_most_answers(target, came)
         gave = "one answer" if came == 1 else f"{came} answers"
         apart = "the other one" if len(missing) == 1 else f"the other {len(missing)}"
-        self._answers.put(
+        self._answers.put_last(
             Notice(
-                f"{target.model} gave {gave} of {wanted}: asking for {apart} at once",
+                f"{target.model} gave {gave} of {wanted} to the request: {apart} came apart",
                 Level.WARNING,
             )
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chatrepl.core.answerer import Answerer
 from chatrepl.core.asked import (
     Asked,
-    ask_by_name,
+    ask_or_not,
     names_local,
     opening_of,
     system_text_of,
@@ -120,7 +120,7 @@ class Session(KeptConversation):
     async def asked(self, models: Sequence[str] = ()) -> list[Asked]:
         """Find out who is asked: these models, else the one in force."""
         if models:
-            return [await ask_by_name(self, model) for model in models]
+            return [await ask_or_not(self, model, is_only=len(models) == 1) for model in models]
         return [Asked(await self.target(), self.settings, self.settings.integer("n") or 1)]
 
     def system_text(self) -> str | None:
@@ -227,6 +227,8 @@ class Session(KeptConversation):
         refused: list[ChatreplError] = []
         for asked in await self.asked(self.comparing):
             try:
+                if asked.error is not None:
+                    raise asked.error
                 await self.planner.prepare(asked.settings, asked.target.model)
                 await self.planner.count_ahead(asked.target, question)
                 return await self.preflight.check(asked, question)
@@ -324,15 +326,23 @@ class Session(KeptConversation):
         else:
             self.conversation.add(message, move_head=False)
 
-    def estimate_notices(self, target: Target) -> Iterator[Notice]:
-        """Tell once for each model that its token figures are estimates."""
+    def estimate_notices(self, targets: Sequence[Target]) -> Iterator[Notice]:
+        """Tell once for each model, and of several at once, that its figures are estimates."""
         # The built-in model's own server counts each request before it leaves.
-        is_estimate = self.planner.is_estimate(target.model) and not target.server.is_local
-        if is_estimate and target.model not in self._told_estimate:
-            self._told_estimate.add(target.model)
+        models = {
+            target.model: self.planner.encoding(target.model)
+            for target in targets
+            if self.planner.is_estimate(target.model) and not target.server.is_local
+        }
+        untold = [model for model in models if model not in self._told_estimate]
+        self._told_estimate.update(untold)
+        if untold:
+            names = " and ".join(untold)
+            lack = (
+                f"vocabulary of {names} is" if len(untold) == 1 else f"vocabularies of {names} are"
+            )
             yield Notice(
-                f"token figures are estimates (≈): the vocabulary of {target.model} is not "
-                f"known, {self.planner.encoding(target.model)} counts"
+                f"token figures are estimates (≈): the {lack} not known, {models[untold[0]]} counts"
             )
 
     async def warm_up(self) -> AsyncIterator[Progress]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chatrepl.core.answer import AnswerRun
@@ -82,6 +82,8 @@ class Turn:
         errors: list[ChatreplError] = []
         for asked in all_asked:
             try:
+                if asked.error is not None:
+                    raise asked.error
                 if asked.target.server.is_local and self._local_error is not None:
                     raise self._local_error
                 await session.planner.prepare(asked.settings, asked.target.model)
@@ -102,14 +104,15 @@ class Turn:
         found = await self._session.asked(about.models)
         if about.continued is None and about.is_first and not about.models:
             return found
-        return [Asked(each.target, each.settings) for each in found]
+        return [replace(each, answers=1) for each in found]
 
     def notices(self) -> Iterator[Notice]:
         """Tell what is special about the requests, before they leave."""
+        sent = [asked.target for asked, plan in self._asked if isinstance(plan, Plan)]
+        yield from self._session.estimate_notices(sent)
         for asked, plan in self._asked:
             if isinstance(plan, ChatreplError):
                 continue
-            yield from self._session.estimate_notices(asked.target)
             yield from _refusal_notices(self._session, asked)
             yield from _omission_notices(plan, asked.target if len(self._asked) > 1 else None)
 

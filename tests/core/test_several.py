@@ -143,7 +143,7 @@ def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() ->
         shown = await say(session, "/pick 2", "/info")
         table = next(event for event in shown if isinstance(event, Table))
         rows = {row[0]: row[1] for row in table.rows}
-        assert rows["usage"] == "that of the whole response is with answer 1"
+        assert rows["usage"] == "prompt 5, completion 30, of all 2 answers together"
 
     run(world, work)
 
@@ -328,7 +328,9 @@ def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
         events = await say(session, "hi")
         assert siblings(session)[0].content == "one"
         assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
-        assert notices(events)[0].startswith("test-model gave one answer of 3")
+        told = "test-model gave one answer of 3 to the request: the other 2 came apart"
+        [at] = [at for at, e in enumerate(events) if isinstance(e, Notice) and e.text == told]
+        assert at > max(at for at, e in enumerate(events) if isinstance(e, AnswerEnded))
         await say(session, "again")
         assert [request.body.get("n") for request in world.model.requests] == [3, *([None] * 5)]
 

@@ -3,13 +3,19 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from chatrepl.core.branches import answers_to
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
 from chatrepl.core.events import Event, Notice, PlainText, Table
-from chatrepl.core.full_response import FINGERPRINT_FIELD, completion_of, created_s
+from chatrepl.core.full_response import (
+    FINGERPRINT_FIELD,
+    answers_of_response,
+    completion_of,
+    created_s,
+    tell_usage,
+)
 from chatrepl.core.logprobs import scores_of
 from chatrepl.core.messages import Message
 from chatrepl.core.session import Session
@@ -101,21 +107,14 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
 
 
 def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
-    usage = answer.usage
-    used = (
-        _usage_elsewhere(session, answer)
-        if usage is None
-        else ", ".join(
-            f"{name} {count:,}"
-            for name, count in (
-                ("prompt", usage.prompt_tokens),
-                ("completion", usage.completion_tokens),
-                ("cached", usage.cached_tokens),
-                ("reasoning", usage.reasoning_tokens),
-            )
-            if count is not None
-        )
-    )
+    together = answers_of_response(session.conversation, answer)
+    usage = next((one.usage for one in together if one.usage), None)
+    used = tell_usage(usage) if usage else ""
+    timing = tell_timing(answer)
+    if len(together) > 1:
+        # Of several answers' tokens nobody says which are whose.
+        used += f", of all {len(together)} answers together" if used else ""
+        timing = tell_timing(replace(answer, usage=None))
     fingerprint = answer.extra.get(FINGERPRINT_FIELD)
     scored = len(scores_of(answer))
     return [
@@ -124,7 +123,7 @@ def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
         ("created", _created(answer)),
         ("finish reason", answer.finish_reason or answer.state.value),
         ("usage", used or "not reported"),
-        *tell_timing(answer),
+        *timing,
         *([("fingerprint", str(fingerprint))] if fingerprint else []),
         *([("logprobs", f"of {scored:,} tokens; /logprobs show")] if scored else []),
     ]
@@ -141,19 +140,6 @@ def _created(answer: Message) -> str:
 
 def _time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _usage_elsewhere(session: Session, answer: Message) -> str:
-    """Say which of the answers of one response carries its usage, which is that of all of them."""
-    siblings = answers_to(session.conversation, answer.parent) if answer.parent else ()
-    for number, other in enumerate(siblings, 1):
-        if (
-            other.usage is not None
-            and answer.response_id
-            and (other.response_id == answer.response_id)
-        ):
-            return f"that of the whole response is with answer {number}"
-    return "not reported"
 
 
 async def request(call: Call) -> AsyncIterator[Event]:

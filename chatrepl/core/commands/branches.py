@@ -1,6 +1,7 @@
 """Commands that move about in the tree: /tree, /alternatives, /pick, /edit, /redo."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from chatrepl.core.branches import alternatives, branch_ends, can_follow, draw_tree, newest_end
 from chatrepl.core.commands.arguments import Call, Value
@@ -8,15 +9,18 @@ from chatrepl.core.endings import called_tools, in_a_word, said_in, tell_tool
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
 from chatrepl.core.events import Table as TableShown
-from chatrepl.core.messages import Message, State
+from chatrepl.core.full_response import answers_of_response, tell_usage
+from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.money import cost_of, dollars
 from chatrepl.core.session import Session
 from chatrepl.core.timing import speed, times_of
 from chatrepl.core.titles import first_words
+from chatrepl.core.usage_total import COST_FIELD
 
 __all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
 
 _WORDS_CHARS = 60
+_COUNTED = "counted here"
 
 
 async def tree(call: Call) -> AsyncIterator[Event]:
@@ -34,10 +38,12 @@ async def tree(call: Call) -> AsyncIterator[Event]:
 async def siblings(call: Call) -> AsyncIterator[Event]:
     """/alternatives: list the answers to the last message, and mark the current one."""
     call.takes_nothing()
-    answers, current = alternatives(call.session.conversation)
+    session = call.session
+    answers, current = alternatives(session.conversation)
     if not answers:
         yield Notice("there is no answer yet")
         return
+    shared = _shared(session, answers)
     yield TableShown(
         ("#", "", "model", "first words", "figures"),
         [
@@ -46,24 +52,63 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
                 "●" if answer.id == current else "",
                 (answer.model or "") + (f" ({in_a_word(answer)})" if in_a_word(answer) else ""),
                 _first_words(answer),
-                _figures(answer),
+                _figures(_counted(session, answer) if _is_in(answer, shared) else answer),
             )
             for number, answer in enumerate(answers, 1)
         ],
         numeric=frozenset({0}),
-        footer=("/pick N goes on with one of them; /retry asks for a further one",),
+        footer=(
+            *(_tell_shared(answers, together) for together in shared),
+            "/pick N goes on with one of them; /retry asks for a further one",
+        ),
     )
+
+
+def _shared(session: Session, answers: Sequence[Message]) -> list[Sequence[Message]]:
+    """Return the responses that brought several of the answers: what they used is told of all."""
+    responses = {
+        tuple(one.id for one in together): together
+        for answer in answers
+        if len(together := answers_of_response(session.conversation, answer)) > 1
+    }
+    return [*responses.values()]
+
+
+def _is_in(answer: Message, shared: Sequence[Sequence[Message]]) -> bool:
+    return any(answer is one for together in shared for one in together)
+
+
+def _counted(session: Session, answer: Message) -> Message:
+    """Return an answer with its own length, as it is counted here, for what was used."""
+    uncounted = replace(answer, usage=None)
+    tokens, _ = session.planner.answer_tokens(answer.model or "", uncounted)
+    own = {key: value for key, value in answer.extra.items() if key != COST_FIELD}
+    return replace(answer, usage=Usage(completion_tokens=tokens), extra={**own, _COUNTED: True})
+
+
+def _tell_shared(answers: Sequence[Message], together: Sequence[Message]) -> str:
+    """Say what a response used that brought several answers."""
+    numbers = [number for number, answer in enumerate(answers, 1) if answer in together]
+    usage = next((one.usage for one in together if one.usage), None)
+    cost = next((cost for one in together if (cost := cost_of(one)) is not None), None)
+    used = [tell_usage(usage) if usage else "", "" if cost is None else dollars(cost)]
+    told = ", ".join(part for part in used if part) or "nothing was reported"
+    which = f"{numbers[0]} to {numbers[-1]}"
+    if numbers[-1] - numbers[0] + 1 != len(numbers):
+        which = ", ".join(map(str, numbers))
+    return f"answers {which} are one response, together: {told}; ≈ is counted here"
 
 
 def _figures(answer: Message) -> str:
     """Say how fast, how long and how dear an answer was, as far as that is known."""
+    mark = "≈" if _COUNTED in answer.extra else ""
     first_s, _ = times_of(answer)
     tokens_a_second, cost = speed(answer), cost_of(answer)
     tokens = answer.usage.completion_tokens if answer.usage else None
     figures = [
         "" if first_s is None else f"{first_s:.2f} s",
-        "" if tokens_a_second is None else f"{tokens_a_second:.0f} tokens/s",
-        "" if tokens is None else f"{tokens:,} tokens",
+        "" if tokens_a_second is None else f"{mark}{tokens_a_second:.0f} tokens/s",
+        "" if tokens is None else f"{mark}{tokens:,} {'token' if tokens == 1 else 'tokens'}",
         "" if cost is None else dollars(cost),
     ]
     return " · ".join(figure for figure in figures if figure)

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from chatrepl.core.answerer import LOCAL_PROFILE
 from chatrepl.core.asked import ask_by_name
 from chatrepl.core.commands.arguments import Call, Value
-from chatrepl.core.errors import UsageError
-from chatrepl.core.events import Event, Notice
+from chatrepl.core.errors import ModelError, UsageError
+from chatrepl.core.events import Event, Level, Notice
 from chatrepl.core.session import COMPARING_TOPIC, Session, compared_next
 
 __all__ = ["compare", "complete_asked", "complete_compare"]
@@ -40,7 +40,11 @@ async def compare(call: Call) -> AsyncIterator[Event]:
         )
     for word in words:
         # Whoever cannot be asked is told of now, not when the message is written.
-        await ask_by_name(session, word)
+        try:
+            await ask_by_name(session, word)
+        except ModelError as error:
+            hint = "it is asked again with the message; the others answer in any case"
+            yield Notice(f"{word} cannot be asked now: {error.message}", Level.WARNING, hint)
     session.comparing = tuple(words)
     yield compared_next(words)
 

@@ -1,0 +1,72 @@
+"""Several answers and several models, with real servers: what is told of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatrepl.core.events import AnswerEnded, Event, Table
+from tests.cli.talking import Home, errors, notices, said
+from tests.support.sse_server import SseServer
+
+
+def tables(events: Sequence[Event]) -> list[Table]:
+    return [event for event in events if isinstance(event, Table)]
+
+
+def test_what_a_response_of_several_answers_used_stands_beside_none_of_them(tmp_path: Path) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 30}
+    with SseServer() as server:
+        server.answer(["one two three four five", "six"], usage=usage)
+        server.answer("seven", usage={"prompt_tokens": 9, "completion_tokens": 2})
+        options = ["--base-url", server.base_url, "-m", "gpt-4.1", "--n", "2"]
+        events = Home(tmp_path / "home").talk(options, "hi", "/retry", "/alternatives", "/info")
+    alternatives, info = tables(events)
+    figures = [row[-1].split(" · ") for row in alternatives.rows]
+    lengths = [next(each for each in row if each.endswith(("token", "tokens"))) for row in figures]
+    assert ["$" in row[-1] for row in alternatives.rows] == [False, False, True]
+    assert lengths == ["≈5 tokens", "≈1 token", "2 tokens"]
+    assert alternatives.footer[0] == (
+        "answers 1 to 2 are one response, together: prompt 9, completion 30, $0.000258; "
+        "≈ is counted here"
+    )
+    assert {row[0]: row[1] for row in info.rows}["usage"] == "prompt 9, completion 2"
+
+
+def test_the_usage_of_a_response_is_told_as_that_of_all_its_answers(tmp_path: Path) -> None:
+    with SseServer() as server:
+        server.answer(["one", "two"], usage={"prompt_tokens": 9, "completion_tokens": 30})
+        options = ["--base-url", server.base_url, "-m", "gpt-4.1", "--n", "2"]
+        events = Home(tmp_path / "home").talk(options, "hi", "/pick 2", "/info")
+    rows = {row[0]: row[1] for row in tables(events)[0].rows}
+    assert rows["usage"] == "prompt 9, completion 30, of all 2 answers together"
+    assert "speed" not in rows
+
+
+def test_that_figures_are_estimates_is_said_once_for_all_that_are_compared(tmp_path: Path) -> None:
+    with SseServer() as server:
+        options = ["--base-url", server.base_url, "-m", "a"]
+        events = Home(tmp_path / "home").talk(options, "/compare a b", "hi", "/compare b c", "ho")
+    assert [text for text in notices(events) if "are estimates" in text] == [
+        "token figures are estimates (≈): the vocabularies of a and b are not known, "
+        "o200k_base counts",
+        "token figures are estimates (≈): the vocabulary of c is not known, o200k_base counts",
+    ]
+
+
+def test_a_server_that_is_down_costs_its_own_column_and_no_other(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with SseServer() as gone:
+        base_url = gone.base_url
+    home.configure(f'[profiles.down]\nbase_url = "{base_url}"\n')
+    with SseServer() as server:
+        options = ["--base-url", server.base_url, "-m", "a"]
+        events = home.talk(options, "/compare a down: b", "hi")
+    assert any(text.startswith("down: cannot be asked now: ") for text in notices(events))
+    assert not errors(events)
+    ended = {e.index: e for e in events if isinstance(e, AnswerEnded)}
+    assert [ended[index].message.state.value for index in range(3)] == [
+        "complete",
+        "failed",
+        "complete",
+    ]
+    assert ended[1].error is not None
+    assert said(events) == ended[2].message.content == "You said: hi"
