@@ -73,6 +73,11 @@ class Turns:
             messages.append(self._question)
         return messages
 
+    def count(self, first: int, after: int) -> int:
+        """Count the messages of the turns from ``first`` until before ``after``."""
+        has_question = first <= len(self._starts) < after and self._question is not None
+        return self.start_of(after) - self.start_of(first) + has_question
+
     def index_of(self, message_id: str) -> int | None:
         """Return the turn that holds a message; None: it is not on the path."""
         position = self._positions.get(message_id)

@@ -131,19 +131,24 @@ class Planner:
         contents = self._contents(target, conversation, question)
         measure = self.measure(target)
         limits = self.limits(settings, target)
-        return fit(contents, measure, limits, self._anchor_for(target, contents))
+        plan = fit(contents, measure, limits, self._anchor_for(target, contents))
+        frame, hidden = self._beyond_ours(target)
+        added = frame * _messages_of(plan) + hidden
+        return replace(plan, plain_tokens=plan.plain_tokens - added) if added else plan
 
     def measure(self, target: Target) -> Measure:
         """Tell how much things count for a target."""
-        model, reminder = target.model, target.reminder
+        model, reminder, counts = target.model, target.reminder, self._counts
+        frame, hidden = self._beyond_ours(target)
         return Measure(
-            message=lambda message: self._counts.message(message, model, reminder),
-            turns=lambda turns, first, after: self._counts.turns(
-                turns, first, after, model, reminder
+            message=lambda message: counts.message(message, model, reminder) + frame,
+            turns=lambda turns, first, after: (
+                counts.turns(turns, first, after, model, reminder)
+                + frame * turns.count(first, after)
             ),
-            system=self._system_tokens(target),
+            system=self._system_tokens(target) + (frame if target.system else 0),
             folded=self._folding(target),
-            priming=format_of(model).priming,
+            priming=format_of(model).priming + hidden,
             ratio=self.lessons(target).ratio,
         )
 
@@ -217,7 +222,9 @@ class Planner:
             lessons.window = window
         prompt_tokens = error.details.get("prompt_tokens")
         if isinstance(prompt_tokens, int) and plan.plain_tokens > 0:
-            lessons.learn_refusal(plan.plain_tokens, prompt_tokens)
+            frame, hidden = self._beyond_ours(target)
+            counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
+            lessons.learn_refusal(counted, prompt_tokens)
         self._anchor = None
         return before != (lessons.window, lessons.ratio)
 
@@ -245,10 +252,10 @@ class Planner:
             return
         if target.server.is_local:
             # It counts for itself in every run, and has another address in each.
-            self.lessons(target).learn_report(plan.plain_tokens, tokens)
+            self.lessons(target).learn_report(plan.plain_tokens, _messages_of(plan), tokens)
         else:
             key = (target.server.base_url, target.model)
-            self._lessons.learn_report(key, plan.plain_tokens, tokens)
+            self._lessons.learn_report(key, plan.plain_tokens, _messages_of(plan), tokens)
 
     def learn_server(self, target: Target, started: ResponseStarted) -> None:
         """See by its answers whether a server is one that counts prompts when it is asked to."""
@@ -280,7 +287,16 @@ class Planner:
         if not self.is_estimate(target.model) or not usage.completion_tokens:
             return 0
         tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
-        return max(0, tokens + self._framed(target, "assistant"))
+        frame, _ = self._beyond_ours(target)
+        frame += self._framed(target, "assistant")
+        return max(0, tokens + round(frame * self.lessons(target).ratio))
+
+    def _beyond_ours(self, target: Target) -> tuple[int, int]:
+        """Return what a server counts beyond ours for each message and each prompt, in ours."""
+        if not self.is_estimate(target.model):
+            return 0, 0
+        lessons = self.lessons(target)
+        return lessons.frame, round(lessons.hidden / lessons.ratio)
 
     def _framed(self, target: Target, role: str) -> int:
         """Count what the format adds to a message."""
@@ -338,6 +354,12 @@ class Planner:
         if summary.id not in self._covered:
             self._covered[summary.id] = _turns_of(turns, summary.summary_of)
         return self._covered[summary.id]
+
+
+def _messages_of(plan: Plan) -> int:
+    """Count the messages that a request has; a system text inside another is none."""
+    system = plan.contents.system
+    return len(plan.sent) - (system is not None and system.role == "user")
 
 
 def _turns_of(turns: Turns, message_ids: Iterable[str]) -> frozenset[int]:

@@ -317,7 +317,9 @@ def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_back()
         again = world.session()
         await again.open(session.record.id)
         _, plan = await again.plan()
-        assert (plan.tokens, plan.is_reported, plan.new_messages) == (before.tokens, True, 1)
+        assert (plan.is_reported, plan.new_messages) == (True, 1)
+        # Without what the reports taught, the answer after them counts a little else.
+        assert 150 < plan.tokens <= before.tokens
         # With another reminder it would be another prompt.
         await say(again, "/reminder be kind")
         _, plan = await again.plan()

@@ -23,9 +23,10 @@ def test_each_prompt_counts_what_the_server_reports_of_it(cache: Path) -> None:
     found = asyncio.run(measure(cache, 30, 28))
     # The server counts for itself, before anything is sent.
     assert [row.counted for row in found] == [row.reported for row in found]
-    # Without that, what it reported before would do. The first ones are short: a token weighs much.
-    assert all(abs(row.error) < 0.03 for row in found[4:])
-    assert all(abs(row.error) < 0.06 for row in found[:4])
+    # Without that, what it reported before would do. The fourth, still short, brings a word that
+    # the model's small vocabulary cuts in more tokens than any text before it.
+    assert all(abs(row.error) < 0.03 for row in found if row.turn != 4)
+    assert abs(found[3].error) < 0.04
     # Our own vocabulary would be off by more than that.
     assert abs(found[-1].estimate / found[-1].reported - 1) > 0.03
 
