@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from chatrepl.core.errors import ModelError
 from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Memory
+from chatrepl.core.settings import Settings
 
-__all__ = ["COUNT", "Refusals", "Refused"]
+__all__ = ["COUNT", "STREAM", "Refusals", "Refused", "how_to_try"]
 
+STREAM = "stream"
 COUNT = "n"
 """The request's field for the number of answers."""
 _TOPIC = "parameters"
@@ -20,6 +22,11 @@ _ALWAYS_SENT = frozenset({"model", "messages"})
 
 Key = tuple[str, str]
 """A server's base URL, and a model on it."""
+
+
+def how_to_try(parameter: str) -> str:
+    """Say what sends a refused parameter again."""
+    return "/stream on" if parameter == STREAM else f"/set {parameter} VALUE"
 
 
 @dataclass(slots=True)
@@ -134,6 +141,9 @@ class Refusals:
 
     def forget(self, key: Key, parameter: str) -> None:
         """Try a parameter anew: it was set anew."""
+        if parameter == STREAM:
+            # They are refused and tried together: no setting stands for the options alone.
+            self.forget(key, "stream_options")
         refused = self.about(*key)
         is_count = parameter == COUNT and refused.most_answers is not None
         if is_count:
@@ -143,12 +153,24 @@ class Refusals:
             refused.untold.discard(parameter)
             self._changed.add(key)
 
-    def take_untold(self, key: Key, parameters: Mapping[str, Json]) -> list[str]:
-        """Name the set parameters that are left out since an earlier run; each once."""
+    def left_out_of(self, key: Key, settings: Settings) -> list[str]:
+        """Name what is set and is not sent to a model, because it refused it.
+
+        Not ``n``: what one request may not ask for is asked for by several.
+        """
+        return sorted((self.about(*key).left_out & _wanted(settings)) - {COUNT})
+
+    def take_untold(self, key: Key, settings: Settings) -> list[str]:
+        """Name what is set and is left out since an earlier run; each once."""
         refused = self.about(*key)
-        told = sorted(refused.untold & parameters.keys())
+        told = sorted(refused.untold & _wanted(settings))
         refused.untold -= set(told)
         return told
+
+
+def _wanted(settings: Settings) -> set[str]:
+    stream = {STREAM} if settings.is_on(STREAM) else set()
+    return settings.parameters().keys() | stream
 
 
 def _names(value: Json) -> list[str]:

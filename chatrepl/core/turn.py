@@ -18,7 +18,7 @@ from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, Usage
 from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
-from chatrepl.core.refusals import COUNT
+from chatrepl.core.refusals import COUNT, how_to_try
 from chatrepl.core.response import Inquiry
 
 if TYPE_CHECKING:
@@ -187,15 +187,14 @@ def _most_of(plan: Plan, answers: int) -> Usage:
 
 def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:
     target = asked.target
-    parameters = asked.settings.parameters()
     key = (target.server.base_url, target.model)
     most = session.planner.most_answers(target) or asked.answers
-    for name in session.planner.refusals.take_untold(key, parameters):
+    for name in session.planner.refusals.take_untold(key, asked.settings):
         if name != COUNT:
             yield Notice(
                 f"{name} is not sent: {target.model} refused it before",
                 Level.WARNING,
-                hint=f"/set {name} VALUE tries it again",
+                hint=f"{how_to_try(name)} tries it again",
             )
         elif asked.answers > most:
             yield _groups_notice(target.model, asked.answers, most)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from chatrepl.core.events import AnswerEnded
+from chatrepl.core.events import AnswerEnded, Notice, Table
 from chatrepl.core.settings import SETTINGS
 from tests.cli.talking import Home, errors, notices, said
 from tests.support.sse_replies import Answer, Raw, RecordedRequest, Reply, event
-from tests.support.sse_server import SseServer
+from tests.support.sse_server import SseServer, echo
 
 Shape = Callable[[str], tuple[int, Any]]
 
@@ -297,6 +297,31 @@ def test_a_server_that_refuses_to_stream_answers_whole(tmp_path: Path) -> None:
         events = home.talk(["--base-url", server.base_url, "-m", "m"], "one")
     assert said(events) == "all is well"
     assert "stream_options" not in server.requests[1].body
+
+
+def test_that_answers_come_whole_is_told_in_each_run_and_tried_anew(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with SseServer(default=refusing("stream", openai)) as server:
+        options = ["--base-url", server.base_url, "-m", "m"]
+        home.talk(options, "one")
+        later = home.talk(options, "two", "three", "/set", "/stream", "/info", "/stream on")
+        told = [event for event in later if isinstance(event, Notice) and "stream" in event.text]
+        tables = [event for event in later if isinstance(event, Table)]
+        server.default = echo
+        anew = home.talk(options, "/set", "four")
+    assert [notice.text for notice in told] == [
+        "stream is not sent: m refused it before",
+        "stream: on  (default): not sent, m refused it",
+        "stream: on",
+    ]
+    assert told[0].hint == "/stream on tries it again"
+    how = "stream: m refused it; /stream on tries it again"
+    assert ("stream", "on (not sent)", "default") in tables[0].rows
+    assert how in tables[0].footer
+    assert ("not sent", how) in tables[1].rows
+    assert server.requests[-1].body["stream"] is True
+    assert server.requests[-1].body["stream_options"] == {"include_usage": True}
+    assert said(anew) == "You said: four"
 
 
 def test_a_server_that_refuses_without_end_is_not_asked_without_end(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from chatrepl.core.commands.arguments import Call, Command
 from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.commands.values import left_out, tell_left_out
 from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.full_response import (
     FINGERPRINT_FIELD,
@@ -72,6 +73,8 @@ async def info(call: Call) -> AsyncIterator[Event]:
     session = call.session
     rows = [("model", session.model_name() or "the first that the server lists")]
     rows += _server_rows(session) + await _session_rows(session)
+    if refused := await left_out(session):
+        rows.append(("not sent", tell_left_out(session, refused)))
     answer = session.conversation.last_answer()
     rows += _response_rows(session, answer) if answer is not None else []
     yield Table(("", ""), rows)

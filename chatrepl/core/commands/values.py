@@ -9,10 +9,19 @@ from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.formats import format_of_schema, names_schema_file
 from chatrepl.core.kinds import Format
 from chatrepl.core.messages import Json
+from chatrepl.core.refusals import STREAM, how_to_try
 from chatrepl.core.session import Session
 from chatrepl.core.settings import SETTINGS, Layer, Setting, Settings, find_setting
 
-__all__ = ["completer_of", "handler_of", "model", "set_value", "system"]
+__all__ = [
+    "completer_of",
+    "handler_of",
+    "left_out",
+    "model",
+    "set_value",
+    "system",
+    "tell_left_out",
+]
 
 _SHOWN_CHARS = 200
 
@@ -53,8 +62,10 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
     """Show a setting's value, origin and range; or set it, or reset it by ``default``."""
     if not text:
         resolved = session.settings.resolve(setting.key)
+        is_refused = setting.key.removeprefix("extra.") in await left_out(session)
+        refused = f": not sent, {session.model_name()} refused it" if is_refused else ""
         yield Notice(
-            f"{setting.key}: {describe(session.settings, setting)}  ({resolved.origin})",
+            f"{setting.key}: {describe(session.settings, setting)}  ({resolved.origin}){refused}",
             hint=f"{setting.help}; {setting.kind.range}",
         )
         return
@@ -69,14 +80,30 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
     yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS, hint=said)
 
 
+async def left_out(session: Session) -> Sequence[str]:
+    """Name what is set and is not sent, because the model in force refused it."""
+    server, model = session.server, session.model_name()
+    if server is None or model is None:
+        return ()
+    await session.planner.refusals.recall()
+    return session.planner.refusals.left_out_of((server.base_url, model), session.settings)
+
+
+def tell_left_out(session: Session, refused: Sequence[str]) -> str:
+    """Say what is not sent, and how it is tried again."""
+    how = how_to_try(refused[0]) if len(refused) == 1 else "setting one anew"
+    return f"{', '.join(refused)}: {session.model_name()} refused it; {how} tries it again"
+
+
 async def _try_anew(session: Session, setting: Setting) -> None:
     """Forget that a model refused a parameter, be it in an earlier run: the new value may do."""
     server, model = session.server, session.model_name()
     name = setting.key.removeprefix("extra.")
-    is_sent = setting.is_parameter or name != setting.key
+    is_sent = setting.is_parameter or name != setting.key or name == STREAM
     if is_sent and server is not None and model is not None:
         await session.planner.refusals.recall()
         session.planner.refusals.forget((server.base_url, model), name)
+        await session.planner.refusals.keep()
 
 
 async def _biased(session: Session, value: Json) -> str:
@@ -110,14 +137,23 @@ async def set_value(call: Call) -> AsyncIterator[Event]:
             yield event
         return
     settings = call.session.settings
+    refused = await left_out(call.session)
     shown = [*SETTINGS, *(find_setting(name) for name in settings.extra_keys())]
     yield Table(
         ("setting", "value", "from"),
         [
-            (setting.key, _short(settings, setting), settings.resolve(setting.key).origin)
+            (
+                setting.key,
+                _short(settings, setting)
+                + (" (not sent)" if setting.key.removeprefix("extra.") in refused else ""),
+                settings.resolve(setting.key).origin,
+            )
             for setting in shown
         ],
-        footer=("/set NAME VALUE changes one; /set NAME default resets it",),
+        footer=(
+            "/set NAME VALUE changes one; /set NAME default resets it",
+            *([tell_left_out(call.session, refused)] if refused else []),
+        ),
     )
 
 
