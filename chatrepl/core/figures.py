@@ -2,6 +2,7 @@
 
 from chatrepl.core.events import AnswerEnded
 from chatrepl.core.money import cost_of, dollars
+from chatrepl.core.timing import AT_ONCE_S
 
 __all__ = ["tell_figures"]
 
@@ -19,8 +20,9 @@ def tell_figures(ended: AnswerEnded) -> list[str]:
     tokens = ended.tokens or 0
     streamed_s = ended.elapsed_s - (first_s or 0.0)
     # The first token comes with the first text; the rest is what streams.
-    if tokens > 1 and streamed_s > 0:
-        told.append(f"{mark}{(tokens - 1) / streamed_s:,.1f} tokens/s")
+    if tokens > 1 and streamed_s > AT_ONCE_S:
+        speed = (tokens - 1) / streamed_s
+        told.append(f"{mark}{speed:,.{0 if speed >= 100 else 1}f} tokens/s")
     if tokens:
         told.append(f"{mark}{tokens:,} {'token' if tokens == 1 else 'tokens'}")
     cost = cost_of(ended.message)

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from chatrepl.core.messages import Json, Message
 
-__all__ = ["TIMING_FIELD", "speed", "tell_timing", "times_of", "timing"]
+__all__ = ["AT_ONCE_S", "TIMING_FIELD", "speed", "tell_timing", "times_of", "timing"]
 
 TIMING_FIELD = "timing"
+AT_ONCE_S = 0.1
+"""What streamed for no longer came at once: its speed would say nothing."""
 
 
 def timing(elapsed_s: float, first_text_s: float | None) -> Mapping[str, Json]:
@@ -35,7 +37,7 @@ def speed(answer: Message) -> float | None:
         return None
     # The first token comes with the first text; the rest is what streams.
     streamed_s = elapsed_s - (first_s or 0)
-    return (tokens - 1) / streamed_s if tokens > 1 and streamed_s > 0 else None
+    return (tokens - 1) / streamed_s if tokens > 1 and streamed_s > AT_ONCE_S else None
 
 
 def tell_timing(answer: Message) -> list[tuple[str, str]]:

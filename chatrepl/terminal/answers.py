@@ -67,9 +67,11 @@ class ShownAnswers:
         if beside is None:
             self._painter.end()
         width = self._prompt.columns if beside is None else beside.width
-        lines = [*self._drawing().lines(ended, self._settings(), width)]
+        lines: list[str] = []
         if ended.error is not None:
             lines += self._drawing().lines(ended.error, self._settings(), width)
+        # Last, for the figures of all columns stand below everything else.
+        lines += self._drawing().lines(ended, self._settings(), width)
         if beside is None:
             self._painter.print(lines)
         elif self._painter.end_part(ended.index, lines):
