@@ -25,7 +25,7 @@ def test_what_a_response_of_several_answers_used_stands_beside_none_of_them(tmp_
     assert ["$" in row[-1] for row in alternatives.rows] == [False, False, True]
     assert lengths == ["≈5 tokens", "≈1 token", "2 tokens"]
     assert alternatives.footer[0] == (
-        "answers 1 to 2 are one response, together: prompt 9, completion 30, $0.000258; "
+        "answers 1 to 2 are one response; reported of it: prompt 9, completion 30, $0.000258; "
         "≈ is counted here"
     )
     assert {row[0]: row[1] for row in info.rows}["usage"] == "prompt 9, completion 2"
@@ -37,7 +37,7 @@ def test_the_usage_of_a_response_is_told_as_that_of_all_its_answers(tmp_path: Pa
         options = ["--base-url", server.base_url, "-m", "gpt-4.1", "--n", "2"]
         events = Home(tmp_path / "home").talk(options, "hi", "/pick 2", "/info")
     rows = {row[0]: row[1] for row in tables(events)[0].rows}
-    assert rows["usage"] == "prompt 9, completion 30, of all 2 answers together"
+    assert rows["usage"] == "prompt 9, completion 30 (reported of all 2 answers)"
     assert "speed" not in rows
 
 

@@ -143,7 +143,7 @@ def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() ->
         shown = await say(session, "/pick 2", "/info")
         table = next(event for event in shown if isinstance(event, Table))
         rows = {row[0]: row[1] for row in table.rows}
-        assert rows["usage"] == "prompt 5, completion 30, of all 2 answers together"
+        assert rows["usage"] == "prompt 5, completion 30 (reported of all 2 answers)"
 
     run(world, work)
 

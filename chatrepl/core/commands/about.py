@@ -116,7 +116,7 @@ def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
     timing = tell_timing(answer)
     if len(together) > 1:
         # Of several answers' tokens nobody says which are whose.
-        used += f", of all {len(together)} answers together" if used else ""
+        used += f" (reported of all {len(together)} answers)" if used else ""
         timing = tell_timing(replace(answer, usage=None))
     fingerprint = answer.extra.get(FINGERPRINT_FIELD)
     scored = len(scores_of(answer))

@@ -92,11 +92,11 @@ def _tell_shared(answers: Sequence[Message], together: Sequence[Message]) -> str
     usage = next((one.usage for one in together if one.usage), None)
     cost = next((cost for one in together if (cost := cost_of(one)) is not None), None)
     used = [tell_usage(usage) if usage else "", "" if cost is None else dollars(cost)]
-    told = ", ".join(part for part in used if part) or "nothing was reported"
+    told = ", ".join(part for part in used if part) or "nothing"
     which = f"{numbers[0]} to {numbers[-1]}"
     if numbers[-1] - numbers[0] + 1 != len(numbers):
         which = ", ".join(map(str, numbers))
-    return f"answers {which} are one response, together: {told}; ≈ is counted here"
+    return f"answers {which} are one response; reported of it: {told}; ≈ is counted here"
 
 
 def _figures(answer: Message) -> str:
