@@ -220,7 +220,7 @@ def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | N
         if reported.oldest < oldest and reported.tokens <= limits.room:
             # The server's own count leaves more room than the estimate does.
             oldest = reported.oldest
-        elif reported.oldest == oldest and reported.tokens > limits.room:
+        elif reported.oldest == oldest < len(contents.turns) and reported.tokens > limits.room:
             oldest = chooser.without(oldest)
         if reported.oldest == oldest:
             return chooser.made(oldest, limits, reported)

@@ -148,6 +148,8 @@ def test_a_server_s_count_holds_only_for_exactly_what_it_counted(
         assert plan.tokens == case.tokens(indexes_of(case, plan))
     must = case.contents.fixed
     assert plan.fits or indexes_of(case, plan) <= must | {plan.oldest}
+    out = set(range(len(case.turns))) - case.contents.left_out - indexes_of(case, plan)
+    assert plan.omitted_turns == len(out)
 
 
 @settings(deadline=None, max_examples=60)
