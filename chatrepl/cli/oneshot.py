@@ -31,6 +31,7 @@ from chatrepl.core.full_response import created_s
 from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
+from chatrepl.core.validity import valid_text
 from chatrepl.terminal.input.early import is_ignored
 
 __all__ = [
@@ -295,12 +296,10 @@ def safe_json(value: Json) -> str:
 async def dry_run(program: Program, text: str) -> int:
     """Print the request that would be sent; nothing is sent or saved. Too large for it: 2."""
     session = program.session
-    ports, attached = session.ports, tuple(session.pending)
-    head, now = session.conversation.head, ports.clock.now()
-    question = Message(ports.new_id(), head, "user", text, now, attachments=attached)
-    target, plan = await session.plan(question)
-    body = dict(session.planner.request(session.settings, target, plan).body)
-    print_line(json.dumps(body, indent=2, ensure_ascii=True))
+    question = session.new_question(valid_text(text)[0], session.pending)
+    [asked] = await session.asked()
+    plan, request = await session.preflight.next_request(asked, question)
+    print_line(json.dumps(dict(request.body), indent=2, ensure_ascii=True))
     if not plan.fits:
         print_line("chatrepl: this does not fit the budget", to_stderr=True)
     return 0 if plan.fits else 2

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from chatrepl.core.conversation import Turns
+from chatrepl.core.errors import MessageTooLarge
 from chatrepl.core.messages import Message
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Limits",
     "Measure",
     "Plan",
+    "check_fits",
     "fit",
     "format_of",
 ]
@@ -133,15 +135,17 @@ class Contents:
     """Each always goes, just before the turn of its index."""
     opening: Sequence[Message] = ()
     """Example messages, which always go, right after the system text."""
+    newest_goes: bool = True
+    """The newest turn always goes; False: a message that is not here yet will be the newest."""
 
     left_out: frozenset[int] = field(init=False)
     """Turns that never go."""
     fixed: frozenset[int] = field(init=False)
-    """Turns that always go: the pinned ones and the newest."""
+    """Turns that always go: the pinned ones, and mostly the newest."""
 
     def __post_init__(self) -> None:
         left_out = self.dropped | self.summarised
-        newest = {len(self.turns) - 1} if len(self.turns) else set()
+        newest = {len(self.turns) - 1} if self.newest_goes and len(self.turns) else set()
         object.__setattr__(self, "left_out", left_out)
         object.__setattr__(self, "fixed", (self.pinned | newest) - left_out)
 
@@ -225,6 +229,24 @@ def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | N
         if reported.oldest == oldest:
             return chooser.made(oldest, limits, reported)
     return chooser.made(oldest, limits, None)
+
+
+def check_fits(plan: Plan) -> None:
+    """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
+    if plan.fits:
+        return
+    limits = plan.limits
+    if limits.room <= 0:
+        raise MessageTooLarge(
+            f"a reserve of {limits.reserve:,} tokens leaves nothing of the "
+            f"{min(limits.budget, limits.window):,} that a request may use",
+            "lower /reserve or /max_tokens, or raise /budget",
+        )
+    raise MessageTooLarge(
+        f"this message and what always goes with it are {plan.tokens:,} tokens, "
+        f"{plan.tokens - limits.room:,} more than the {limits.room:,} there is room for",
+        "shorten it, or see /context, /budget and /reserve",
+    )
 
 
 @dataclass(frozen=True, slots=True)

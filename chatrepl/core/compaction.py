@@ -25,6 +25,7 @@ from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.money import with_cost
 from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
+from chatrepl.core.validity import valid_text
 
 if TYPE_CHECKING:
     from chatrepl.core.kept import KeptConversation
@@ -123,8 +124,14 @@ class Compaction:
         return replace(summary, extra=with_cost(summary.extra, cost))
 
     def _plan(self) -> Plan:
+        """Plan with the newest turn; without it where not even that would go with a message."""
         session = self._session
-        return session.planner.plan(session.settings, self._target, session.conversation)
+        settings, conversation = session.settings, session.conversation
+        plan = session.planner.plan(settings, self._target, conversation)
+        is_answered = bool(conversation.path) and conversation.path[-1].role != "user"
+        if plan.fits or not is_answered:
+            return plan
+        return session.planner.plan(settings, self._target, conversation, newest_goes=False)
 
     def _choice(self, plan: Plan) -> _Choice:
         contents, oldest = plan.contents, len(plan.contents.turns)
@@ -173,7 +180,8 @@ class Compaction:
     async def _summary(self, before: str, chunk: str) -> str:
         task = self._task()
         parts = [task, _NEXT, before, chunk] if before else [task, chunk]
-        body: dict[str, Json] = {"messages": [{"role": "user", "content": "\n\n".join(parts)}]}
+        content, _ = valid_text("\n\n".join(parts))
+        body: dict[str, Json] = {"messages": [{"role": "user", "content": content}]}
         for _ in range(_MOST_TRIES):
             request = self._request(body)
             try:

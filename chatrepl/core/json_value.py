@@ -15,7 +15,9 @@ def check_json(value: Json) -> Json:
     Raises ``UsageError`` for what Python or TOML can and JSON cannot: infinity, no number, dates.
     """
     try:
-        json.dumps(value, allow_nan=False)
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise UsageError("a \\u in it is half a character", "write both halves") from None
     except (ValueError, TypeError, RecursionError):
         raise UsageError("JSON has no infinity, NaN, or dates", "put it in quotes") from None
     return value

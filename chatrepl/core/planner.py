@@ -8,7 +8,7 @@ from chatrepl.core.biases import token_biases
 from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit, format_of
 from chatrepl.core.conversation import Conversation, Turns
 from chatrepl.core.counting import Counts
-from chatrepl.core.errors import MessageTooLarge, ModelError
+from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.own_files import Memory
@@ -126,9 +126,11 @@ class Planner:
         target: Target,
         conversation: Conversation,
         question: Message | None = None,
+        *,
+        newest_goes: bool = True,
     ) -> Plan:
         """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
-        contents = self._contents(target, conversation, question)
+        contents = self._contents(target, conversation, question, newest_goes)
         measure = self.measure(target)
         limits = self.limits(settings, target)
         plan = fit(contents, measure, limits, self._anchor_for(target, contents))
@@ -323,11 +325,18 @@ class Planner:
         return tokens
 
     def _contents(
-        self, target: Target, conversation: Conversation, question: Message | None
+        self,
+        target: Target,
+        conversation: Conversation,
+        question: Message | None,
+        newest_goes: bool,
     ) -> Contents:
         turns = conversation.view(question)
         marks = conversation.marks
         pinned = _turns_of(turns, marks.pinned)
+        if question is not None and not question.id:
+            # It is about the turn before it.
+            pinned |= {len(turns) - 2}
         dropped = _turns_of(turns, marks.dropped)
         newest = len(turns) - 1
         if newest in dropped and turns.messages(newest, newest + 1)[-1].role == "user":
@@ -347,6 +356,7 @@ class Planner:
             summarised - pinned,
             summaries,
             target.opening,
+            newest_goes,
         )
 
     def _turns_under(self, summary: Message, turns: Turns) -> frozenset[int]:
@@ -365,24 +375,6 @@ def _messages_of(plan: Plan) -> int:
 def _turns_of(turns: Turns, message_ids: Iterable[str]) -> frozenset[int]:
     found = (turns.index_of(message_id) for message_id in message_ids)
     return frozenset(index for index in found if index is not None)
-
-
-def check_fits(plan: Plan) -> None:
-    """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
-    if plan.fits:
-        return
-    limits = plan.limits
-    if limits.room <= 0:
-        raise MessageTooLarge(
-            f"a reserve of {limits.reserve:,} tokens leaves nothing of the "
-            f"{min(limits.budget, limits.window):,} that a request may use",
-            "lower /reserve or /max_tokens, or raise /budget",
-        )
-    raise MessageTooLarge(
-        f"this message and what always goes with it are {plan.tokens:,} tokens, "
-        f"{plan.tokens - limits.room:,} more than the {limits.room:,} there is room for",
-        "shorten it, or see /context, /budget and /reserve",
-    )
 
 
 def _key(target: Target) -> tuple[str, ...]:

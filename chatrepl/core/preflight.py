@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING
 
 from chatrepl.core.asked import Asked
-from chatrepl.core.budget import Plan
+from chatrepl.core.budget import Plan, check_fits
 from chatrepl.core.compaction import Compaction
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message
-from chatrepl.core.planner import Target, check_fits
+from chatrepl.core.planner import Target
+from chatrepl.core.ports import ChatRequest
+from chatrepl.core.response import for_answers
 from chatrepl.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,6 +51,26 @@ class Preflight:
         check_fits(plan)
         return plan
 
+    def plan_next(self, asked: Asked, question: Message | None = None) -> Plan:
+        """Plan what goes with the next message, which may not be known yet.
+
+        Nothing says that the newest turn must go with that; without an answer it is what is sent.
+        """
+        path = self._session.conversation.path
+        is_open = question is not None or not path or path[-1].role == "user"
+        return self._plan(asked.target, question, asked.settings, newest_goes=is_open)
+
+    async def next_request(
+        self, asked: Asked, question: Message | None = None
+    ) -> tuple[Plan, ChatRequest]:
+        """Write what would be sent now, or with a further question, to one of those asked."""
+        planner, target, settings = self._session.planner, asked.target, asked.settings
+        await planner.prepare(settings, target.model)
+        plan = self.plan_next(asked, question)
+        plan = await self.counted(target, plan, question, settings)
+        most = min(asked.answers, planner.most_answers(target) or asked.answers)
+        return plan, for_answers(planner.request(settings, target, plan), most)
+
     async def counted(
         self,
         target: Target,
@@ -70,7 +92,8 @@ class Preflight:
             if tokens is None:
                 return plan
             planner.learn_count(target, plan, tokens)
-            plan = self._plan(target, question, settings)
+            goes = plan.contents.newest_goes
+            plan = self._plan(target, question, settings, newest_goes=goes)
         return plan
 
     def _plan(
@@ -78,10 +101,17 @@ class Preflight:
         target: Target,
         question: Message | None = None,
         settings: Settings | None = None,
+        *,
+        newest_goes: bool = True,
     ) -> Plan:
         session = self._session
-        settings = settings or session.settings
-        return session.planner.plan(settings, target, session.conversation, question)
+        return session.planner.plan(
+            settings or session.settings,
+            target,
+            session.conversation,
+            question,
+            newest_goes=newest_goes,
+        )
 
     async def _wants_summary(self, plan: Plan) -> bool:
         """Say whether what goes out is to be summarised; asked once for a conversation."""

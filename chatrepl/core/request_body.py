@@ -8,6 +8,7 @@ from datetime import datetime
 from chatrepl.core.attachments import with_files
 from chatrepl.core.endings import in_words
 from chatrepl.core.messages import Json, Message
+from chatrepl.core.validity import valid_text
 
 __all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
 
@@ -97,7 +98,7 @@ def _written(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
             if message.name
             or message.attachments
             or (message.extra and not beyond.isdisjoint(message.extra))
-            else {"role": message.role, "content": message.content}
+            else {"role": message.role, "content": _sendable(message.content)}
             for at, message in enumerate(sent[start:], start)
         ]
 
@@ -117,7 +118,7 @@ def _without_collector() -> Iterator[None]:
 def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Json:
     """Write one message, with what goes before its text."""
     message = sent[at]
-    content = lead + with_reminder(message, reminder)
+    content = _sendable(lead + with_reminder(message, reminder))
     one: dict[str, Json] = {"role": message.role, "content": content}
     if message.name:
         one["name"] = message.name
@@ -125,6 +126,11 @@ def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Jso
         is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
         one.update(_more_than_text(message, content, with_calls=is_answered))
     return one
+
+
+def _sendable(text: str) -> str:
+    """Replace what no request can hold; it may be in what was imported."""
+    return text if text.isascii() else valid_text(text)[0]
 
 
 def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict[str, Json]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chatrepl.core.answers import Answers, Exchange
-from chatrepl.core.budget import Plan
+from chatrepl.core.budget import Plan, check_fits
 from chatrepl.core.drafts import Draft, Source
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, unexpected
 from chatrepl.core.events import (
@@ -18,11 +18,11 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.planner import Target, check_fits
+from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 from chatrepl.core.refusals import COUNT
 
-__all__ = ["Inquiry", "Response"]
+__all__ = ["Inquiry", "Response", "for_answers"]
 
 _RETRY_PAUSES_S = (1.0, 4.0)
 _LONGEST_WAIT_S = 60.0
@@ -105,7 +105,7 @@ class Response:
         plan = inquiry.make_plan()
         transient = 0
         for _ in range(_MOST_REPAIRS):
-            request = self._request(plan)
+            request = for_answers(inquiry.make_request(plan), len(self._drafts))
             self._source.body = request.body
             self._source.started_s = self._exchange.clock.monotonic()
             self._answers.start(self._drafts)
@@ -127,15 +127,6 @@ class Response:
         raise ModelError(
             "the server refuses every form of this request", "see /request", fault=Fault.BAD_REQUEST
         )
-
-    def _request(self, plan: Plan) -> ChatRequest:
-        """Write the request for as many answers as are wanted of this response."""
-        request = self._inquiry.make_request(plan)
-        wanted = len(self._drafts)
-        if COUNT not in request.body or request.body[COUNT] == wanted:
-            return request
-        body = {key: value for key, value in request.body.items() if key != COUNT}
-        return replace(request, body=body if wanted == 1 else {**body, COUNT: wanted})
 
     def _learn(self, plan: Plan) -> None:
         planner, target = self._exchange.planner, self._inquiry.target
@@ -263,3 +254,11 @@ class Response:
             )
         )
         self._ask_apart(self._inquiry, missing)
+
+
+def for_answers(request: ChatRequest, wanted: int) -> ChatRequest:
+    """Write into a request how many answers it is to bring."""
+    if COUNT not in request.body or request.body[COUNT] == wanted:
+        return request
+    body = {key: value for key, value in request.body.items() if key != COUNT}
+    return replace(request, body=body if wanted == 1 else {**body, COUNT: wanted})

@@ -159,14 +159,7 @@ class Session(KeptConversation):
         content, notice = valid_text(text)
         if notice:
             yield notice
-        question = Message(
-            self.ports.new_id(),
-            self.conversation.head,
-            "user",
-            content,
-            self.ports.clock.now(),
-            attachments=(*self.pending, *attachments),
-        )
+        question = self.new_question(content, (*self.pending, *attachments))
         try:
             await self._stoppable(self._check(question))
         except ChatreplError as error:
@@ -185,6 +178,17 @@ class Session(KeptConversation):
             yield told
         async for event in self._answer(TurnOf(question, fallback, self.comparing)):
             yield event
+
+    def new_question(self, content: str, attachments: Sequence[Attachment]) -> Message:
+        """Make a message that goes on from the head; it is not in the conversation yet."""
+        return Message(
+            self.ports.new_id(),
+            self.conversation.head,
+            "user",
+            content,
+            self.ports.clock.now(),
+            attachments=tuple(attachments),
+        )
 
     async def retry(self, model: str | None = None) -> AsyncIterator[Event]:
         """Ask the newest user message again; the new answer is a sibling of the old one."""
@@ -214,13 +218,17 @@ class Session(KeptConversation):
             raise UsageError("there is no answer to go on with")
         if not is_cut(answer):
             raise UsageError("the last answer is whole", "/retry asks for another")
+        if answer.id in self.conversation.marks.dropped:
+            number = len(self.conversation.path)
+            raise UsageError("the last answer is dropped: it is not sent", f"/undrop {number}")
         async for event in self._answer(TurnOf(question, answer.id, continued=answer)):
             yield event
 
     async def plan(self, question: Message | None = None) -> tuple[Target, Plan]:
         """Work out what would be sent now, or with a further question."""
         target = await self.target()
-        return target, self.planner.plan(self.settings, target, self.conversation, question)
+        asked = Asked(target, self.settings)
+        return target, self.preflight.plan_next(asked, question)
 
     async def _check(self, question: Message) -> None:
         """Refuse a message that no model can be sent."""

@@ -10,7 +10,7 @@ from chatrepl.core.answer import AnswerRun
 from chatrepl.core.answers import Exchange
 from chatrepl.core.asked import Asked
 from chatrepl.core.branches import answers_to
-from chatrepl.core.budget import Plan
+from chatrepl.core.budget import Plan, check_fits
 from chatrepl.core.continuing import Way, as_continuation, instruction, way_for
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
@@ -50,6 +50,8 @@ class Turn:
         self._about = about
         self._asked: list[tuple[Asked, Plan | ChatreplError]] = []
         self._way: Way | None = None
+        self._told: Message | None = None
+        """What asks to go on with an answer; it is sent, and no part of the conversation."""
         self._local_error: ChatreplError | None = None
         """Why the built-in model, one of several that are asked, is not there."""
 
@@ -59,7 +61,7 @@ class Turn:
             await self._prepare_local(mailbox)
             await self._plan_all(await self._find_asked(), mailbox)
             if self._about.continued is not None:
-                self._way = await self._find_way(self._asked[0][0].target)
+                await self._plan_going_on(self._about.continued)
         finally:
             mailbox.close()
 
@@ -98,6 +100,18 @@ class Turn:
             raise errors[0]
         for notice in await session.spending.check(requests):
             mailbox.put(notice)
+
+    async def _plan_going_on(self, continued: Message) -> None:
+        """Find out how to go on with an answer; where that takes a message, it must fit, too."""
+        [(asked, _)] = self._asked
+        self._way = await self._find_way(asked.target)
+        if self._way is Way.INSTRUCTION:
+            self._told = instruction(continued, continued.created)
+            plan = self._session.planner.plan(
+                asked.settings, asked.target, self._session.conversation, self._told
+            )
+            check_fits(plan)
+            self._asked = [(asked, plan)]
 
     async def _find_asked(self) -> list[Asked]:
         about = self._about
@@ -139,13 +153,10 @@ class Turn:
 
     def _inquiry(self, asked: Asked, plan_or_error: Plan | ChatreplError) -> Inquiry:
         planner, conversation = self._session.planner, self._session.conversation
-        continued, way = self._about.continued, self._way
-        told = None
-        if continued is not None and way is Way.INSTRUCTION:
-            told = instruction(continued, continued.created)
+        told, way = self._told, self._way
         # With several models, a summary made for a later one changes what the earlier ones get.
         ready: list[Plan] = []
-        if isinstance(plan_or_error, Plan) and told is None and len(self._asked) == 1:
+        if isinstance(plan_or_error, Plan) and len(self._asked) == 1:
             ready.append(plan_or_error)
 
         def make_plan() -> Plan:
@@ -162,7 +173,7 @@ class Turn:
             make_plan=make_plan,
             make_request=make_request,
             answers=asked.answers,
-            continued=continued,
+            continued=self._about.continued,
             error=plan_or_error if isinstance(plan_or_error, ChatreplError) else None,
         )
 

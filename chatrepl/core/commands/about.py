@@ -1,6 +1,5 @@
-"""Commands that tell: /help, /info, /request, /response."""
+"""Commands that tell: /help, /info, /response."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +18,7 @@ from chatrepl.core.full_response import (
 )
 from chatrepl.core.logprobs import scores_of
 from chatrepl.core.messages import Message
+from chatrepl.core.safe_json import readable_json
 from chatrepl.core.session import Session
 from chatrepl.core.timing import tell_timing
 
@@ -145,15 +145,6 @@ def _time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-async def request(call: Call) -> AsyncIterator[Event]:
-    """/request: the request that would be sent now, as JSON."""
-    call.takes_nothing()
-    session = call.session
-    target, plan = await session.plan()
-    body = dict(session.planner.request(session.settings, target, plan).body)
-    yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
-
-
 async def response(call: Call) -> AsyncIterator[Event]:
     """/response: the last response, as JSON."""
     call.takes_nothing()
@@ -162,4 +153,4 @@ async def response(call: Call) -> AsyncIterator[Event]:
         yield Notice("no answer has come yet")
         return
     body = completion_of(call.session.conversation, answer)
-    yield PlainText(json.dumps(body, indent=2, ensure_ascii=False), "json")
+    yield PlainText(readable_json(body), "json")

@@ -10,6 +10,7 @@ from chatrepl.core.commands import (
     conversation,
     files,
     log,
+    request,
     roles,
     server,
     sessions,
@@ -140,7 +141,13 @@ COMMANDS: tuple[Command, ...] = (
         ("status",),
         at_once=True,
     ),
-    Command("request", "the request that would be sent, as JSON", about.request, at_once=True),
+    Command(
+        "request",
+        "the request that would be sent, as JSON; with a text, that message in it",
+        request.request,
+        usage="[text]",
+        at_once=True,
+    ),
     Command("response", "the last response, as JSON", about.response, at_once=True),
     Command("history", "print the conversation again", conversation.history, usage="[n]"),
     Command(

@@ -12,6 +12,7 @@ from chatrepl.core.messages import Json
 from chatrepl.core.refusals import STREAM, how_to_try
 from chatrepl.core.session import Session
 from chatrepl.core.settings import SETTINGS, Layer, Setting, Settings, find_setting
+from chatrepl.core.validity import valid_text
 
 __all__ = [
     "completer_of",
@@ -69,6 +70,9 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
             hint=f"{setting.help}; {setting.kind.range}",
         )
         return
+    _, told = valid_text(text)
+    if told:
+        yield told
     value = None if text == "default" else await _read(session, setting, text)
     said = await _biased(session, value) if setting.key == "logit_bias" else ""
     session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
@@ -119,7 +123,7 @@ async def _biased(session: Session, value: Json) -> str:
 async def _read(session: Session, setting: Setting, text: str) -> Json:
     if isinstance(setting.kind, Format) and names_schema_file(text):
         return format_of_schema(await session.ports.files.read(text), text)
-    return _parse(setting, text)
+    return _parse(setting, valid_text(text)[0])
 
 
 def _parse(setting: Setting, text: str) -> Json:
@@ -193,7 +197,10 @@ async def system(call: Call) -> AsyncIterator[Event]:
             yield event
         return
     setting = find_setting("system")
-    value = None if text is None else setting.kind.parse(text)
+    content, told = valid_text(text or "")
+    if told:
+        yield told
+    value = None if text is None else setting.kind.parse(content)
     session.settings = session.settings.with_value(Layer.COMMAND, "system", value)
     await session.save_settings()
     for notice in session.take_notices():
