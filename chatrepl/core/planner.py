@@ -15,7 +15,7 @@ from chatrepl.core.own_files import Memory
 from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
 from chatrepl.core.refusals import COUNT, Refusals
 from chatrepl.core.reported import Reports, digest_of, sent_ids
-from chatrepl.core.request_body import SEAM, BodyWriter
+from chatrepl.core.request_body import SEAM, BodyWriter, has_more_than_text
 from chatrepl.core.settings import Settings
 from chatrepl.core.token_ratio import Lessons, TokenLessons
 
@@ -64,8 +64,19 @@ class Planner:
 
     def mark(self, target: Target, plan: Plan) -> str:
         """Return ``≈`` where some of a plan's figure is an estimate, else nothing."""
-        is_whole = plan.is_reported and not plan.new_messages
-        return "≈" if self.is_estimate(target.model) and not is_whole else ""
+        if plan.is_reported and not plan.new_messages:
+            return ""
+        if self._is_corrected(target):
+            return "≈"
+        new = plan.sent[-plan.new_messages :] if plan.is_reported else plan.sent
+        return "≈" if any(has_more_than_text(message) for message in new) else ""
+
+    def is_estimated(self, target: Target, message: Message) -> bool:
+        """Say whether what a message counts is an estimate: beside texts nothing is exact."""
+        return self._is_corrected(target) or has_more_than_text(message)
+
+    def _is_corrected(self, target: Target) -> bool:
+        return self.is_estimate(target.model) or self.lessons(target).ratio != 1.0
 
     def encoding(self, model: str) -> str:
         """Name the encoding that counts for a model."""
@@ -226,7 +237,8 @@ class Planner:
         if isinstance(prompt_tokens, int) and plan.plain_tokens > 0:
             frame, hidden = self._beyond_ours(target)
             counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
-            lessons.learn_refusal(counted, prompt_tokens)
+            if self.is_estimate(target.model) or prompt_tokens > counted:
+                lessons.learn_refusal(counted, prompt_tokens)
         self._anchor = None
         return before != (lessons.window, lessons.ratio)
 

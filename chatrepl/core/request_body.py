@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from chatrepl.core.attachments import with_files
+from chatrepl.core.attachments import image_tokens, with_files
 from chatrepl.core.endings import in_words
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.validity import valid_text
 
-__all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
+__all__ = ["SEAM", "BodyWriter", "example_message", "has_more_than_text", "with_reminder"]
 
 SEAM = "\n\n"
 _EXAMPLE = "example"
@@ -22,6 +22,13 @@ _BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id", "refusal"})
 def example_message(role: str, content: str, now: datetime) -> Message:
     """Make a message that opens the conversation and is no part of it."""
     return Message("", None, role, content, now, extra={_EXAMPLE: True})
+
+
+def has_more_than_text(message: Message) -> bool:
+    """Say whether something travels with a message that no vocabulary counts, as images do."""
+    return bool(message.attachments and image_tokens(message.attachments)) or not (
+        _BEYOND_TEXT.isdisjoint(message.extra)
+    )
 
 
 def with_reminder(message: Message, reminder: str) -> str:

@@ -204,8 +204,9 @@ def check_sent(
     if is_exact:
         # A further message may push others out, and brings none back.
         assert set(in_ids(during)[:-1]) <= set(in_ids(before))
-        assert not during["estimate"]
-        if not any(isinstance(message["content"], list) for message in sent):
+        has_image = any(isinstance(message["content"], list) for message in sent)
+        assert during["estimate"] == has_image
+        if not has_image:
             assert during["tokens"] == cookbook(sent)
 
 

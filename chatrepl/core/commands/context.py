@@ -34,10 +34,9 @@ async def context(call: Call) -> AsyncIterator[Event]:
     if call.rest:
         yield PlainText(json.dumps(_as_json(session, target, plan, rows), indent=2), "json")
         return
-    mark = "≈" if session.planner.is_estimate(target.model) else ""
     yield Table(
         ("#", "role", "tokens", "", "first words"),
-        [_cells(session, row, mark, target.model) for row in rows],
+        [_cells(session, row, target) for row in rows],
         numeric=frozenset({0, 2}),
     )
     yield _meter(session, target, plan, rows)
@@ -53,7 +52,8 @@ async def _all_rows(session: Session, target: Target, plan: Plan) -> list[Row]:
     return rows
 
 
-def _cells(session: Session, row: Row, mark: str, model: str) -> tuple[str, ...]:
+def _cells(session: Session, row: Row, target: Target) -> tuple[str, ...]:
+    mark = "≈" if session.planner.is_estimated(target, row.message) else ""
     is_quiet = row.place in (Place.SYSTEM, Place.HISTORY, Place.NEWEST)
     state = "in" if is_quiet else row.place.value
     return (
@@ -61,7 +61,7 @@ def _cells(session: Session, row: Row, mark: str, model: str) -> tuple[str, ...]
         row.message.role + (f" ({row.message.name})" if row.message.name else ""),
         f"{mark}{row.tokens:,}",
         "pinned" if row.is_pinned and row.place.is_in else state,
-        _first_words(session, row.message, model),
+        _first_words(session, row.message, target.model),
     )
 
 
@@ -102,7 +102,7 @@ def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) ->
 
 def _how(session: Session, target: Target, plan: Plan) -> str:
     encoding = session.planner.encoding(target.model)
-    is_estimate = session.planner.is_estimate(target.model)
+    is_estimate = bool(session.planner.mark(target, plan))
     if plan.is_reported:
         if not plan.new_messages:
             return "reported, the server's own count"
