@@ -9,6 +9,7 @@ from typing import TextIO
 
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 from chatrepl.core.settings import Settings
+from chatrepl.terminal.draw.beside import cut_line
 from chatrepl.terminal.draw.cells import cell_width
 from chatrepl.terminal.drawing import Drawing
 
@@ -17,6 +18,9 @@ __all__ = ["DirectWriter"]
 _FRAME_S = 1 / 30
 _TAIL_SHARE = 3
 """The tail is so small a part of the window that it fits one of half the size, too."""
+_SETTLED_S = 1.0
+_NARROW_COLUMNS = 30
+"""The width that a window may suddenly get; narrower ones are rare."""
 _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -41,6 +45,8 @@ class DirectWriter:
         self._tail: list[str] = []
         self._rewraps = rewraps
         self._painted_s = 0.0
+        self._columns = self._size().columns
+        self._resized_s = -_SETTLED_S
 
     def feed(self, text: str) -> None:
         """Draw a further piece of the answer."""
@@ -66,11 +72,25 @@ class DirectWriter:
             return
         self._painted_s = now_s
         erasing = self._erasing()
-        self._tail = self._view.tail(max(1, self._size().lines // _TAIL_SHARE))
+        self._tail = self._open_rows(now_s)
         finished = "".join(f"{line}\n" for line in lines)
         tail = "\n".join(self._tail)
         # Where the terminal takes a character for wider than it is, its row is cut, not wrapped.
         self._write(erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
+
+    def _open_rows(self, now_s: float) -> list[str]:
+        """Give the tail; narrow rows while sizes follow each other.
+
+        A window may get its next size while a frame is on its way: rows that are narrow are not
+        wrapped then, and the next frame finds their first one where it is looked for.
+        """
+        size = self._size()
+        rows = self._view.tail(max(1, size.lines // _TAIL_SHARE))
+        if size.columns != self._columns:
+            self._columns, self._resized_s = size.columns, now_s
+        if not self._rewraps or now_s - self._resized_s >= _SETTLED_S:
+            return rows
+        return [cut_line(row, _NARROW_COLUMNS)[0] for row in rows]
 
     def _erasing(self) -> str:
         """Go to the first row of the tail, erase from there; the first cell apart (for tmux)."""

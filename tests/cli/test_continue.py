@@ -114,7 +114,7 @@ def test_there_must_be_an_answer_to_go_on_with(tmp_path: Path) -> None:
 def test_info_tells_times_speed_and_fingerprint_of_the_last_response(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     with SseServer() as server:
-        server.answer("a longer answer than that", delay_s=0.01)
+        server.answer("a longer answer than that", chunk_chars=1, delay_s=0.02)
         events = home.talk(["--base-url", server.base_url, "-m", "m"], "go", "/info", "/response")
     table = next(event for event in events if isinstance(event, Table))
     rows = {row[0]: row[1] for row in table.rows}

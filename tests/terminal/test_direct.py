@@ -1,0 +1,44 @@
+"""An answer drawn straight to a terminal: what is open while the window changes."""
+
+import io
+import re
+
+import pytest
+
+from chatrepl.core.settings import Settings
+from chatrepl.terminal.direct import DirectWriter
+from chatrepl.terminal.drawing import Drawing
+
+OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
+
+
+class Screen(io.StringIO):
+    """Takes what is written, and gives what was last shown as open."""
+
+    encoding = "utf-8"
+
+    def open_text(self) -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", OPEN_ROW.findall(self.getvalue())[-1])
+
+
+TEXT = "twelve cells twelve cells no more than"
+
+
+@pytest.mark.parametrize(("rewraps", "cells"), [(True, 30), (False, len(TEXT))])
+def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_size(
+    monkeypatch: pytest.MonkeyPatch, rewraps: bool, cells: int
+) -> None:
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setenv("COLUMNS", "80")
+    now_s = 100.0
+    screen = Screen()
+    drawing = Drawing({"TERM": "tmux-256color"}, is_terminal=True, encoding="utf-8", no_color=True)
+    writer = DirectWriter(screen, drawing, Settings(), rewraps=rewraps, clock=lambda: now_s)
+    writer.feed(TEXT[:20])
+    monkeypatch.setenv("COLUMNS", "100")
+    now_s += 0.1
+    writer.feed(TEXT[20:])
+    assert screen.open_text() == TEXT[:cells]
+    now_s += 2
+    writer.feed(" this")
+    assert screen.open_text() == f"{TEXT} this"
