@@ -32,6 +32,7 @@ __all__ = [
     "RefusalDelta",
     "ResponseStarted",
     "SessionChanged",
+    "ShownEvent",
     "Table",
     "TextCopied",
     "TextDelta",
@@ -319,7 +320,7 @@ class ExitRequested:
     """The user wants to leave."""
 
 
-Event = (
+ShownEvent = (
     MessageAccepted
     | AnswerStarted
     | TextDelta
@@ -334,9 +335,8 @@ Event = (
     | WordsShaded
     | ConversationShown
     | Progress
-    | DraftReturned
-    | EditorRequested
-    | TextCopied
-    | SessionChanged
-    | ExitRequested
 )
+"""What can be seen."""
+
+Event = ShownEvent | DraftReturned | EditorRequested | TextCopied | SessionChanged | ExitRequested
+"""What can be seen, and what a front end is asked to do."""

@@ -13,7 +13,6 @@ from chatrepl.core.commands.line import handle_line, is_message, leaves, runs_at
 from chatrepl.core.completion import Suggestion, complete
 from chatrepl.core.errors import ChatreplError, StoreError, unexpected
 from chatrepl.core.events import (
-    AnswerEnded,
     AnswerStarted,
     ConversationShown,
     DraftReturned,
@@ -21,39 +20,27 @@ from chatrepl.core.events import (
     Event,
     ExitRequested,
     Level,
-    MessageAccepted,
-    Meter,
     Notice,
-    PlainText,
     Progress,
-    ReasoningDelta,
-    RefusalDelta,
     SessionChanged,
-    Table,
     TextCopied,
-    TextDelta,
-    ToolCalled,
-    WordsShaded,
 )
 from chatrepl.core.in_turn import InTurn
 from chatrepl.core.messages import SearchHit
 from chatrepl.core.session import Session
-from chatrepl.terminal.answers import ShownAnswers
 from chatrepl.terminal.beside import Beside, LineQueue
 from chatrepl.terminal.input.editor import EditorError
-from chatrepl.terminal.painter import Painter
-from chatrepl.terminal.status import Status
+from chatrepl.terminal.showing import Showing
 from chatrepl.terminal.toolbar import Toolbar
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.drawing import Drawing, Drawn
+    from chatrepl.terminal.drawing import Drawing
     from chatrepl.terminal.input.prompt import LivePrompt
 
 __all__ = ["Front"]
 
 _COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
-_MESSAGES_AT_ONCE = 20
 _LISTED_ANEW_S = 1.0
 
 
@@ -79,18 +66,13 @@ class Front:
         self._has_floor = False
         """A command's output is still to come: others wait, so that each has its own below it."""
         self._beside = Beside()
-        self._drawing: Drawing | None = None
         self._listed_s = 0.0
         self._has_just_found = False
 
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt to draw above."""
         self._prompt = prompt
-        self._painter = Painter(prompt, lambda error: self._show(Notice.of(unexpected(error))))
-        self._status = Status(prompt, self._drawn_by)
-        self._answers = ShownAnswers(
-            prompt, self._painter, self._status, self._drawn_by, lambda: self._session.settings
-        )
+        self._showing = Showing(prompt, lambda: self._session.settings, self._toolbar.keep)
 
     def _show_queued(self, lines: Sequence[str]) -> None:
         self._prompt.show_queued(lines)
@@ -99,7 +81,7 @@ class Front:
 
     def submit(self, text: str) -> None:
         """Deal with a line: at once where that is possible, else in its turn."""
-        can_show = self._drawing is not None and (not self._has_floor or leaves(text))
+        can_show = self._showing.is_ready and (not self._has_floor or leaves(text))
         if self._is_working and not (can_show and runs_at_once(text)):
             self._queue.add(text)
         elif self._is_working:
@@ -137,11 +119,11 @@ class Front:
 
     def toolbar(self) -> str:
         """Return the line below the prompt."""
-        return self._toolbar.text(self._columns)
+        return self._toolbar.text(self._prompt.columns)
 
     def resized(self) -> None:
         """Draw the answer's open tail at the window's new size."""
-        self._painter.resized()
+        self._showing.painter.resized()
 
     def edit_last(self) -> None:
         """Take the last message back into the input line."""
@@ -168,8 +150,8 @@ class Front:
         self._is_working = True
         self._follow_settings()
         await self._prompt.ready()
-        self._drawing = await asyncio.to_thread(self._load_drawing)
-        painting = asyncio.create_task(self._painter.run())
+        self._showing.begin(await asyncio.to_thread(self._load_drawing))
+        painting = asyncio.create_task(self._showing.painter.run())
         try:
             self._beside.run(self._warm_up())
             self._beside.run(self._look_after_disk())
@@ -187,7 +169,7 @@ class Front:
                 await self._deal_with(line)
             else:
                 self._has_floor = True
-                self._status.wait_for(line.split()[0], after_s=_COMMAND_QUIET_S)
+                self._showing.status.wait_for(line.split()[0], after_s=_COMMAND_QUIET_S)
                 await self._stoppable(self._deal_with(line))
             self._beside.run(self._refresh())
             self._beside.run(self._list_sessions())
@@ -210,7 +192,7 @@ class Front:
 
     async def _end(self, painting: "asyncio.Task[None]") -> None:
         await self._beside.end()
-        self._painter.flush()
+        self._showing.painter.flush()
         painting.cancel()
         await asyncio.gather(painting, return_exceptions=True)
         self._prompt.leave()
@@ -257,16 +239,15 @@ class Front:
 
     async def _deal_with(self, line: str) -> None:
         """Deal with a line. A message is shown when it is accepted, a command as it is run."""
-        assert self._drawing is not None
         if not is_message(line):
-            self._print(self._drawing.command(line, self._session.settings, self._columns))
+            self._showing.show_command(line)
         listed = self._session.listed
         await self._deal(handle_line(self._session, line))
         self._end_line(listed)
 
     def _end_line(self, listed: object) -> None:
         """Take what a line has changed; ``listed`` is what was on the numbered list before it."""
-        self._painter.gap()
+        self._showing.painter.gap()
         found = self._session.listed
         self._has_just_found = found is not listed and isinstance(next(iter(found), ""), SearchHit)
         self._follow_settings()
@@ -277,7 +258,6 @@ class Front:
 
     async def _deal_beside(self, line: str) -> None:
         """Run a command while something else goes on: all it tells is shown at once, below it."""
-        assert self._drawing is not None
         slow = asyncio.get_running_loop().call_later(
             _COMMAND_QUIET_S, self._prompt.hint, f"{line} …"
         )
@@ -286,7 +266,7 @@ class Front:
             events = [event async for event in handle_line(self._session, line)]
         finally:
             slow.cancel()
-        self._print(self._drawing.command(line, self._session.settings, self._columns))
+        self._showing.show_command(line)
         for event in events:
             self._show(event)
         self._end_line(listed)
@@ -298,17 +278,17 @@ class Front:
             self._beside.run_command(line, self._deal_beside(line))
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
-        turn = InTurn(self._answers.begin_beside)
+        turn = InTurn(self._showing.answers.begin_beside)
         try:
             async for event in events:
                 if self._has_floor and isinstance(event, AnswerStarted | Progress):
                     self._give_floor()
                 for shown in turn.put(event):
                     if isinstance(shown, ConversationShown):
-                        await self._show_conversation(shown)
+                        await self._showing.show_conversation(shown)
                     else:
                         self._show(shown)
-                self._status.set_coming(turn.coming)
+                self._showing.status.set_coming(turn.coming)
         except StoreError as error:
             self._tell_disk(error)
         except ChatreplError as error:
@@ -316,40 +296,13 @@ class Front:
         except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
             self._show(Notice.of(unexpected(error)))
         finally:
-            self._status.set_coming(())
-            self._status.stop_waiting()
+            self._showing.status.set_coming(())
+            self._showing.status.stop_waiting()
 
-    async def _show_conversation(self, shown: ConversationShown) -> None:
-        """Draw messages some at a time: keys are heard in between, however many there are."""
-        for at in range(0, len(shown.messages), _MESSAGES_AT_ONCE):
-            self._show(ConversationShown(shown.messages[at : at + _MESSAGES_AT_ONCE]))
-            await asyncio.sleep(0)
+    # What is asked of the prompt itself; the rest is drawn.
 
-    # What each event looks like.
-
-    def _show(self, event: Event) -> None:  # noqa: C901 - one case for each event, by design
+    def _show(self, event: Event) -> None:
         match event:
-            case TextDelta() | ReasoningDelta() | RefusalDelta():
-                self._status.stop_waiting()
-                self._painter.add(event)
-            case AnswerStarted():
-                self._answers.begin(event)
-            case AnswerEnded():
-                self._answers.end(event)
-            case MessageAccepted():
-                self._painter.gap()
-                self._draw(event)
-                self._painter.gap()
-            case Notice():
-                self._show_notice(event)
-            case Progress():
-                self._show_progress(event)
-            case Table() | Meter() | PlainText() | WordsShaded() | ConversationShown():
-                self._painter.gap()
-                self._draw(event)
-                self._painter.gap()
-            case ToolCalled():
-                self._status.stop_waiting()
             case DraftReturned(text=text, offers=offers):
                 if self._prompt.set_draft(text) and offers:
                     self._prompt.line.open_menu()
@@ -361,35 +314,8 @@ class Front:
                 self._beside.run(self._refresh())
             case ExitRequested():
                 self.leave()
-
-    @property
-    def _columns(self) -> int:
-        return self._prompt.columns
-
-    def _draw(self, event: "Drawn") -> None:
-        assert self._drawing is not None
-        self._print(self._drawing.lines(event, self._session.settings, self._columns))
-
-    def _print(self, lines: Sequence[str]) -> None:
-        self._painter.print(lines)
-
-    def _drawn_by(self) -> "Drawing":
-        assert self._drawing is not None
-        return self._drawing
-
-    def _show_notice(self, notice: Notice) -> None:
-        if notice.stays:
-            self._toolbar.keep(notice.topic, notice.text)
-        if notice.text:
-            self._status.stop_waiting()
-            self._draw(notice)
-
-    def _show_progress(self, progress: Progress) -> None:
-        assert self._drawing is not None
-        is_over = progress.total > 0 and progress.done >= progress.total
-        self._status.stop_waiting()
-        drawn = self._drawing.progress(progress, self._session.settings, self._columns)
-        self._status.show("" if is_over else drawn)
+            case _:
+                self._showing.show(event)
 
     async def _edit(self, text: str) -> None:
         """Open the user's editor; what is saved there comes to the input line."""
