@@ -10,9 +10,9 @@ from chatrepl.core.choice import Choice
 from chatrepl.core.errors import UsageError
 from chatrepl.core.formats import names_schema_file
 from chatrepl.core.json_value import Json
-from chatrepl.core.kinds import AnyJson, Format, Kind, Switch, Words
 from chatrepl.core.kinds import Choice as ClosedChoice
-from chatrepl.core.settings import SETTINGS, Setting
+from chatrepl.core.kinds import Format, Kind, Switch, Words
+from chatrepl.core.settings import SETTINGS, Setting, find_setting
 
 __all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
@@ -284,7 +284,7 @@ def _setting_values(found: argparse.Namespace) -> dict[str, Json]:
         if given is not None and not is_file:
             values[setting.key] = _parse(setting, setting.options[-1], given)
     for key, text in found.option or ():
-        values[f"extra.{key}"] = AnyJson().parse(text)
+        values[f"extra.{key}"] = _parse(_own_field(key), f"-o {key}", text)
     if found.no_stream:
         values["stream"] = False
     if found.raw:
@@ -302,6 +302,13 @@ def _parse(setting: Setting, option: str, given: str | list[str]) -> Json:
         return given if setting.key in ("system", "user") else kind.parse(given)
     except UsageError as error:
         raise UsageError(f"{option}: {error.message}", error.hint) from None
+
+
+def _own_field(key: str) -> Setting:
+    try:
+        return find_setting(f"extra.{key}")
+    except UsageError as error:
+        raise UsageError(f"-o {key}: {error.message}", error.hint) from None
 
 
 def option_rows() -> list[OptionRow]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.prices import PRICES
 from chatrepl.core.answerer import is_local_profile
-from chatrepl.core.errors import UsageError
+from chatrepl.core.errors import UsageError, about_key
 from chatrepl.core.formats import FORMAT_KEY, format_of_schema, names_schema_file
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Secret, Server
 from chatrepl.core.servers import OPENAI_URL, check_base_url, check_key
 from chatrepl.core.settings import SETTINGS, Layer, Settings, find_setting, nearest
+from chatrepl.core.toml import setting_fields
 from chatrepl.services.configuration import Configuration
 from chatrepl.services.keys import key_from
 from chatrepl.services.user_files import UserFiles
@@ -104,24 +105,29 @@ def checked_values(configuration: Configuration, profile: str | None) -> dict[st
     """Return a table's settings; its server fields are checked too, but left to the server."""
     table = configuration.values if profile is None else configuration.profiles[profile]
     values: dict[str, Json] = {}
-    for key, value in table.items():
+    for key, value in setting_fields(table):
         try:
-            if key == PRICES and profile is None:
+            if key[0] == PRICES and profile is None:
                 continue
-            if key in SERVER_FIELDS:
-                _check_server_field(key, value)
-            elif key == "extra":
-                values.update(_extra(value))
+            if key[0] in SERVER_FIELDS:
+                _check_server_field(key[0], value)
             else:
-                setting = find_setting(_known(key))
+                setting = find_setting(".".join(key) if key[1:] else _known(key[0]))
                 is_form = setting.key == FORMAT_KEY
                 form = _schema_beside(configuration.path, value) if is_form else value
                 values[setting.key] = setting.kind.check(form)
         except UsageError as error:
-            line = configuration.line_of(profile, key)
-            where = f"{configuration.path}, line {line}" if line else str(configuration.path)
-            raise UsageError(f"{where}: {_about(key, error)}", error.hint) from None
+            raise _placed(error, configuration, profile, key) from None
     return values
+
+
+def _placed(
+    error: UsageError, configuration: Configuration, profile: str | None, key: Sequence[str]
+) -> UsageError:
+    """Return an error of a key's value that says where it is."""
+    line = configuration.line_of(profile, *key)
+    where = f"{configuration.path}, line {line}" if line else str(configuration.path)
+    return UsageError(f"{where}: {about_key(key[-1], error.message)}", error.hint)
 
 
 def _schema_beside(path: Path, value: Json) -> Json:
@@ -133,6 +139,8 @@ def _schema_beside(path: Path, value: Json) -> Json:
 
 
 def _known(key: str) -> str:
+    if key == "extra":
+        raise UsageError("extra is not a table", "write [extra], or extra.NAME = VALUE")
     names = [*(setting.key for setting in SETTINGS), *SERVER_FIELDS, PRICES]
     if key.startswith("api_key") or key in ("key", "apikey", "openai_api_key"):
         raise UsageError(
@@ -146,16 +154,6 @@ def _known(key: str) -> str:
             nearest(key, names) or "the known ones: " + ", ".join(sorted(names)),
         )
     return key
-
-
-def _about(key: str, error: UsageError) -> str:
-    return error.message if key in error.message else f"{key}: {error.message}"
-
-
-def _extra(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise UsageError("extra is not a table", "write [extra], or extra.NAME = VALUE")
-    return {f"extra.{name}": field for name, field in value.items()}
 
 
 def _check_server_field(key: str, value: Json) -> None:

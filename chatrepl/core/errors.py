@@ -11,6 +11,7 @@ An error carries what happened (``message``) and what to do now (``hint``); one 
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Mapping
 from enum import Enum
@@ -23,6 +24,7 @@ __all__ = [
     "ModelError",
     "StoreError",
     "UsageError",
+    "about_key",
     "unexpected",
 ]
 
@@ -41,6 +43,12 @@ class ChatreplError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} — {self.hint}" if self.hint else self.message
+
+
+def about_key(key: str, message: str) -> str:
+    """Return what is said of a key's value, with the key before it unless it is named there."""
+    is_named = re.search(rf"(?<!\w){re.escape(key)}(?!\w)", message)
+    return message if is_named else f"{key}: {message}"
 
 
 def unexpected(error: Exception) -> ChatreplError:

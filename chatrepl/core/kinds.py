@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from chatrepl.core.biases import check_bias_key, parse_biases, show_biases
 from chatrepl.core.errors import UsageError
 from chatrepl.core.examples import Examples
+from chatrepl.core.formats import check_format
 from chatrepl.core.json_value import Json, check_json
 from chatrepl.core.plain_kinds import Choice, Integer, Number, Switch, Text, Words, shown
 
@@ -98,6 +99,7 @@ class Format:
             return {"type": value}
         if not isinstance(value, dict) or not isinstance(value.get("type"), str):
             raise UsageError(f"{shown(value)} is not {self.range}")
+        check_format(value)
         return check_json(value)
 
     def show(self, value: Json) -> str:
@@ -124,11 +126,16 @@ class AnyJson:
         return ()
 
     def parse(self, text: str) -> Json:
-        """Read JSON, or take the text as it is."""
+        """Read JSON, or take the text as it is; what begins like JSON must be some."""
         try:
             value: Json = json.loads(text)
-        except (ValueError, RecursionError):
-            return text.strip()
+        except (ValueError, RecursionError) as error:
+            if text.lstrip()[:1] not in ("{", "[", '"'):
+                return text.strip()
+            raise UsageError(
+                f"{shown(text)} begins like JSON and is none: {error}",
+                r"a text that begins so goes in quotes, with \" for a quote in it",
+            ) from None
         return self.check(value)
 
     def check(self, value: Json) -> Json:

@@ -4,7 +4,6 @@ See ``chatrepl.core.kinds`` for what each must offer.
 """
 
 import json
-import math
 import re
 from dataclasses import dataclass
 
@@ -13,6 +12,10 @@ from chatrepl.core.json_value import Json
 from chatrepl.core.words import WORD, split_words, unescape
 
 __all__ = ["Choice", "Integer", "Number", "Switch", "Text", "Words", "shown"]
+
+_TOO_LARGE = 2**63
+_RESET = "default"
+"""The word that unsets: where it is a value too, that one stands in quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Integer:
     def parse(self, text: str) -> Json:
         """Read a whole number; ``_`` and ``,`` may group digits, ``k`` means thousand."""
         plain = text.strip().replace("_", "").replace(",", "")
-        match = re.fullmatch(r"([+-]?[0-9]{1,18})(k?)", plain, flags=re.IGNORECASE)
+        match = re.fullmatch(r"([+-]?[0-9]{1,400})(k?)", plain, flags=re.IGNORECASE)
         if match is None:
             raise UsageError(f"{shown(text)} is not {self.range}")
         return self.check(int(match[1]) * (1000 if match[2] else 1))
@@ -78,6 +81,8 @@ class Integer:
         """Accept an int within the bounds."""
         if isinstance(value, bool) or not isinstance(value, int) or not _within(self, value):
             raise UsageError(f"{shown(value)} is not {self.range}")
+        if not -_TOO_LARGE <= value < _TOO_LARGE:
+            raise UsageError(f"{shown(value)} has more than the 64 bits of a whole number")
         return value
 
     def show(self, value: Json) -> str:
@@ -121,7 +126,8 @@ class Number:
         """Accept a finite number within the bounds."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UsageError(f"{shown(value)} is not {self.range}")
-        if not math.isfinite(value) or not _within(self, value):
+        # A whole number may be longer than any decimal one; of no number, nothing is within bounds.
+        if not _within(self, value):
             raise UsageError(f"{shown(value)} is not {self.range}")
         return value
 
@@ -141,17 +147,17 @@ class Choice:
     @property
     def range(self) -> str:
         """Describe the allowed values."""
-        listed = ", ".join(self.names)
+        listed = ", ".join(self.values)
         return f"{listed}, or a name the server knows" if self.open else f"one of {listed}"
 
     @property
     def values(self) -> tuple[str, ...]:
         """List values worth completing."""
-        return self.names
+        return tuple(map(self.show, self.names))
 
     def parse(self, text: str) -> Json:
-        """Read one of the names."""
-        return self.check(text.strip())
+        """Read one of the names, in quotes or without."""
+        return self.check(Text().parse(text))
 
     def check(self, value: Json) -> Json:
         """Accept one of the names, or another single word where ``open``."""
@@ -163,7 +169,7 @@ class Choice:
 
     def show(self, value: Json) -> str:
         """Write a value as a person would type it."""
-        return str(value)
+        return f'"{value}"' if value == _RESET else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,16 @@ A variable with an empty value has no default. ``\{{word}}`` stands for ``{{word
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from chatrepl.core.errors import UsageError
+from chatrepl.core.errors import UsageError, about_key
 from chatrepl.core.formats import FORMAT_KEY, names_schema_file
 from chatrepl.core.messages import Json
-from chatrepl.core.settings import find_setting, nearest
-from chatrepl.core.toml import to_toml
+from chatrepl.core.settings import Setting, find_setting, nearest
+from chatrepl.core.toml import setting_fields, to_toml
+from chatrepl.core.toml_lines import key_lines
 
 __all__ = [
     "Role",
@@ -39,8 +41,10 @@ __all__ = [
 ]
 
 _FENCE = "+++"
-_KEYS = ("description", "model", "reminder", "variables", "parameters", "examples")
+_TEXT_KEYS = ("description", "model", "reminder")
+_KEYS = (*_TEXT_KEYS, "variables", "parameters", "examples")
 _NAME = re.compile(r"[\w-][\w.-]{0,63}")
+_LINE = re.compile(r"line \d+: ")
 _PLACE = re.compile(r"(\\?)\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
 
@@ -79,15 +83,17 @@ def check_role_name(name: str) -> None:
         raise UsageError(f"“{name}” cannot be a role's name", "letters, digits, - and _")
 
 
-def parse_role(name: str, text: str) -> Role:
+def parse_role(name: str, text: str, path: str = "") -> Role:
     """Read a role's file; without front matter, all of it is the system text.
 
-    Raises ``UsageError`` that names the role and what is wrong.
+    Raises ``UsageError`` that names the file (else the role), the line, and what is wrong.
     """
     try:
         return _parse(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
     except UsageError as error:
-        raise UsageError(f"role {name}: {error.message}", error.hint) from None
+        joint = ", " if _LINE.match(error.message) else ": "
+        where = (path or f"role {name}") + joint
+        raise UsageError(f"{where}{error.message}", error.hint) from None
 
 
 def _parse(name: str, text: str) -> Role:
@@ -99,23 +105,52 @@ def _parse(name: str, text: str) -> Role:
         raise UsageError("its front matter has no end", "close it by a line +++")
     try:
         # The line before keeps the numbers of lines in errors right.
-        table = tomllib.loads("\n".join(["", *lines[1:end], ""]))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        front = "\n".join(["", *lines[1:end], ""])
+        table = tomllib.loads(front)
+        numbers = key_lines(front)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"its front matter is no TOML: {error}", "see https://toml.io") from None
-    body = "\n".join(lines[end + 1 :])
+    return _role(name, table, _Lines(numbers), "\n".join(lines[end + 1 :]).strip())
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    numbers: Mapping[tuple[str, ...], int]
+
+    @contextmanager
+    def of(self, *key: str) -> Iterator[None]:
+        """Put the line of a key, or of the table it is in, before what is said of it."""
+        try:
+            yield
+        except UsageError as error:
+            places = (self.numbers.get(key[:length]) for length in range(len(key), 0, -1))
+            line = next(filter(None, places), 1)
+            said = about_key(key[-1], error.message)
+            raise UsageError(f"line {line}: {said}", error.hint) from None
+
+
+def _role(name: str, table: Mapping[str, Json], lines: _Lines, system: str) -> Role:
     for key in table:
         if key not in _KEYS:
-            raise UsageError(
-                f"unknown key “{key}”", nearest(key, _KEYS) or "known: " + ", ".join(_KEYS)
-            )
+            with lines.of(key):
+                hint = nearest(key, _KEYS) or "known: " + ", ".join(_KEYS)
+                raise UsageError(f"unknown key “{key}”", hint)
+    texts = {}
+    for key in _TEXT_KEYS:
+        with lines.of(key):
+            texts[key] = _text(table, key)
+    with lines.of("examples"):
+        examples = _examples(table.get("examples", []))
+    with lines.of("variables"):
+        variables = _variables(table.get("variables", {}))
     return Role(
         name,
-        body.strip(),
-        description=_text(table, "description"),
-        reminder=_text(table, "reminder"),
-        examples=_examples(table.get("examples", [])),
-        settings=_settings(table),
-        variables=_variables(table.get("variables", {})),
+        system,
+        description=texts["description"],
+        reminder=texts["reminder"],
+        examples=examples,
+        settings=_settings(table, lines),
+        variables=variables,
     )
 
 
@@ -137,26 +172,25 @@ def _examples(value: Json) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _settings(table: Mapping[str, Json]) -> dict[str, Json]:
+def _settings(table: Mapping[str, Json], lines: _Lines) -> dict[str, Json]:
     parameters = table.get("parameters", {})
-    if not isinstance(parameters, dict):
-        raise UsageError("parameters is not a table", "write [parameters]")
+    with lines.of("parameters"):
+        if not isinstance(parameters, dict):
+            raise UsageError("parameters is not a table", "write [parameters]")
     settings = {"model": _text(table, "model")} if "model" in table else {}
     values: dict[str, Json] = {**settings}
-    for key, value in parameters.items():
-        if key == "extra" and isinstance(value, dict):
-            values.update({f"extra.{name}": field for name, field in value.items()})
-            continue
-        try:
-            setting = find_setting(key)
-            if not setting.in_session or setting.key in ("system", "examples"):
-                raise UsageError(f"{key} is no matter of a role")
-            is_file = setting.key == FORMAT_KEY and names_schema_file(value)
-            values[setting.key] = value if is_file else setting.kind.check(value)
-        except UsageError as error:
-            shown = error.message if key in error.message else f"{key}: {error.message}"
-            raise UsageError(shown, error.hint) from None
+    for key, value in setting_fields(parameters):
+        with lines.of("parameters", *key):
+            setting = find_setting(".".join(key))
+            values[setting.key] = _parameter(setting, value)
     return values
+
+
+def _parameter(setting: Setting, value: Json) -> Json:
+    if not setting.in_session or setting.key in ("system", "examples"):
+        raise UsageError(f"{setting.key} is no matter of a role")
+    is_file = setting.key == FORMAT_KEY and names_schema_file(value)
+    return value if is_file else setting.kind.check(value)
 
 
 def _variables(value: Json) -> dict[str, str]:

@@ -247,7 +247,9 @@ def _refuse_own(field: str) -> None:
     """Keep the fields that this program writes itself from being replaced behind its back."""
     own = _FIELDS.get(field, field)
     if own in _BY_KEY and (_BY_KEY[own].is_parameter or own in _FIELDS.values()):
-        raise UsageError(f"{field} is no extra field: it is the setting {own}", f"/set {own}")
+        option = _BY_KEY[own].options[-1:]
+        how = " or ".join([*option, f"/set {own}"])
+        raise UsageError(f"{field} is no extra field: it is the setting {own}", how)
     if field in _WRITTEN:
         raise UsageError(f"{field} is no extra field: chatrepl writes it", "/request shows it")
 

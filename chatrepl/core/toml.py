@@ -1,12 +1,12 @@
-"""Write TOML: what the standard library reads and does not write."""
+"""Write TOML, which the standard library reads only; walk a table of settings."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from chatrepl.core.messages import Json
 
-__all__ = ["to_toml"]
+__all__ = ["setting_fields", "to_toml"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -55,3 +55,12 @@ def _value(value: Json) -> str:
             return "{ " + ", ".join(_pairs(value)) + " }" if value else "{}"
         case _:
             return str(value)
+
+
+def setting_fields(table: Mapping[str, Json]) -> Iterator[tuple[tuple[str, ...], Json]]:
+    """Yield each key, as its parts, with its value; those of the table ``extra`` one by one."""
+    for key, value in table.items():
+        if key == "extra" and isinstance(value, dict):
+            yield from (((key, name), own) for name, own in value.items())
+        else:
+            yield (key,), value

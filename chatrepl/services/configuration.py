@@ -9,8 +9,8 @@ from pathlib import Path
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
+from chatrepl.core.toml_lines import key_lines
 from chatrepl.services.files import decode_utf8, explain_os_error, place_after
-from chatrepl.services.toml_lines import key_lines
 
 __all__ = ["Configuration", "read_configuration"]
 
@@ -37,9 +37,13 @@ class Configuration:
     warnings: Sequence[str] = ()
     """What the user should know although it is no error; each names file and line."""
 
-    def line_of(self, profile: str | None, key: str) -> int | None:
-        """Return the line (from 1) that sets a key at the top level or in a profile."""
-        return self.lines.get((key,) if profile is None else ("profiles", profile, key))
+    def line_of(self, profile: str | None, *key: str) -> int | None:
+        """Return the line (from 1) that sets a key at the top level or in a profile.
+
+        Of a key in a table of its own (``extra``, ``top_k``): its line, else the table's.
+        """
+        table = () if profile is None else ("profiles", profile)
+        return self.lines.get((*table, *key)) or self.lines.get((*table, *key[:1]))
 
 
 def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration:
@@ -59,6 +63,8 @@ def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration
         raise UsageError(f"{path}: {_syntax(str(error), text)}", "TOML: https://toml.io") from None
     except RecursionError:
         raise UsageError(f"{path}: its tables or lists are nested too deeply") from None
+    except ValueError:
+        raise UsageError(f"{path}: a number in it has more digits than any can have") from None
     profiles = _profiles(path, plain.pop("profiles", {}), lines)
     return Configuration(path, plain, profiles, lines, _warnings(path, plain, profiles, lines))
 

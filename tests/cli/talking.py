@@ -9,6 +9,7 @@ from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.begin import begin
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.line import handle_line
+from chatrepl.core.completion import complete
 from chatrepl.core.events import Event, Level, Notice, TextDelta
 from tests.support.fakes import ScriptedPerson
 
@@ -46,6 +47,19 @@ class Home:
             finally:
                 await program.close()
             return events
+
+        return asyncio.run(work())
+
+    def offered(self, arguments: Sequence[str], line: str) -> list[str]:
+        """Return what Tab offers for a line that was begun."""
+
+        async def work() -> list[str]:
+            environment = {"CHATREPL_HOME": str(self.folder), **self.environment}
+            program = wire(parse_options(arguments), environment, self.person)
+            try:
+                return [suggestion.text for suggestion in complete(program.session, line)]
+            finally:
+                await program.close()
 
         return asyncio.run(work())
 

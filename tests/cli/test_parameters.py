@@ -24,6 +24,7 @@ CASES: list[tuple[str, str, list[str], Json, Json]] = [
     ("presence_penalty", "-2", ["-2"], -2, -2),
     ("frequency_penalty", "1.5", ["1.5"], 1.5, 1.5),
     ("stop", '"\\n\\n" END', ["\n\n", "END"], ["\n\n", "END"], ["\n\n", "END"]),
+    ("stop", '" 终 了" "\\t"', [" 终 了", "\t"], [" 终 了", "\t"], [" 终 了", "\t"]),
     ("n", "4", ["4"], 4, 4),
     ("seed", "-7", ["-7"], -7, -7),
     ("logit_bias", "#5=-100 #7=3.5", ["#5=-100 #7=3.5"], {"5": -100, "7": 3.5}, None),
@@ -34,8 +35,12 @@ CASES: list[tuple[str, str, list[str], Json, Json]] = [
     ("response_format", "json_object", ["json_object"], "json_object", {"type": "json_object"}),
     ("response_format", json.dumps(SCHEMA), [json.dumps(SCHEMA)], SCHEMA, SCHEMA),
     ("service_tier", "flex", ["flex"], "flex", "flex"),
+    ("service_tier", '"default"', ["default"], "default", "default"),
     ("user", "someone@here", ["someone@here"], "someone@here", "someone@here"),
     ("extra.top_k", "40", ["40"], 40, 40),
+    ("extra.list", '[1, "two"]', ['[1, "two"]'], [1, "two"], [1, "two"]),
+    ("extra.text", "as it is", ["as it is"], "as it is", "as it is"),
+    ("extra.quoted", '"{a} \\"b\\""', ['"{a} \\"b\\""'], '{a} "b"', '{a} "b"'),
     ("extra.guided", '{"a": [1]}', ['{"a": [1]}'], {"a": [1]}, {"a": [1]}),
 ]
 WAYS = ("command", "option", "configuration", "profile", "role", "session")
@@ -119,6 +124,7 @@ BAD: list[tuple[str, str, Json, str]] = [
     ("temperature", "2.1", 2.1, "a number between 0 and 2"),
     ("temperature", "-0.1", -0.1, "a number between 0 and 2"),
     ("temperature", "nan", "warm", "a number between 0 and 2"),
+    ("temperature", "9" * 400, 10**400, "a number between 0 and 2"),
     ("top_p", "1.01", 1.01, "a number between 0 and 1"),
     ("max_tokens", "0", 0, "a whole number of at least 1"),
     ("max_tokens", "1.5", 1.5, "a whole number of at least 1"),
@@ -130,6 +136,7 @@ BAD: list[tuple[str, str, Json, str]] = [
     ("n", "1.5", 1.5, "a whole number between 1 and 8"),
     ("seed", "x", "x", "a whole number"),
     ("seed", "1.5", True, "a whole number"),
+    ("seed", str(2**63), 2**63, "more than the 64 bits of a whole number"),
     ("logit_bias", "#5=101", {"5": 101}, "a number between -100 and 100"),
     ("logit_bias", "nothing", [], "each number between -100 and 100"),
     ("logprobs", "maybe", "maybe", "or"),
@@ -138,8 +145,9 @@ BAD: list[tuple[str, str, Json, str]] = [
     ("verbosity", "loud", "loud", "one of low, medium, high"),
     ("reasoning_effort", "very much", "very much", "minimal, low, medium, high"),
     ("response_format", "yaml", "yaml", "text, json_object, a JSON schema's file"),
+    ("response_format", '{"type": "json_schema"}', {"type": "json_schema"}, "under json_schema"),
     ("response_format", "[1]", [1], "text, json_object, a JSON schema's file"),
-    ("service_tier", "the best", "the best", "auto, default, flex, priority"),
+    ("service_tier", "the best", "the best", 'auto, "default", flex, priority'),
 ]
 
 
@@ -173,6 +181,34 @@ def test_a_value_out_of_range_is_refused_with_the_range_and_nothing_changes(
         with pytest.raises(UsageError, match=r"config\.toml, line ") as caught:
             home.talk(options, "hi")
         assert key in caught.value.message
+
+
+@pytest.mark.parametrize("table", ["", "[profiles.p]\n"])
+def test_what_a_file_has_under_extra_is_checked_with_its_line(tmp_path: Path, table: str) -> None:
+    home = Home(tmp_path / "home")
+    home.configure(f"{table}extra.top_k = 1\nextra.temperature = 1\n")
+    with pytest.raises(UsageError, match=r"line [23]: temperature is no extra field") as caught:
+        home.talk(["--base-url", "http://127.0.0.1:1/v1"])
+    assert "line 3" in caught.value.message or not table
+
+
+def test_an_option_of_the_table_is_no_further_field(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    for field, option in (("temperature", "--temperature"), ("max_completion_tokens", "--max-")):
+        with pytest.raises(UsageError, match=f"-o {field}") as caught:
+            home.talk(["--base-url", "http://127.0.0.1:1/v1", "-o", field, "1"])
+        assert option in caught.value.hint
+    with pytest.raises(UsageError, match=r"-o top_k: .* begins like JSON"):
+        home.talk(["--base-url", "http://127.0.0.1:1/v1", "-o", "top_k", "{"])
+
+
+def test_tab_offers_values_and_what_resets_to_what(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    options = ["--base-url", "http://127.0.0.1:1/v1", "-o", "top_k", "40", "-t", "1"]
+    assert home.offered(options, "/service_tier ")[:2] == ["auto", '"default"']
+    assert home.offered(options, "/temperature ") == ["default"]
+    assert home.offered(options, "/set verbosity l") == ["low"]
+    assert {"extra.", "extra.top_k"} <= set(home.offered(options, "/set extra"))
 
 
 def test_words_are_biased_by_the_tokens_of_the_model_s_own_vocabulary(tmp_path: Path) -> None:
@@ -258,7 +294,27 @@ def test_a_file_that_names_a_schema_has_it_beside_itself(tmp_path: Path) -> None
     assert [form["schema"]["type"] for form in sent] == ["object", "array", "object"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "3"])
+def test_a_schema_s_path_may_stand_in_quotes_and_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my answer.json").write_text('{"type": "object"}', "utf-8")
+    (tmp_path / "answer.json").write_text('{"type": "object"}', "utf-8")
+    (tmp_path / "answer.txt").write_text("", "utf-8")
+    home = Home(tmp_path / "home")
+    with SseServer() as server:
+        options = ["--base-url", server.base_url, "-m", "m"]
+        events = home.talk(options, '/response_format "my answer.json"', "hi")
+        offered = home.offered(options, "/response_format an")
+    assert not errors(events)
+    assert server.requests[0].body["response_format"]["json_schema"]["name"] == "my_answer"
+    assert "answer.json" in offered
+    assert "answer.txt" not in offered
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "3", "{}", '{"a": 1}', '{"type": "thing"}', '{"properties": 3}']
+)
 def test_a_file_that_holds_no_schema_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(text, "utf-8")

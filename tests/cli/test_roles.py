@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.events import Event, PlainText, Table
+from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.messages import Json
 from chatrepl.core.roles import Role, filled, parse_role, protected, role_text, variables_of
 from chatrepl.core.toml import to_toml
@@ -155,7 +155,7 @@ def test_a_role_cannot_bring_a_server_or_a_key(home: Home) -> None:
     for line in ('base_url = "http://evil.example/v1"', 'api_key_env = "OPENAI_API_KEY"'):
         home.role("evil", f"+++\n[parameters]\n{line}\n+++\nHi.")
         events = home.talk(["--base-url", "http://127.0.0.1:1/v1"], "/role evil")
-        assert "role evil: there is no setting" in errors(events)[0]
+        assert "evil.md, line 3: there is no setting" in errors(events)[0]
 
 
 def test_the_present_conversation_is_saved_as_a_role_that_does_the_same(home: Home) -> None:
@@ -184,24 +184,34 @@ def test_the_present_conversation_is_saved_as_a_role_that_does_the_same(home: Ho
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line", "said"),
     [
-        ("+++\nmodel = 3\n+++\n", "model is not text"),
-        ("+++\nmodle = 'x'\n+++\n", "unknown key “modle”"),
-        ("+++\nmodel = 'x'\ny = \n+++\n", "line 3"),
-        ("+++\nmodel = 'x'\n", "no end"),
-        ("+++\n[parameters]\ntemperature = 3\n+++\n", "temperature: “3” is not a number between 0"),
-        ("+++\n[parameters]\nbudget = 0\n+++\n", "budget"),
-        ("+++\nexamples = 3\n+++\n", "examples is not a list"),
-        ("+++\n[[examples]]\nsystem = 'x'\n+++\n", "other keys than user and assistant"),
-        ("+++\n[variables]\nx = 3\n+++\n", "variables is not a table of texts"),
+        ("+++\nmodel = 3\n+++\n", 2, "model is not text"),
+        ("+++\nmodle = 'x'\n+++\n", 2, "unknown key “modle”"),
+        ("+++\nmodel = 'x'\ny = \n+++\n", 3, "no TOML"),
+        ("+++\nmodel = 'x'\n", None, "no end"),
+        ("+++\nmodel = 'x'\n[parameters]\nn = 1.0\n+++\n", 4, "n: “1.0” is not a whole number"),
+        ("+++\n[parameters]\ntemperature = 3\n+++\n", 3, "“3” is not a number between 0 and 2"),
+        ("+++\n[parameters]\ntempreature = 1\n+++\n", 3, "did you mean temperature?"),
+        ("+++\n[parameters]\nbudget = 0\n+++\n", 3, "budget"),
+        ("+++\n[parameters]\nextra.seed = 0\n+++\n", 3, "it is the setting seed"),
+        ("+++\n\n[parameters.extra]\nx = 2026-01-01\n+++\n", 4, "put it in quotes"),
+        ("+++\nparameters = 3\n+++\n", 2, "parameters is not a table"),
+        ("+++\nexamples = 3\n+++\n", 2, "examples is not a list"),
+        ("+++\n\n[[examples]]\nsystem = 'x'\n+++\n", 3, "other keys than user and assistant"),
+        ("+++\n[variables]\nx = 3\n+++\n", 2, "variables is not a table of texts"),
+        (f"+++\n[parameters]\nseed = {'9' * 5000}\n+++\n", None, "no TOML"),
     ],
 )
-def test_what_is_wrong_with_a_role_is_told(home: Home, text: str, said: str) -> None:
+def test_what_is_wrong_with_a_role_is_told_with_file_and_line(
+    home: Home, text: str, line: int | None, said: str
+) -> None:
     home.role("broken", text)
     events = home.talk(["--base-url", "http://127.0.0.1:1/v1"], "/role broken", "/roles")
-    assert errors(events)[0].startswith("role broken: ")
-    assert said in errors(events)[0]
+    message = str(home.folder / "roles" / "broken.md")
+    assert errors(events)[0].startswith(message)
+    assert line is None or f"line {line}" in errors(events)[0]
+    assert said in next(str(event) for event in events if isinstance(event, Notice))
     tables = [event for event in events if isinstance(event, Table)]
     assert any(row[0] == "broken" for row in tables[0].rows)
 

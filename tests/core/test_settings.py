@@ -58,3 +58,9 @@ def test_a_comma_that_may_mean_thousands_is_asked_back() -> None:
         kind.parse("1,000")
     assert kind.parse("0,5") == 0.5
     assert kind.parse("1000") == 1000
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": 1', "[1, 2", '"open', "{a: 1}", "[INST]"])
+def test_what_begins_like_json_and_is_none_is_not_taken_for_a_text(text: str) -> None:
+    with pytest.raises(UsageError, match="begins like JSON"):
+        find_setting("extra.x").kind.parse(text)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
+from chatrepl.core.toml_lines import key_lines
 from chatrepl.services.configuration import read_configuration
-from chatrepl.services.toml_lines import key_lines
 
 
 @pytest.fixture
@@ -230,3 +230,9 @@ def test_a_key_in_clear_is_warned_of_with_its_line_and_is_not_repeated(
         assert f"{config}, line 3: " in warning
         assert "api_key_env" in warning
         assert not any(part in warning for part in ("abcdefgh", "AIza"))
+
+
+def test_a_number_of_thousands_of_digits_is_told(config: Path) -> None:
+    config.write_text(f"seed = {'9' * 5000}\n", "utf-8")
+    with pytest.raises(UsageError, match="digits"):
+        read_configuration(config)

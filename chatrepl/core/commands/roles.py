@@ -59,7 +59,7 @@ async def use_role(
     if not (words := _words(text)):
         raise UsageError("a role wants a name", "/roles lists them")
     name, *given = words
-    found = parse_role(name, await session.ports.roles.read(name))
+    found = await _read(session, name)
     values = filled(found, await _variables(session, found, given)).values()
     form = values.get(FORMAT_KEY)
     if isinstance(form, str):
@@ -75,6 +75,11 @@ async def use_role(
         yield event
     sets = ", ".join(values)
     yield Notice(f"role: {name}  (sets {sets or 'nothing'})", Level.SUCCESS)
+
+
+async def _read(session: Session, name: str) -> Role:
+    files = session.ports.roles
+    return parse_role(name, await files.read(name), files.place_of(f"{name}.md"))
 
 
 def _words(text: str) -> list[str]:
@@ -167,7 +172,7 @@ async def list_roles(session: Session) -> list[tuple[Role, str]]:
     listed: list[tuple[Role, str]] = []
     for name in session.ports.roles.names():
         try:
-            found = parse_role(name, await session.ports.roles.read(name))
+            found = parse_role(name, await session.ports.roles.read(name), f"{name}.md")
         except UsageError as error:
             listed.append((Role(name, ""), error.message))
             continue

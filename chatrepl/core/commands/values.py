@@ -7,7 +7,7 @@ from chatrepl.core.commands.arguments import Call, Complete, Handler, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.formats import format_of_schema, names_schema_file
-from chatrepl.core.kinds import Format
+from chatrepl.core.kinds import Format, Text
 from chatrepl.core.messages import Json
 from chatrepl.core.refusals import STREAM, how_to_try
 from chatrepl.core.session import Session
@@ -52,11 +52,23 @@ def completer_of(key: str) -> Complete:
     def complete(session: Session, text: str) -> Sequence[Value]:
         setting = find_setting(key)
         offered = [Value(value) for value in setting.kind.values]
+        if isinstance(setting.kind, Format):
+            offered += _schema_files(session, text.lstrip())
         if session.settings.get(key) is not None:
-            offered.append(Value("default", "back to: " + setting.unset_text))
+            offered.append(Value("default", "back to: " + _without_value(setting)))
         return offered if " " not in text.lstrip() else ()
 
     return complete
+
+
+def _without_value(setting: Setting) -> str:
+    return setting.unset_text if setting.default is None else setting.kind.show(setting.default)
+
+
+def _schema_files(session: Session, word: str) -> list[Value]:
+    """Offer schemas, and the folders on the way to them."""
+    paths = [path for path in session.ports.files.matching(word) if " " not in path]
+    return [Value(path) for path in paths if path.endswith("/") or names_schema_file(path)]
 
 
 async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIterator[Event]:
@@ -75,6 +87,8 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
         yield told
     value = None if text == "default" else await _read(session, setting, text)
     said = await _biased(session, value) if setting.key == "logit_bias" else ""
+    if setting.key == "top_logprobs" and value and not session.settings.is_on("logprobs"):
+        said = "it goes with /logprobs on"
     session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
     await _try_anew(session, setting)
     if setting.in_session:
@@ -121,8 +135,9 @@ async def _biased(session: Session, value: Json) -> str:
 
 
 async def _read(session: Session, setting: Setting, text: str) -> Json:
-    if isinstance(setting.kind, Format) and names_schema_file(text):
-        return format_of_schema(await session.ports.files.read(text), text)
+    path = str(Text().parse(text))
+    if isinstance(setting.kind, Format) and names_schema_file(path):
+        return format_of_schema(await session.ports.files.read(path), path)
     return _parse(setting, valid_text(text)[0])
 
 
@@ -169,7 +184,9 @@ def complete_set(session: Session, text: str) -> Sequence[Value]:
     """Offer setting names, then the values of the one that was named."""
     key, blank, rest = text.lstrip().partition(" ")
     if not blank:
-        return [Value(setting.key, setting.help) for setting in SETTINGS]
+        own = [Value(name, "a server's own field") for name in session.settings.extra_keys()]
+        names = [Value(setting.key, setting.help) for setting in SETTINGS]
+        return [*names, *own, Value("extra.", "KEY VALUE: any other field of the request")]
     try:
         return completer_of(find_setting(key).key)(session, rest)
     except UsageError:
