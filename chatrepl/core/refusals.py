@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from chatrepl.core.errors import ModelError
 from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Memory
-from chatrepl.core.settings import Settings
+from chatrepl.core.settings import SETTINGS, Settings
 
 __all__ = ["COUNT", "STREAM", "Refusals", "Refused", "how_to_try"]
 
@@ -19,6 +19,9 @@ COUNT = "n"
 """The request's field for the number of answers."""
 _TOPIC = "parameters"
 _ALWAYS_SENT = frozenset({"model", "messages"})
+
+_PARAMETERS = frozenset(setting.key for setting in SETTINGS if setting.is_parameter)
+_LENGTHS = frozenset({"max_tokens", "max_completion_tokens"})
 
 Key = tuple[str, str]
 """A server's base URL, and a model on it."""
@@ -112,13 +115,16 @@ class Refusals:
             return ""
         if name == COUNT:
             return self._learn_count(key, error, body)
-        replacement = error.details.get("replacement")
-        wanted = replacement if isinstance(replacement, str) and replacement not in body else ""
-        now = self.about(*key).learn(name, wanted)
+        replacement = str(error.details.get("replacement", ""))
+        # A parameter of its own is no other name: its values mean something else.
+        is_name = replacement not in body and replacement not in _PARAMETERS - _LENGTHS
+        now = self.about(*key).learn(name, replacement if is_name else "")
         self._changed.add(key)
         if now:
             return f"{key[1]} wants {now} instead of {name}: sending it again so"
-        return f"{key[1]} refuses {name}: sending it again without"
+        taken = error.details.get("taken")
+        refused = f"this {name} (it takes {taken})" if taken else name
+        return f"{key[1]} refuses {refused}: sending it again without"
 
     def _learn_count(self, key: Key, error: ModelError, body: Mapping[str, Json]) -> str:
         most, wanted = error.details.get("most"), body[COUNT]

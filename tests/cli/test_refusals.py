@@ -373,3 +373,56 @@ def test_a_damaged_memory_counts_as_empty(tmp_path: Path, damage: bytes) -> None
         assert said(home.talk(options, "one")) == "all is well"
         home.talk(options, "two")
     assert len(server.requests) == 3
+
+
+def test_values_that_a_model_takes_are_told_with_the_refusal_of_one(tmp_path: Path) -> None:
+    def takes_low(request: RecordedRequest) -> Reply:
+        if request.body.get("reasoning_effort") == "minimal":
+            message = (
+                "'reasoning_effort' does not support 'minimal'. Allowed values: 'low', 'high'."
+            )
+            error = {"message": message, "param": "reasoning_effort", "code": "unsupported_value"}
+            return json_error(400, {"error": error})
+        return Answer("all is well")
+
+    with SseServer(default=takes_low) as server:
+        options = ["--base-url", server.base_url, "-m", "m"]
+        lines = ("/reasoning_effort minimal", "one", "/reasoning_effort low", "two")
+        events = Home(tmp_path / "home").talk(options, *lines)
+    sent = [request.body.get("reasoning_effort") for request in server.requests]
+    assert sent == ["minimal", None, "low"]
+    told = "m refuses this reasoning_effort (it takes low, high): sending it again without"
+    assert told in notices(events)
+
+
+def test_another_parameter_is_no_other_name_for_a_refused_one(tmp_path: Path) -> None:
+    def wants_top_p(request: RecordedRequest) -> Reply:
+        if "temperature" in request.body:
+            error = {"message": "'temperature' is not supported. Use 'top_p' instead."}
+            return json_error(400, {"error": error})
+        return Answer("all is well")
+
+    with SseServer(default=wants_top_p) as server:
+        options = ["--base-url", server.base_url, "-m", "m", "-t", "0.9"]
+        events = Home(tmp_path / "home").talk(options, "one")
+    assert said(events) == "all is well"
+    assert "top_p" not in server.requests[-1].body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_tokens is too large: the limit is 4096",
+        "temperature must be between 0 and 1",
+        "temperature and top_p cannot both be set",
+    ],
+)
+def test_an_error_that_refuses_no_parameter_is_told_and_asked_once(
+    tmp_path: Path, text: str
+) -> None:
+    with SseServer() as server:
+        server.error(400, {"error": {"message": text}})
+        options = ["--base-url", server.base_url, "-m", "m", "-t", "1", "--max-tokens", "900"]
+        events = Home(tmp_path / "home").talk([*options, "--top-p", "0.5"], "one")
+    assert len(server.requests) == 1
+    assert any(text in told for told in errors(events))

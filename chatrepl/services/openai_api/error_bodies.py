@@ -1,7 +1,6 @@
 """Error bodies of every known shape, as ``ModelError``: what failed, and what to do. No I/O."""
 
 import email.utils
-import json
 import math
 import re
 import time
@@ -11,13 +10,18 @@ from dataclasses import dataclass, replace
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports import Server
 from chatrepl.core.servers import host_of, redact
+from chatrepl.services.openai_api.error_refusals import (
+    may_refuse,
+    most_answers,
+    refused_parameter,
+    values_taken,
+)
+from chatrepl.services.openai_api.error_reports import report_of, report_of_body
 from chatrepl.services.openai_api.error_texts import (
     ErrorReport,
     context_numbers,
     is_context_length,
     is_quota,
-    most_answers,
-    refused_parameter,
 )
 
 __all__ = [
@@ -32,7 +36,6 @@ __all__ = [
 ]
 
 MAXIMUM_EXCERPT_CHARS = 300
-_MAXIMUM_DEPTH = 4
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -94,7 +97,7 @@ def error_from_payload(
         is_bare = any(payload.get(field) for field in ("message", "detail", "errors"))
         if not is_marked and not is_bare:
             return None
-    report = _report(payload)
+    report = report_of(payload)
     code = int(report.code) if re.fullmatch(r"[45]\d\d", report.code) else None
     return _error(code or _status_in_words(report), report, facts, is_in_stream=True)
 
@@ -106,7 +109,7 @@ def error_from_status(
     if 300 <= status < 400:
         return _moved(status, headers.get("location", ""), facts)
     is_page = looks_like_html(body)
-    report = _report_of_body("" if is_page else body)
+    report = report_of_body("" if is_page else body)
     if is_page:
         title = html_title(body)
         report = replace(report, text=f"a web page, {title!r}" if title else "a web page")
@@ -149,86 +152,6 @@ def _wait_in_words(text: str) -> float | None:
     hours, minutes, rest, unit = match.groups()
     seconds = float(rest or 0) * (0.001 if unit == "ms" else 1)
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
-
-
-def _report_of_body(body: str) -> ErrorReport:
-    try:
-        payload = json.loads(body)
-    except (ValueError, RecursionError):
-        return ErrorReport(text=body)
-    return _report(payload)
-
-
-def _string(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return str(value) if type(value) is int and abs(value) < 2**53 else ""
-
-
-def _report(value: object, depth: int = 0) -> ErrorReport:
-    """Find what an error says: the first text, and the codes nearest to it."""
-    if isinstance(value, str):
-        return ErrorReport(text=value)
-    if depth > _MAXIMUM_DEPTH:
-        return ErrorReport()
-    if isinstance(value, list):
-        return _report_of_list(value, depth)
-    if not isinstance(value, dict):
-        return ErrorReport()
-    found = ErrorReport()
-    for field in ("error", "errors", "detail", "message", "msg", "error_message", "fault"):
-        if value.get(field):
-            found = _report(value[field], depth + 1)
-            if found.text:
-                break
-    return replace(
-        found,
-        text=_with_detail(found.text or _string(value.get("faultstring")), value),
-        code=found.code or _string(value.get("code")),
-        kind=found.kind or _string(value.get("type")),
-        parameter=found.parameter or _string(value.get("param")),
-        locations=found.locations or _location(value.get("loc")),
-        window=found.window or _positive(value.get("n_ctx")),
-        prompt_tokens=found.prompt_tokens or _positive(value.get("n_prompt_tokens")),
-    )
-
-
-def _with_detail(text: str, value: Mapping[str, object]) -> str:
-    """Add what a gateway passes on of the error behind it."""
-    if description := _string(value.get("error_description")):
-        return f"{text}: {description}"
-    metadata = value.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, dict) else None
-    if not raw:
-        return text
-    behind = _report_of_body(raw) if isinstance(raw, str) else _report(raw)
-    return f"{text}: {behind.text}" if behind.text else text
-
-
-def _report_of_list(values: list[object], depth: int) -> ErrorReport:
-    reports = [_report(value, depth + 1) for value in values[:8]]
-    reports = [report for report in reports if report.text]
-    if not reports:
-        return ErrorReport()
-    texts = [
-        f"{'.'.join(report.locations)}: {report.text}" if report.locations else report.text
-        for report in reports
-    ]
-    return replace(
-        reports[0],
-        text="; ".join(texts),
-        locations=tuple(name for report in reports for name in report.locations[:1]),
-    )
-
-
-def _location(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(part for part in map(_string, value[:6]) if part and part != "body")
-
-
-def _positive(value: object) -> int | None:
-    return value if type(value) is int and 0 < value < 2**53 else None
 
 
 _WORDS = (
@@ -294,21 +217,31 @@ def _meaning(
         return Fault.CONTEXT_LENGTH, "the request is longer than the model's context window", hint
     if is_quota(report) and (status != 429 or "retry_after_s" not in details or report.code):
         return Fault.QUOTA, "the account's quota is used up", "check its plan and billing"
-    refused = refused_parameter(report, facts.sent) if status not in (401, 403, 404, 429) else None
-    if refused:
-        parameter, replacement = refused
-        details["parameter"] = parameter
-        if replacement:
-            details["replacement"] = replacement
-        most = most_answers(report) if parameter == "n" else None
-        if most is not None:
-            details["most"] = most
-        hint = f"/set {parameter} default leaves it out"
-        return Fault.PARAMETER_REFUSED, f"{facts.host} does not take {parameter}", hint
+    if may_refuse(status, report) and (refused := refused_parameter(report, facts.sent)):
+        return _refusal(report, facts, details, *refused)
     if status is None:
         what = "broke the answer off" if is_in_stream else "reported an error"
         return Fault.SERVER, f"the server {what}", "/retry asks again"
     return _meaning_of_status(status, report, facts)
+
+
+def _refusal(
+    report: ErrorReport,
+    facts: RequestFacts,
+    details: dict[str, str | int | float],
+    parameter: str,
+    replacement: str,
+) -> tuple[Fault, str, str]:
+    details["parameter"] = parameter
+    if replacement:
+        details["replacement"] = replacement
+    most = most_answers(report) if parameter == "n" else None
+    if most is not None:
+        details["most"] = most
+    if taken := values_taken(report):
+        details["taken"] = excerpt(taken, facts.key)
+    hint = f"/set {parameter} default leaves it out"
+    return Fault.PARAMETER_REFUSED, f"{facts.host} does not take {parameter}", hint
 
 
 _AGAIN = "/retry asks again"

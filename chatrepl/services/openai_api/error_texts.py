@@ -1,4 +1,4 @@
-"""What the error texts of many servers say: a refused parameter, a window that was too small.
+"""What the error texts of many servers say: a window that was too small, a quota used up.
 
 The wordings are those of OpenAI, Azure, vLLM, SGLang, llama.cpp, Ollama, LM Studio, OpenRouter,
 LiteLLM, Groq, Mistral, Gemini, Vertex AI, xAI, Cohere, TGI, Together, DeepSeek, Cerebras, Moonshot,
@@ -6,7 +6,7 @@ MiniMax, DashScope, Zhipu, GitHub Copilot and Anthropic-compatible servers.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
@@ -14,8 +14,6 @@ __all__ = [
     "context_numbers",
     "is_context_length",
     "is_quota",
-    "most_answers",
-    "refused_parameter",
 ]
 
 
@@ -32,127 +30,6 @@ class ErrorReport:
     """Fields of the request that a validation error names."""
     window: int | None = None
     prompt_tokens: int | None = None
-
-
-# Words that say: this field, or this value of it, cannot be used here at all. A value out of range
-# is something else: leaving it out would not be what the user wants.
-_REFUSAL = re.compile(
-    r"""(?ix)
-    \b unsupported | \b not [ ] (?:yet [ ])? (?:currently [ ])? support(?:ed)? \b
-    | (?:does | do) (?: [ ] not | n't) [ ] (?:currently [ ])? support
-    | unrecogni[sz]ed | unknown [ ] (?:field|name|parameter|param|argument|property|key|option)
-    | unexpected [ ] (?:field|parameter|argument|keyword|property|key)
-    | extra [ ] (?:input|field|parameter)s? [ ] (?:are [ ]|is [ ])? not [ ] (?:permitted|allowed)
-    | extra_forbidden | value_error\.extra | extraneous | additional [ ] propert
-    | not [ ] (?:a [ ])? (?:permitted|allowed|valid [ ] (?:field|parameter|argument|property))
-    | cannot [ ] find [ ] field | invalid [ ] (?:field|parameter) [ ] name
-    | only [ ] (?:the [ ] default|one [ ] completion|n [ ]? = [ ]? 1|1 [ ] (?:choice|completion))
-    | can [ ] only [ ] be [ ] (?:defined|set|used) | is [ ] (?:disabled|not [ ] enabled)
-    """
-)
-_REFUSAL_CODES = frozenset(
-    {
-        "unsupported_parameter",
-        "unsupported_value",
-        "unknown_parameter",
-        "unrecognized_parameter",
-        "extra_forbidden",
-        "value_error.extra",
-    }
-)
-_ONE_CHOICE = re.compile(
-    r"(?i)only one (?:completion choice|candidate)|multiple candidates|candidate_?count|"
-    r"only n ?= ?1|\bn (?:must be|> 1|greater than 1)|"
-    r"['\"`]n['\"`]?\s*:?\s*(?:number )?must be (?:at most )?\d|"
-    r"['\"`]n['\"`]\s*:\s*(?:value must be between|integer above max)"
-)
-_QUOTED = re.compile(r"""['"`\[]([A-Za-z_][\w.\[\]]*)['"`\]:]""")
-_NAMED = re.compile(
-    r"(?i)(?:supplied|param(?:eter)?s?|arguments?|field|property|name|key|body ->"
-    r"|unsupported(?! (?:param|arg|field|property|name|key)))"
-    r":?\s+[`'\"]?([A-Za-z_]\w*)"
-)
-_LIST_AFTER_COLON = re.compile(r"(?i)supplied:\s*([\w, ]+)")
-_WORD = re.compile(r"[A-Za-z_]\w*")
-_CAMEL = re.compile(r"(?<=[a-z])([A-Z])")
-_INSTEAD = re.compile(
-    r"""(?ix)
-    (?: use | try | with | switch [ ] to ) [ ]+ (?:the [ ])? ['"`]? (\w+) ['"`]?
-        (?: [ ] parameter | [ ] field)? [ ] instead
-    | did [ ] you [ ] mean [ :]+ ['"`]? (\w+)
-    | (?:deprecated | replaced)[^.]*? (?: by | favou?r [ ] of | use ) [ ]+ ['"`]? (\w+)
-    """
-)
-_TWINS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-
-_NEVER_OPTIONAL = frozenset({"model", "messages"})
-_PLAIN_WORDS = frozenset({"n", "stop", "user", "stream", "tools", "store", "metadata"})
-
-
-def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, str] | None:
-    """Name the field of the request that the server cannot use, and the one it wants instead.
-
-    Args:
-        report: the server's error.
-        sent: the top-level fields of the request: nothing else can have been refused.
-
-    Returns:
-        The field and its replacement (empty if there is none), or None if no field was refused.
-    """
-    is_refusal = (
-        report.code in _REFUSAL_CODES
-        or report.kind in _REFUSAL_CODES
-        or _REFUSAL.search(report.text) is not None
-    )
-    candidates: Iterable[str]
-    if is_refusal:
-        candidates = (report.parameter, *report.locations, *_names_in(report.text))
-    elif _is_about_count(report):
-        candidates = ("n",)
-    else:
-        return None
-    if _is_about_count(report):
-        candidates = (*candidates, "n")
-    optional = set(sent) - _NEVER_OPTIONAL
-    if _top_level(report.parameter) in _NEVER_OPTIONAL:
-        return None
-    for candidate in candidates:
-        name = _top_level(candidate)
-        if name in optional:
-            return name, _replacement(report.text, name)
-    return None
-
-
-def most_answers(report: ErrorReport) -> int | None:
-    """Read from an error about ``n`` how many answers to a request the server gives."""
-    return _number(_MOST_ANSWERS, report.text)
-
-
-def _is_about_count(report: ErrorReport) -> bool:
-    """Say whether the server does not give so many answers: that can be had otherwise."""
-    named = map(_top_level, (report.parameter, *report.locations))
-    return "n" in named or _ONE_CHOICE.search(report.text) is not None
-
-
-def _replacement(text: str, refused: str) -> str:
-    match = _INSTEAD.search(text)
-    named = next((group for group in match.groups() if group), "") if match else ""
-    return named if named and named != refused else _TWINS.get(refused, "")
-
-
-def _top_level(name: str) -> str:
-    first = re.split(r"[.\[]", name, maxsplit=1)[0]
-    return _CAMEL.sub(lambda match: "_" + match[1].lower(), first)
-
-
-def _names_in(text: str) -> Iterable[str]:
-    yield from _QUOTED.findall(text)
-    yield from _NAMED.findall(text)
-    for names in _LIST_AFTER_COLON.findall(text):
-        yield from _WORD.findall(names)
-    for word in _WORD.findall(text):
-        if word not in _PLAIN_WORDS:
-            yield word
 
 
 _NUMBER = r"(\d[\d,_]*)"
@@ -229,19 +106,6 @@ _PROMPT = tuple(
         rf"\(requested: {_NUMBER}\)",
         rf"requested tokens \({_NUMBER}\)",
         rf"requested (?:about |a total of )?{_NUMBER} tokens",
-    )
-)
-
-
-_MOST_ANSWERS = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"<= ?{_NUMBER}",
-        rf"less than or equal to {_NUMBER}",
-        rf"between \d+ (?:and|to) {_NUMBER}",
-        rf"in the range \[?\d+, ?{_NUMBER}",
-        rf"(?:at most|up to|no more than|greater than|larger than|exceed) {_NUMBER}",
-        rf"maximum(?: \w+){{0,6}}:? {_NUMBER}",
     )
 )
 

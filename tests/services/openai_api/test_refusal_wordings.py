@@ -1,0 +1,80 @@
+"""Refusals in wordings and shapes of all kinds: which field, or that none is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatrepl.core.errors import Fault
+from tests.services.openai_api.error_samples import error, openai_body
+
+SAMPLES: dict[str, list[list[Any]]] = json.loads(
+    Path(__file__).with_name("refusal_samples.json").read_text("utf-8")
+)
+"""Each a status and a body; in those of any field NAME stands for it, the others name one."""
+FIELDS = [
+    *("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop", "n"),
+    *("seed", "logit_bias", "logprobs", "top_logprobs", "reasoning_effort", "verbosity"),
+    *("response_format", "service_tier", "user", "top_k", "stream", "stream_options"),
+]
+
+
+def shown(body: Any) -> str:
+    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(("status", "body"), SAMPLES["of_any_field"], ids=shown)
+def test_a_refusal_in_any_words_names_the_field_whichever_it_is(status: int, body: Any) -> None:
+    for field in FIELDS:
+        found = error(status, shown(body).replace("NAME", field))
+        assert found.fault is Fault.PARAMETER_REFUSED, field
+        assert found.details.get("parameter") == field
+
+
+@pytest.mark.parametrize(("status", "body", "field"), SAMPLES["of_one_field"], ids=shown)
+def test_a_refusal_of_one_field_is_read_from_its_own_words(
+    status: int, body: Any, field: str
+) -> None:
+    found = error(status, body)
+    assert found.fault is Fault.PARAMETER_REFUSED
+    assert found.details.get("parameter") == field
+
+
+@pytest.mark.parametrize(("status", "body"), SAMPLES["of_none"], ids=shown)
+def test_an_error_that_only_mentions_a_field_refuses_none(status: int, body: Any) -> None:
+    found = error(status, body)
+    assert found.fault is not Fault.PARAMETER_REFUSED
+    assert "parameter" not in found.details
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        (
+            "Unsupported value: 'reasoning_effort' does not support 'minimal' with this model. "
+            "Supported values are: 'low', 'medium', and 'high'.",
+            "low, medium, and high",
+        ),
+        ("reasoning_effort 'minimal' is not supported; allowed values: [\"low\"]", "low"),
+        ("reasoning_effort is not supported", ""),
+    ],
+)
+def test_the_values_that_a_server_takes_are_read(text: str, taken: str) -> None:
+    found = error(400, openai_body(text))
+    assert found.details.get("parameter") == "reasoning_effort"
+    assert found.details.get("taken", "") == taken
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"message": '"seed" is odd', "statusCode": 400, "error": "Bad Request"}, '"seed" is odd'),
+        ({"Message": "it is odd", "Code": "Validation"}, "it is odd"),
+        ({"title": "Bad Request", "detail": "it is odd"}, "it is odd"),
+        ({"errors": {"seed": ["is odd", "too"]}}, "seed: is odd; too"),
+        ({"error": "Bad Request"}, "Bad Request"),
+    ],
+)
+def test_what_an_error_says_is_found_behind_its_status_in_words(body: Any, said: str) -> None:
+    assert error(400, body).message.endswith(f"(400): {said}")
