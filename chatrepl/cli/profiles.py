@@ -37,6 +37,11 @@ class ConfiguredProfiles:
         """Name the profile that was loaded last, at the start at first; None: none."""
         return self._current
 
+    def about(self, name: str) -> tuple[str, str]:
+        """Return the address and the model that a profile names; empty: it names none."""
+        fields = self._configuration.profiles[name]
+        return str(fields.get("base_url", "")), str(fields.get("model", ""))
+
     async def load(self, name: str | None) -> Profile:
         """Find a profile's server and key, off the event loop. Raises ``UsageError``."""
         if name is None:

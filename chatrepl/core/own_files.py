@@ -40,6 +40,10 @@ class Profiles(Protocol):
         """Name the profile that was loaded last, at the start at first; None: none."""
         ...
 
+    def about(self, name: str) -> tuple[str, str]:
+        """Return the address and the model that a profile names; empty: it names none."""
+        ...
+
     async def load(self, name: str | None) -> Profile:
         """Find a profile's server and key; None: what holds without a profile.
 

@@ -12,7 +12,7 @@ from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Memory
 from chatrepl.core.settings import SETTINGS, Settings
 
-__all__ = ["COUNT", "STREAM", "Refusals", "Refused", "how_to_try"]
+__all__ = ["COUNT", "STREAM", "Refusals", "Refused", "how_to_try", "setting_of"]
 
 STREAM = "stream"
 COUNT = "n"
@@ -27,9 +27,16 @@ Key = tuple[str, str]
 """A server's base URL, and a model on it."""
 
 
+def setting_of(parameter: str) -> str:
+    """Name the setting behind a field of the request."""
+    if parameter in _LENGTHS:
+        return "max_tokens"
+    return parameter if parameter in _PARAMETERS | {STREAM} else f"extra.{parameter}"
+
+
 def how_to_try(parameter: str) -> str:
     """Say what sends a refused parameter again."""
-    return "/stream on" if parameter == STREAM else f"/set {parameter} VALUE"
+    return "/stream on" if parameter == STREAM else f"/set {setting_of(parameter)} VALUE"
 
 
 @dataclass(slots=True)

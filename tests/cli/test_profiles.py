@@ -203,3 +203,32 @@ def test_a_profile_of_the_name_local_is_what_the_user_says_it_is(home: Home) -> 
     session = wire(parse_options(["-P", "local"]), {"CHATREPL_HOME": str(home.folder)}).session
     assert not session.uses_local
     assert session.server is not None
+
+
+def test_profiles_are_listed_with_server_and_model(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second))
+        events = home.talk(["-P", "second"], "/profile")
+        table = next(event for event in events if isinstance(event, Table))
+    assert [row[1:3] for row in table.rows] == [
+        ("first", first.base_url),
+        ("second", second.base_url),
+        ("local", "this machine"),
+    ]
+    assert [row[0] for row in table.rows] == ["", "→", ""]
+
+
+def test_leaving_the_only_server_s_profile_says_that_there_is_none(home: Home) -> None:
+    with SseServer() as first, SseServer() as second:
+        home.configure(two_profiles(first, second))
+        events = home.talk(["-P", "second"], "/profile default")
+    assert notices(events)[-1] == "no profile any more, and no server without one"
+
+
+def test_what_an_azure_endpoint_does_not_know_is_told_in_its_own_terms(home: Home) -> None:
+    with SseServer() as server:
+        root = server.base_url.removesuffix("/v1")
+        home.configure(f'base_url = "{root}"\nazure_api_version = "2024-10-21"\nmodel = "my-gpt"\n')
+        events = home.talk([], "hello")
+    assert "no such deployment" in errors(events)[0]
+    assert "/v1" not in errors(events)[0]

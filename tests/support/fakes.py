@@ -281,6 +281,10 @@ class ListedProfiles:
     def current(self) -> str | None:
         return self.name
 
+    def about(self, name: str) -> tuple[str, str]:
+        server = self.profiles[name].server
+        return (server.base_url if server else "", str(self.profiles[name].values.get("model", "")))
+
     async def load(self, name: str | None) -> Profile:
         if name is not None and name not in self.profiles:
             raise UsageError(f"there is no profile “{name}”")

@@ -18,6 +18,7 @@ _DEMO_INTRODUCTION = Notice(
     hint="a real one: set OPENAI_API_KEY, or --base-url URL",
 )
 _FRESH = "--fresh"
+_MANY = 30
 _NO_PROFILE = "default"
 
 
@@ -55,7 +56,10 @@ async def models(call: Call) -> AsyncIterator[Event]:
         ("model", "window", "in $/M", "out $/M", "by"),
         rows,
         numeric=frozenset({1, 2, 3}),
-        footer=(f"now: {session.model_name()}; /model NAME switches, /models --fresh asks again",),
+        footer=(
+            f"now: {session.model_name()}; /model NAME switches, /models --fresh asks again",
+            *([f"{len(rows)} models: /models WORD shows those of that name"] * (len(rows) > _MANY)),
+        ),
     )
 
 
@@ -92,9 +96,17 @@ async def profile(call: Call) -> AsyncIterator[Event]:
     await session.save_settings()
     for notice in session.take_notices():
         yield notice
-    where = host_of(session.server.base_url) if session.server else "no server"
+    if session.server is None:
+        yield Notice(
+            "no profile any more, and no server without one", Level.WARNING, hint="/profile"
+        )
+        return
     model = session.model_name() or "the first model that it lists"
-    yield Notice(f"{name}: {model} at {where}", Level.SUCCESS, hint=_about_model(before, model))
+    yield Notice(
+        f"{name}: {model} at {host_of(session.server.base_url)}",
+        Level.SUCCESS,
+        hint=_about_model(before, model),
+    )
 
 
 def _about_model(before: str | None, now: str) -> str:
@@ -115,12 +127,12 @@ def _profiles_shown(session: Session) -> list[Event]:
             hint=f"/profile {LOCAL_PROFILE} is the built-in model",
         )
         return [told, told_none]
-    rows = [("→" if name == current else "", name) for name in names]
+    rows = [("→" if name == current else "", name, *profiles.about(name)) for name in names]
     if not is_named:
         is_current = "→" if current == LOCAL_PROFILE else ""
-        rows.append((is_current, f"{LOCAL_PROFILE}  (the built-in model)"))
+        rows.append((is_current, LOCAL_PROFILE, "this machine", "the built-in model"))
     footer = ("/profile NAME switches; /profile default goes back to none",)
-    return [told, Table(("", "profile"), rows, footer=footer)]
+    return [told, Table(("", "profile", "server", "model"), rows, footer=footer)]
 
 
 def complete_profile(session: Session, text: str) -> Sequence[Value]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports import Server
+from chatrepl.core.refusals import setting_of
 from chatrepl.core.servers import host_of, redact
 from chatrepl.services.openai_api.error_refusals import (
     may_refuse,
     most_answers,
+    named_field,
     refused_parameter,
     values_taken,
 )
@@ -240,7 +242,7 @@ def _refusal(
         details["most"] = most
     if taken := values_taken(report):
         details["taken"] = excerpt(taken, facts.key)
-    hint = f"/set {parameter} default leaves it out"
+    hint = f"/set {setting_of(parameter)} default leaves it out"
     return Fault.PARAMETER_REFUSED, f"{facts.host} does not take {parameter}", hint
 
 
@@ -278,7 +280,12 @@ def _meaning_of_status(
         return _MEANINGS[status]
     if status >= 500:
         return Fault.SERVER, "the server failed", _AGAIN
-    return Fault.BAD_REQUEST, "the server refused the request", "/request shows what was sent"
+    return Fault.BAD_REQUEST, "the server refused the request", _how_to_change(report, facts)
+
+
+def _how_to_change(report: ErrorReport, facts: RequestFacts) -> str:
+    named = named_field(report, facts.sent)
+    return f"/set {setting_of(named)} VALUE changes it" if named else "/request shows what was sent"
 
 
 def _unauthorized(facts: RequestFacts) -> tuple[Fault, str, str]:
@@ -300,6 +307,9 @@ def _not_found(report: ErrorReport, facts: RequestFacts) -> tuple[Fault, str, st
         hint = f"/models lists what {facts.host} offers"
         return Fault.NOT_FOUND, "there is no such model", hint
     base = excerpt(facts.server.base_url, facts.key)
+    if facts.server.azure_api_version:
+        hint = "check base_url, azure_api_version, and that the model is a deployment's name"
+        return Fault.NOT_FOUND, f"there is no such deployment at {base}", hint
     ends_well = re.search(r"/(?:v\d\w*|openai)$", base)
     hint = "check base_url" if ends_well else f"try {base}/v1 as base_url"
     return Fault.NOT_FOUND, f"there is no chat endpoint at {base}", hint

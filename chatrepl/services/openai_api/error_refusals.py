@@ -168,7 +168,7 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
     Returns:
         The field and its replacement (empty if there is none), or None if no field was refused.
     """
-    structured = [_top_level(name) for name in (report.parameter, *report.locations) if name]
+    structured = _structured(report)
     if structured[:1] and structured[0] in _NEVER_OPTIONAL:
         return None
     optional = set(sent) - _NEVER_OPTIONAL
@@ -182,6 +182,16 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
     else:
         found = _found_in(report, optional)
     return (found, _replacement(report.text, found)) if found in optional else None
+
+
+def named_field(report: ErrorReport, sent: Collection[str]) -> str:
+    """Return the field that an error is about, by its own account; empty: none of the user's."""
+    optional = set(sent) - _NEVER_OPTIONAL - {"stream", _OWN}
+    return next((name for name in _structured(report) if name in optional), "")
+
+
+def _structured(report: ErrorReport) -> list[str]:
+    return [_top_level(name) for name in (report.parameter, *report.locations) if name]
 
 
 def may_refuse(status: int | None, report: ErrorReport) -> bool:

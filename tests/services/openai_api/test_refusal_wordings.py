@@ -78,3 +78,20 @@ def test_the_values_that_a_server_takes_are_read(text: str, taken: str) -> None:
 )
 def test_what_an_error_says_is_found_behind_its_status_in_words(body: Any, said: str) -> None:
     assert error(400, body).message.endswith(f"(400): {said}")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "command"),
+    [
+        ("temperature", "/set temperature VALUE"),
+        ("max_completion_tokens", "/set max_tokens VALUE"),
+        ("top_k", "/set extra.top_k VALUE"),
+        ("messages", "/request"),
+    ],
+)
+def test_a_value_out_of_range_is_told_with_the_command_that_changes_it(
+    parameter: str, command: str
+) -> None:
+    found = error(400, openai_body("must be between 0 and 1", param=parameter))
+    assert found.fault is Fault.BAD_REQUEST
+    assert found.hint.startswith(command)
