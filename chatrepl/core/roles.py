@@ -19,7 +19,7 @@ A variable with an empty value has no default. ``\{{word}}`` stands for ``{{word
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -241,8 +241,19 @@ def role_text(role: Role) -> str:
     tables: dict[str, Json] = {"variables": {**role.variables}, "parameters": parameters}
     front |= {key: table for key, table in tables.items() if table}
     if role.examples:
-        front["examples"] = [{name: content} for name, content in role.examples]
+        front["examples"] = _in_pairs(role.examples)
     return f"{_FENCE}\n{to_toml(front)}{_FENCE}\n{role.system}\n"
+
+
+def _in_pairs(examples: Sequence[tuple[str, str]]) -> list[Json]:
+    """Put an answer beside the message before it."""
+    pairs: list[dict[str, Json]] = []
+    for name, content in examples:
+        if name == "assistant" and pairs and pairs[-1].keys() == {"user"}:
+            pairs[-1][name] = content
+        else:
+            pairs.append({name: content})
+    return [*pairs]
 
 
 def protected(text: str) -> str:

@@ -44,6 +44,7 @@ You greet in {{language}}.
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home")
+    home.person.has_input_line = False
     home.role("greeter", GREETER)
     return home
 
@@ -116,6 +117,16 @@ def test_variables_that_are_not_given_are_asked_with_their_defaults(home: Home) 
     ]
     assert server.requests[-1].messages[0]["content"] == "You greet in Dutch."
     assert server.requests[-1].messages[-1]["content"] == "hi\n\nBe short."
+
+
+def test_a_role_is_not_taken_where_the_question_for_a_variable_is_cancelled(home: Home) -> None:
+    home.person.has_input_line = True
+    home.person.answers = ["Dutch"]
+    with SseServer() as server:
+        events = home.talk(["--base-url", server.base_url], "/role greeter", "hi", "/role")
+    assert errors(events) == ["role greeter is not taken: mood was not given"]
+    assert server.requests[-1].messages == [{"role": "user", "content": "hi"}]
+    assert notices(events)[-1] == "role: none"
 
 
 def test_a_variable_without_value_or_default_is_told_where_nobody_can_be_asked(home: Home) -> None:

@@ -105,7 +105,10 @@ async def _variables(session: Session, found: Role, given: Sequence[str]) -> Map
     for name, default in wanted.items():
         if name not in values:
             shown = f" [{default}]" if default else ""
-            typed = await session.ports.person.ask_text(f"{found.name}: {name}{shown}:")
+            person = session.ports.person
+            typed = await person.ask_text(f"{found.name}: {name}{shown}:")
+            if typed is None and person.has_input_line:
+                raise UsageError(f"role {found.name} is not taken: {name} was not given", "/role")
             values[name] = (typed or "").strip() or default
         if not values[name]:
             raise UsageError(
@@ -168,13 +171,13 @@ async def roles(call: Call) -> AsyncIterator[Event]:
 
 
 async def list_roles(session: Session) -> list[tuple[Role, str]]:
-    """Read all roles; with each, its variables in words, or what is wrong with its file."""
+    """Read all roles; with each, its variables in words. What is wrong with one describes it."""
     listed: list[tuple[Role, str]] = []
     for name in session.ports.roles.names():
         try:
             found = parse_role(name, await session.ports.roles.read(name), f"{name}.md")
         except UsageError as error:
-            listed.append((Role(name, ""), error.message))
+            listed.append((Role(name, "", f"cannot be used: {error.message}"), ""))
             continue
         listed.append((found, ", ".join(variables_of(found))))
     return listed
