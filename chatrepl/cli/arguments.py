@@ -12,7 +12,7 @@ from chatrepl.core.formats import names_schema_file
 from chatrepl.core.json_value import Json
 from chatrepl.core.kinds import Choice as ClosedChoice
 from chatrepl.core.kinds import Format, Kind, Switch, Words
-from chatrepl.core.settings import SETTINGS, Setting, find_setting
+from chatrepl.core.setting_table import SETTINGS, Setting, find_setting
 
 __all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 

@@ -13,8 +13,10 @@ from chatrepl.core.formats import FORMAT_KEY, format_of_schema, names_schema_fil
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Secret, Server
 from chatrepl.core.servers import OPENAI_URL, check_base_url, check_key
-from chatrepl.core.settings import SETTINGS, Layer, Settings, find_setting, nearest
+from chatrepl.core.setting_table import SETTINGS, find_setting
+from chatrepl.core.settings import Layer, Settings
 from chatrepl.core.toml import setting_fields
+from chatrepl.core.words import nearest
 from chatrepl.services.configuration import Configuration
 from chatrepl.services.keys import key_from
 from chatrepl.services.user_files import UserFiles

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.ports import Price
-from chatrepl.core.settings import nearest
+from chatrepl.core.words import nearest
 from chatrepl.services.configuration import Configuration
 
 __all__ = ["PRICES", "own_prices"]

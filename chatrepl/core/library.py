@@ -12,9 +12,9 @@ from chatrepl.core.keeper import Keeper
 from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.ports import Store
 from chatrepl.core.session import Session
-from chatrepl.core.settings import nearest
 from chatrepl.core.titles import title_of
 from chatrepl.core.usage_total import IMPORTED_FIELD
+from chatrepl.core.words import nearest
 
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript

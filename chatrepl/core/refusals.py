@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from chatrepl.core.errors import ModelError
 from chatrepl.core.messages import Json
 from chatrepl.core.own_files import Memory
-from chatrepl.core.settings import SETTINGS, Settings
+from chatrepl.core.setting_table import SETTINGS
+from chatrepl.core.settings import Settings
 
 __all__ = ["COUNT", "STREAM", "Refusals", "Refused", "how_to_try", "setting_of"]
 

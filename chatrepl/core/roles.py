@@ -26,9 +26,10 @@ from dataclasses import dataclass, field, replace
 from chatrepl.core.errors import UsageError, about_key
 from chatrepl.core.formats import FORMAT_KEY, names_schema_file
 from chatrepl.core.messages import Json
-from chatrepl.core.settings import Setting, find_setting, nearest
+from chatrepl.core.setting_table import Setting, find_setting
 from chatrepl.core.toml import setting_fields, to_toml
 from chatrepl.core.toml_lines import key_lines
+from chatrepl.core.words import nearest
 
 __all__ = [
     "Role",

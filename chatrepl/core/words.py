@@ -1,8 +1,10 @@
-"""Words as they are typed: separated by blanks, quoted where they hold some."""
+"""Words as they are typed: separated by blanks, quoted where they hold some, or mistyped."""
 
+import difflib
 import re
+from collections.abc import Iterable
 
-__all__ = ["WORD", "split_words", "unescape"]
+__all__ = ["WORD", "nearest", "split_words", "unescape"]
 
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "r": "\r"}
 WORD = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)', re.DOTALL)
@@ -18,3 +20,18 @@ def split_words(text: str) -> list[str]:
     return [
         unescape(match[1]) if match[1] is not None else match[2] for match in WORD.finditer(text)
     ]
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """Return a hint that names what the word may have meant, or an empty one."""
+
+    def likeness(name: str) -> float:
+        pairs = enumerate(zip(word, name, strict=False))
+        shorter = min(len(word), len(name))
+        same = next((at for at, (typed, meant) in pairs if typed != meant), shorter)
+        # Whoever mistypes mostly begins well.
+        return difflib.SequenceMatcher(None, word, name).ratio() + 0.08 * same
+
+    alike = sorted(set(names), key=likeness, reverse=True)[:3]
+    close = [name for name in alike if likeness(name) >= 0.7]
+    return f"did you mean {' or '.join(close)}?" if close else ""

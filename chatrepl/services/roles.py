@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.roles import check_role_name
-from chatrepl.core.settings import nearest
+from chatrepl.core.words import nearest
 from chatrepl.services.files import explain_os_error, make_private_folder, replace_private
 from chatrepl.services.user_files import UserFiles
 

@@ -8,7 +8,7 @@ import pytest
 from chatrepl.core.errors import UsageError
 from chatrepl.core.kinds import Text
 from chatrepl.core.messages import Json
-from chatrepl.core.settings import SETTINGS
+from chatrepl.core.setting_table import SETTINGS
 from chatrepl.core.toml import to_toml
 from tests.cli.talking import Home, errors, notices
 from tests.support.sse_server import SseServer

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatrepl.core.events import AnswerEnded, Notice, Table
-from chatrepl.core.settings import SETTINGS
+from chatrepl.core.setting_table import SETTINGS
 from tests.cli.talking import Home, errors, notices, said
 from tests.support.sse_replies import Answer, Raw, RecordedRequest, Reply, event
 from tests.support.sse_server import SseServer, echo

@@ -7,7 +7,7 @@ import pytest
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.formats import format_of_schema
-from chatrepl.core.settings import find_setting
+from chatrepl.core.setting_table import find_setting
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from chatrepl.core.money import (
     spent_since,
     total_of,
 )
-from chatrepl.core.settings import find_setting
+from chatrepl.core.setting_table import find_setting
 
 __all__ = ["compact", "complete_compact", "complete_reminder", "cost", "reminder"]
 

@@ -10,7 +10,7 @@ from chatrepl.core.events import Event, Table, WordsShaded
 from chatrepl.core.logprobs import SURE, Piece, pieces_of, scores_of, words_of
 from chatrepl.core.messages import Message
 from chatrepl.core.session import Session
-from chatrepl.core.settings import find_setting
+from chatrepl.core.setting_table import find_setting
 
 __all__ = ["complete_logprobs", "logprobs"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from chatrepl.core.commands.arguments import Command
 from chatrepl.core.errors import UsageError
-from chatrepl.core.settings import nearest
+from chatrepl.core.words import nearest
 
 __all__ = ["find_command"]
 

@@ -18,7 +18,8 @@ from chatrepl.core.roles import (
     variables_of,
 )
 from chatrepl.core.session import Session
-from chatrepl.core.settings import SETTINGS, Layer, find_setting
+from chatrepl.core.setting_table import SETTINGS, find_setting
+from chatrepl.core.settings import Layer
 from chatrepl.core.words import split_words
 
 __all__ = ["complete_role", "list_roles", "role", "roles", "use_role"]

@@ -18,7 +18,7 @@ from chatrepl.core.commands import (
     values,
 )
 from chatrepl.core.commands.arguments import Command
-from chatrepl.core.settings import SETTINGS, Setting, find_setting
+from chatrepl.core.setting_table import SETTINGS, Setting, find_setting
 
 __all__ = ["COMMANDS"]
 

@@ -11,7 +11,8 @@ from chatrepl.core.kinds import Format, Text
 from chatrepl.core.messages import Json
 from chatrepl.core.refusals import STREAM, how_to_try
 from chatrepl.core.session import Session
-from chatrepl.core.settings import SETTINGS, Layer, Setting, Settings, find_setting
+from chatrepl.core.setting_table import SETTINGS, Setting, find_setting
+from chatrepl.core.settings import Layer, Settings
 from chatrepl.core.validity import valid_text
 
 __all__ = [
