@@ -16,6 +16,7 @@ from chatrepl.services.openai_api.error_refusals import (
     most_answers,
     named_field,
     refused_parameter,
+    refuses_system_role,
     values_taken,
 )
 from chatrepl.services.openai_api.error_reports import report_of, report_of_body
@@ -221,6 +222,9 @@ def _meaning(
         return Fault.QUOTA, "the account's quota is used up", "check its plan and billing"
     if may_refuse(status, report) and (refused := refused_parameter(report, facts.sent)):
         return _refusal(report, facts, details, *refused)
+    if may_refuse(status, report) and refuses_system_role(report):
+        hint = "/set system_form user sends the system text inside the first message"
+        return Fault.BAD_REQUEST, "the model takes no system role", hint
     if status is None:
         what = "broke the answer off" if is_in_stream else "reported an error"
         return Fault.SERVER, f"the server {what}", "/retry asks again"

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from chatrepl.services.openai_api.error_texts import ErrorReport
 
-__all__ = ["may_refuse", "most_answers", "refused_parameter", "values_taken"]
+__all__ = ["may_refuse", "most_answers", "refused_parameter", "refuses_system_role", "values_taken"]
 
 _NEVER_OPTIONAL = frozenset({"model", "messages"})
 _OWN = "stream_options"
@@ -207,6 +207,11 @@ def _is_certain(report: ErrorReport) -> bool:
     return any(_PARAMETER_CODE.search(code) for code in (report.code, report.kind))
 
 
+def refuses_system_role(report: ErrorReport) -> bool:
+    """Say whether the model takes no message under the system, or developer, role."""
+    return _NO_SYSTEM_ROLE.search(report.text) is not None
+
+
 def most_answers(report: ErrorReport) -> int | None:
     """Read from an error about ``n`` how many answers to a request the server gives."""
     for pattern in _MOST_ANSWERS:
@@ -292,6 +297,19 @@ def _top_level(name: str) -> str:
     first = re.split(r"[.\[]", name, maxsplit=1)[0]
     return re.sub(r"(?<=[a-z])([A-Z])", lambda match: "_" + match[1].lower(), first)
 
+
+_NO_SYSTEM_ROLE = re.compile(
+    r"""(?ix)
+    \b (?: system | developer ) ['"`]? (?: [ ] (?: role | message | prompt | instruction )s? )
+        [^.;\n]{0,40}? (?: \b not | n't | \b un | \b only ) [^.;\n]{0,20}
+        (?: support | allow | enabl | permit | accept | expect )
+    | (?: not | n't ) [ ] (?: support | allow | accept | permit ) \w* [ ] (?: an? [ ] | the [ ] )?
+        ['"`]? (?: system | developer ) ['"`]?
+        (?= [ ] (?: role | message | prompt | instruction | with )s? \b | \s* [.,;]? \s* $ )
+    | \b (?: unsupported | unknown | invalid | unexpected ) [ ] role s? [ :]+ ['"`]?
+        (?: system | developer )
+    """
+)
 
 _NUMBER = r"(\d[\d,_]*)"
 _MOST_ANSWERS = tuple(

@@ -95,3 +95,31 @@ def test_a_value_out_of_range_is_told_with_the_command_that_changes_it(
     found = error(400, openai_body("must be between 0 and 1", param=parameter))
     assert found.fault is Fault.BAD_REQUEST
     assert found.hint.startswith(command)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "System role not supported"),
+        (500, "System role not supported"),
+        (400, "Developer instruction is not enabled for models/gemma-3-27b-it"),
+        (400, "Unsupported value: 'messages[0].role' does not support 'system' with this model."),
+        (400, "This model does not support system messages."),
+        (400, "Unexpected role 'system' in messages"),
+        (400, "litellm.BadRequestError: the model doesn't support the `developer` role"),
+    ],
+)
+def test_a_model_without_system_role_is_told_with_what_sends_the_text_otherwise(
+    status: int, text: str
+) -> None:
+    found = error(status, openai_body(text))
+    assert found.fault is Fault.BAD_REQUEST
+    assert "system_form user" in found.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The system is not available now", "the operating system does not support this", "seed: odd"],
+)
+def test_other_systems_are_no_system_role(text: str) -> None:
+    assert "system_form" not in error(400, openai_body(text)).hint
