@@ -26,8 +26,9 @@ from chatrepl.core.logprobs import with_scores
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, SessionRecord, State, Usage
 from chatrepl.core.money import with_cost
-from chatrepl.core.planner import Planner, Target
+from chatrepl.core.planner import Planner
 from chatrepl.core.ports import ChatModel, Clock, Store
+from chatrepl.core.target import Target
 from chatrepl.core.timing import timing
 
 __all__ = ["Answers", "Exchange"]

@@ -8,10 +8,10 @@ from chatrepl.core.answerer import LOCAL_SYSTEM, is_local_profile
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.examples import examples_in
 from chatrepl.core.messages import Message
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import Server
 from chatrepl.core.request_body import example_message
 from chatrepl.core.settings import Settings
+from chatrepl.core.target import Target
 
 if TYPE_CHECKING:
     from chatrepl.core.session import Session

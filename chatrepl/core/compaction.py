@@ -23,8 +23,8 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.money import with_cost
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
+from chatrepl.core.target import Target
 from chatrepl.core.validity import valid_text
 
 if TYPE_CHECKING:

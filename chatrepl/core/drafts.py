@@ -24,7 +24,7 @@ from chatrepl.core.full_response import (
 )
 from chatrepl.core.journal import Journal
 from chatrepl.core.messages import Json, Message, State, Usage
-from chatrepl.core.planner import Target
+from chatrepl.core.target import Target
 
 __all__ = ["Draft", "Source"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Json, Message, Usage
-from chatrepl.core.planner import Target
+from chatrepl.core.target import Target
 from chatrepl.core.usage_total import COST_FIELD, UsageTotal
 
 if TYPE_CHECKING:

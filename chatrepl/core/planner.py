@@ -1,43 +1,30 @@
 """What would be sent now: counts each message once, fits the budget, writes the request body."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from chatrepl.core.biases import token_biases
 from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit, format_of
-from chatrepl.core.conversation import Conversation, Turns
+from chatrepl.core.conversation import Conversation
 from chatrepl.core.counting import Counts
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.own_files import Memory
-from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, Server, TokenCounter
+from chatrepl.core.ports import Catalog, ChatRequest, ModelInfo, TokenCounter
 from chatrepl.core.refusals import COUNT, Refusals
 from chatrepl.core.reported import Reports, digest_of, sent_ids
 from chatrepl.core.request_body import SEAM, BodyWriter, has_more_than_text
 from chatrepl.core.settings import Settings
+from chatrepl.core.sorting import TurnSorter
+from chatrepl.core.target import Target
 from chatrepl.core.token_ratio import Lessons, TokenLessons
 
-__all__ = ["Planner", "Target"]
-
+__all__ = ["Planner"]
 
 _LLAMA_BUILD = re.compile(r"b\d+-\w")
 """How llama.cpp's server fingerprints itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Who is asked: a server, a model on it, and the system text that goes first."""
-
-    server: Server
-    model: str
-    system: Message | None
-    """Its role is the form in which it goes; ``user``: inside the first user message."""
-    reminder: str = ""
-    """Added to each user message when it is sent."""
-    opening: tuple[Message, ...] = ()
-    """Example messages, between the system text and the conversation."""
 
 
 class Planner:
@@ -52,7 +39,7 @@ class Planner:
         self._lessons = Lessons(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
         self._reports = Reports()
-        self._covered: dict[str, frozenset[int]] = {}
+        self._sorter = TurnSorter()
         self.models: dict[str, ModelInfo] = {}
         """What the current server listed, by id."""
         self.elsewhere: dict[str, dict[str, ModelInfo]] = {}
@@ -141,7 +128,7 @@ class Planner:
         newest_goes: bool = True,
     ) -> Plan:
         """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
-        contents = self._contents(target, conversation, question, newest_goes)
+        contents = self._sorter.contents(target, conversation, question, newest_goes=newest_goes)
         measure = self.measure(target)
         limits = self.limits(settings, target)
         plan = fit(contents, measure, limits, self._anchor_for(target, contents))
@@ -254,14 +241,14 @@ class Planner:
 
     def digest(self, target: Target, plan: Plan) -> str | None:
         """Name the prompt of a plan, to be kept with what the server reports of it."""
-        return digest_of(plan, _key(target))
+        return digest_of(plan, target.key)
 
     def learn_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
         """Remember what the server says that exactly this prompt counts."""
         ids = sent_ids(plan)
-        self._anchor = (_key(target), Anchor(ids, tokens, *answer))
+        self._anchor = (target.key, Anchor(ids, tokens, *answer))
         if not self.is_estimate(target.model):
             return
         if target.server.is_local:
@@ -283,7 +270,7 @@ class Planner:
 
     def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
         """Return what was reported last; of another conversation, or none: what is kept."""
-        key = _key(target)
+        key = target.key
         if self._anchor is not None and self._anchor[0] == key:
             anchor = self._anchor[1]
             ids = anchor.message_ids
@@ -336,63 +323,8 @@ class Planner:
 
         return tokens
 
-    def _contents(
-        self,
-        target: Target,
-        conversation: Conversation,
-        question: Message | None,
-        newest_goes: bool,
-    ) -> Contents:
-        turns = conversation.view(question)
-        marks = conversation.marks
-        pinned = _turns_of(turns, marks.pinned)
-        if question is not None and not question.id:
-            # It is about the turn before it.
-            pinned |= {len(turns) - 2}
-        dropped = _turns_of(turns, marks.dropped)
-        newest = len(turns) - 1
-        if newest in dropped and turns.messages(newest, newest + 1)[-1].role == "user":
-            dropped -= {newest}
-        summaries: dict[int, Message] = {}
-        summarised: frozenset[int] = frozenset()
-        for summary in reversed(conversation.summaries):
-            covered = self._turns_under(summary, turns)
-            if summary.id not in marks.dropped and covered and not covered & summarised:
-                summaries[max(covered) + 1] = summary
-                summarised |= covered
-        return Contents(
-            target.system,
-            turns,
-            pinned,
-            dropped,
-            summarised - pinned,
-            summaries,
-            target.opening,
-            newest_goes,
-        )
-
-    def _turns_under(self, summary: Message, turns: Turns) -> frozenset[int]:
-        """Return the turns that a summary stands for: the same as long as it is on the path."""
-        if summary.id not in self._covered:
-            self._covered[summary.id] = _turns_of(turns, summary.summary_of)
-        return self._covered[summary.id]
-
 
 def _messages_of(plan: Plan) -> int:
     """Count the messages that a request has; a system text inside another is none."""
     system = plan.contents.system
     return len(plan.sent) - (system is not None and system.role == "user")
-
-
-def _turns_of(turns: Turns, message_ids: Iterable[str]) -> frozenset[int]:
-    found = (turns.index_of(message_id) for message_id in message_ids)
-    return frozenset(index for index in found if index is not None)
-
-
-def _key(target: Target) -> tuple[str, ...]:
-    system, server = target.system, target.server
-    form = (system.role, system.content) if system else ("", "")
-    opening = (text for message in target.opening for text in (message.role, message.content))
-    # The program's own server has another port in each run.
-    where = "" if server.is_local else server.base_url
-    return (where, target.model, target.reminder, *form, *opening)

@@ -9,10 +9,10 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 from chatrepl.core.response import for_answers
 from chatrepl.core.settings import Settings
+from chatrepl.core.target import Target
 
 if TYPE_CHECKING:
     from chatrepl.core.conversation import Conversation

@@ -18,9 +18,9 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 from chatrepl.core.refusals import COUNT
+from chatrepl.core.target import Target
 
 __all__ = ["Inquiry", "Response", "for_answers"]
 

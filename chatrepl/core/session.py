@@ -32,13 +32,13 @@ from chatrepl.core.events import (
 from chatrepl.core.kept import KeptConversation, Ports
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, State
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import (
     ModelInfo,
     Server,
 )
 from chatrepl.core.preflight import Preflight
 from chatrepl.core.settings import Settings
+from chatrepl.core.target import Target
 from chatrepl.core.turn import Turn, TurnOf
 from chatrepl.core.validity import valid_text
 

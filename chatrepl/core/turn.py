@@ -16,10 +16,10 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, Usage
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 from chatrepl.core.refusals import COUNT, how_to_try
 from chatrepl.core.response import Inquiry
+from chatrepl.core.target import Target
 
 if TYPE_CHECKING:
     from chatrepl.core.session import Session

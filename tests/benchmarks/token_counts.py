@@ -13,10 +13,10 @@ from pathlib import Path
 from chatrepl.core.budget import Plan
 from chatrepl.core.commands.line import handle_line
 from chatrepl.core.events import AnswerEnded, Level, Notice
-from chatrepl.core.planner import Target
 from chatrepl.core.ports import ChatRequest
 from chatrepl.core.session import Session
 from chatrepl.core.settings import Layer, Settings
+from chatrepl.core.target import Target
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.openai_api import OpenAIChatModel
 from chatrepl.services.tokenizer import TiktokenCounter

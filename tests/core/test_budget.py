@@ -14,8 +14,9 @@ from chatrepl.core.context_rows import rows_of
 from chatrepl.core.conversation import Conversation, Turns
 from chatrepl.core.counting import Counts
 from chatrepl.core.messages import Marks, Message
-from chatrepl.core.planner import Planner, Target
+from chatrepl.core.planner import Planner
 from chatrepl.core.settings import Layer, Settings
+from chatrepl.core.target import Target
 from chatrepl.services.tokenizer import TiktokenCounter
 from tests.support.fakes import SERVER, FixedCatalog, World
 

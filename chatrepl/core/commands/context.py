@@ -11,8 +11,8 @@ from chatrepl.core.context_rows import Place, Row, rows_of
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Meter, PlainText, Table
 from chatrepl.core.messages import Json, Message
-from chatrepl.core.planner import Target
 from chatrepl.core.session import Session
+from chatrepl.core.target import Target
 from chatrepl.core.titles import first_words
 
 __all__ = ["complete_context", "context"]
