@@ -320,7 +320,9 @@ def option_rows() -> list[OptionRow]:
             continue
         metavar = action.metavar[0] if isinstance(action.metavar, tuple) else action.metavar
         kind = kinds.get(action.dest)
-        values = kind.values if isinstance(kind, ClosedChoice | Format) else ()
+        values = kind.values if isinstance(kind, Format) else ()
+        if isinstance(kind, ClosedChoice):
+            values = kind.names
         if action.dest == "print_completion":
             values = ("bash", "zsh", "fish")
         takes = action.nargs if isinstance(action.nargs, int) else 1
