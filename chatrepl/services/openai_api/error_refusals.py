@@ -27,8 +27,10 @@ _CANNOT = re.compile(
     (?: \b (?: not | never | cannot | without | neither | nor | no [ ] longer | no ) \b
         | n['\u2019]t \b )
         (?: [ ] [\w'`"-]+ ){{0,3}}? [ ] (?: {_ABILITY} )
-    | \b (?: must | may | can | should ) (?: [ ]? not | n't ) [ ] be [ ]
-        (?: present | set | given | sent | in )
+    | \b (?: must | may | can | should ) (?: [ ]? not | n't ) [ ]
+        (?: exist | appear | be [ ] (?: present | set | given | sent | in ) )
+    | \b only [ ] (?: be [ ] )? (?: support | avail | allow | enabl | accept ) \w* [ ]
+        (?: by | for | on | in ) \b
     | \b (?: un(?:support | known | recogni[sz] | expect | avail | implement | used | necessary)
         | incompat | disallow | forbidden | prohibit | disabled | deprecat | obsolete | extraneous
         | not_ (?: support | allow | permit | implement ) | reject | refus ) \w*
@@ -52,7 +54,8 @@ _LIMIT = re.compile(
     \b (?: between | range | greater | less | larger | smaller | higher | lower
         | at [ ] (?:least|most) | maximum | minimum | exceed\w*
         | too [ ] (?:large|small|long|short|high|low|many|few|big)
-        | up [ ] to [ ] \d | limit (?:[ ] is | [ ] of | ed [ ] to | : ) | out [ ] of | both ) \b
+        | below | above | up [ ] to [ ] \d
+        | limit (?:[ ] is | [ ] of | ed [ ] to | : ) | out [ ] of | both ) \b
     | [<>≤≥] =? [ ]? \d | 范围 | 大于 | 小于 | 超过 | 最大 | 最小 | 至少 | 最多 | 长度
     """
 )
@@ -63,15 +66,18 @@ _MALFORMED = re.compile(
     | \b (?: schema | context [ ]? = | token [ ]? ids? | vocabulary | elements? | entr (?:y | ies)
         | contains? [ ] (?:an? [ ])? (?:unknown|invalid) [ ] (?:token|value|word) ) \b
     | \b (?: malformed | required | missing | must [ ] (?: contain | have ) )
-    | \b (?: expected | should [ ] be ) [ ] (?: an? | type ) \b | \b wrong [ ] type
+    | \b (?: expected | (?: should | must | has [ ] to ) [ ] be ) [ ]
+        (?: an? | type | of [ ] type | positive | one [ ] of ) \b | \b wrong [ ] type
     """
 )
 _HERE = re.compile(
     r"(?i)(?:not |n't )(?:\w+ )?(?:support|allow|permit|enabl|availab)\w*[^.;]*"
     r"\b(?:this|the|these|that) (?:\w+ )?(?:model|endpoint|deployment|server|api|version|provider)"
+    r"|\b(?:additional|extra) (?:propert|input|field|param|key)"
 )
+"""The field itself is refused, whatever else a validator may say of its value."""
 _CONDITION = re.compile(
-    r"(?i)\bonly (?:be )?\w+(?: \w+){0,2} (?:when|if|with|for)\b"
+    r"(?i)\bonly (?:be )?\w+(?: \w+){0,2} (?:when|if|with)\b"
     r"|\brequires? [`'\"]?\w+[`'\"]? (?:to|be)\b|\b(?:together|combin\w+|along) with\b"
 )
 _ONE_VALUE = re.compile(
@@ -83,7 +89,7 @@ _ONE_VALUE = re.compile(
         (?: be | equal ) (?: [ ] (?: exactly | only | set [ ] to | left [ ] at | fixed [ ] at ))*
         [ ] ['"`]? (?: default | \d+ (?: \.\d+ )? ) ['"`]?
         (?= \s* (?: [.,;)] | $ | for | when | with | in | if | on ) )
-    | \b fixed [ ] (?: at | to | for )
+    | \b fixed [ ] (?: at | to | for ) | [仅只] (?: 支持 | 能 | 允许 ) [为是]? \s* (?: 默认 | \d )
     """
 )
 _NUMERIC = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty", "seed"})
