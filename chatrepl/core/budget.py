@@ -77,6 +77,11 @@ class Limits:
         return cls(size, window is not None, budget or size, reserve, max_tokens)
 
     @property
+    def is_guessed(self) -> bool:
+        """Say whether the room follows from a window that nobody knows."""
+        return not self.window_is_known and self.budget >= self.window
+
+    @property
     def room(self) -> int:
         """What the messages of a request may use; not above zero: nothing can be sent."""
         room = min(self.budget, self.window) - self.reserve

@@ -240,6 +240,8 @@ class Table:
     footer: Sequence[str] = ()
     """Lines below the table."""
     numeric: frozenset[int] = frozenset()
+    is_clipped: bool = False
+    """The last column, which may be long, is cut so that each row is one line where that fits."""
 
 
 @dataclass(frozen=True, slots=True)

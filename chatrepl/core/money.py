@@ -27,6 +27,8 @@ __all__ = [
     "with_cost",
 ]
 
+_LEAST_SHOWN_USD = 1e-7
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:
@@ -98,6 +100,8 @@ def dollars(amount: float) -> str:
     """Write an amount with as many digits as it takes to say something."""
     if amount >= 1 or not amount:
         return f"${amount:,.2f}"
+    if amount < _LEAST_SHOWN_USD:
+        return f"< ${_LEAST_SHOWN_USD:.7f}"
     return f"${amount:.4g}" if amount >= 0.001 else f"${amount:.7f}".rstrip("0")
 
 

@@ -63,10 +63,10 @@ class Planner:
         return self._is_corrected(target) or has_more_than_text(message)
 
     def _is_corrected(self, target: Target) -> bool:
-        return self.is_estimate(target.model) or self.lessons(target).ratio != 1.0
+        return self.is_estimate(target.model) or self.lessons(target).is_off
 
     def encoding(self, model: str) -> str:
-        """Name the encoding that counts for a model."""
+        """Name a model's encoding."""
         return self._counter.encoding_for(model)[0]
 
     async def prepare(self, settings: Settings, model: str) -> None:
@@ -250,6 +250,8 @@ class Planner:
         ids = sent_ids(plan)
         self._anchor = (target.key, Anchor(ids, tokens, *answer))
         if not self.is_estimate(target.model):
+            if not any(map(has_more_than_text, plan.sent)):
+                self.lessons(target).is_contradicted = tokens != plan.plain_tokens
             return
         if target.server.is_local:
             # It counts for itself in every run, and has another address in each.

@@ -75,8 +75,15 @@ class TokenLessons:
     """What it adds to every prompt, in its tokens, as with a system text of its own."""
     counts_itself: bool | None = None
     """It counts prompts when it is asked to; None: nobody asked."""
+    is_contradicted: bool = False
+    """It last reported another count of a text than the model's own vocabulary gives."""
     _reports: list[_Report] = field(default_factory=list)
     _prior: _Law = _Law()
+
+    @property
+    def is_off(self) -> bool:
+        """Say whether it is known to count otherwise than the model's own vocabulary."""
+        return self.ratio != 1.0 or self.is_contradicted
 
     @property
     def has_reports(self) -> bool:

@@ -4,6 +4,7 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.safe_text import safe_line
 from chatrepl.core.servers import host_of
 from chatrepl.core.session import Session
+from chatrepl.core.told_tokens import tell_tokens
 
 __all__ = ["Toolbar"]
 
@@ -38,13 +39,7 @@ class Toolbar:
             plan = await session.preflight.counted(target, plan)
         except ChatreplError:
             return
-        mark = session.planner.mark(target, plan)
-        # Beside a server's count, messages that came since may be estimated: then the sum is, too.
-        kind = "" if mark else "reported" if plan.is_reported else "exact"
-        window = "" if plan.limits.window_is_known else "≈"
-        self._tokens = f"{mark}{plan.tokens:,} of {window}{max(plan.limits.room, 0):,} tokens" + (
-            f" ({kind})" if kind else ""
-        )
+        self._tokens = tell_tokens(session.planner, target, plan)
 
     def text(self, columns: int) -> str:
         """Return the line; where there is not room for all, the session's name gives way."""

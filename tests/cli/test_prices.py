@@ -18,7 +18,7 @@ USAGE = {
 
 def cost_of_last(events: list[Event]) -> str:
     tables = [event for event in events if isinstance(event, Table)]
-    return tables[-1].rows[0][7]
+    return tables[-1].rows[0][-1]
 
 
 def cost(folder: Path, model: str, toml: str = "") -> str:

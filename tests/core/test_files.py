@@ -130,7 +130,7 @@ def test_context_shows_what_an_attachment_counts() -> None:
     session = world.session()
     say(session, "look @a.txt")
     table = next(event for event in say(session, "/context") if isinstance(event, Table))
-    assert table.rows[0][4] == "look @a.txt  +a.txt (3)"
+    assert table.rows[0][4] == "+a.txt (3)  look @a.txt"
     alone = World().session()
     say(alone, "look @a.txt")
     bare = next(event for event in say(alone, "/context") if isinstance(event, Table))

@@ -2,6 +2,7 @@
 
 from chatrepl.core.events import Notice, Table
 from chatrepl.core.library import start_saving
+from chatrepl.core.money import dollars
 from chatrepl.core.ports import Price
 from chatrepl.core.session import Session
 from chatrepl.services.store import SqliteStore
@@ -24,7 +25,7 @@ async def spent(session: Session, span: str = "today") -> tuple[str, str]:
     table = (await say(session, "/cost"))[0]
     assert isinstance(table, Table)
     row = next(row for row in table.rows if row[0] == span)
-    return row[2], row[7]
+    return row[2], row[-1]
 
 
 def test_a_conversation_that_comes_back_by_import_is_not_paid_for_again() -> None:
@@ -124,3 +125,9 @@ def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
             await disk.close()
 
     run(world, work)
+
+
+def test_an_amount_too_small_to_write_is_less_than_the_least() -> None:
+    assert [dollars(amount) for amount in (0.0, 1e-12, 1e-7, 0.00012, 0.0145, 1234.5)] == [
+        *("$0.00", "< $0.0000001", "$0.0000001", "$0.00012", "$0.0145", "$1,234.50")
+    ]

@@ -217,7 +217,7 @@ def test_costs_are_told_of_answer_session_day_and_month() -> None:
         await say(session, "hi", "/new", "you")
         table = (await say(session, "/cost"))[0]
         assert isinstance(table, Table)
-        assert [(row[0], row[2], row[3], row[7]) for row in table.rows] == [
+        assert [(row[0], row[2], row[3], row[-1]) for row in table.rows] == [
             ("last answer", "1", "20", "$26.00"),
             ("this session", "1", "20", "$26.00"),
             ("today", "2", "30", "$42.00"),
@@ -235,7 +235,7 @@ def test_of_an_unknown_model_tokens_are_told_and_no_money() -> None:
         await say(session, "hi")
         table = (await say(session, "/cost"))[0]
         assert isinstance(table, Table)
-        assert {row[7] for row in table.rows} == {"not known"}
+        assert {row[-1] for row in table.rows} == {"not known"}
         assert {row[3] for row in table.rows} == {"10"}
 
     run(world, work)

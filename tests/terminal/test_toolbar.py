@@ -63,7 +63,8 @@ def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated
         if plan.is_reported:
             counted = counted[len(counted) - plan.new_messages :]
         has_picture = any(message.attachments for message in counted)
-        is_guessed = has_picture or (not is_known and (bool(counted) or not plan.is_reported))
+        is_sure = is_known and not session.planner.lessons(target).is_contradicted
+        is_guessed = has_picture or (not is_sure and (bool(counted) or not plan.is_reported))
         assert (mark == "≈") == is_guessed
         assert (kind == "") == is_guessed
         if kind == "reported":
@@ -132,3 +133,25 @@ def test_an_answer_that_came_after_the_report_makes_the_sum_an_estimate() -> Non
     asyncio.run(run_and_close(world, work()))
     assert figures[0][0] == "≈" and figures[0][2] == ""
     assert figures[1] == ("", 40, "reported")
+
+
+def figure_after_report(prompt_tokens: int) -> tuple[str, int, str]:
+    world = World()
+    world.model.scripts = [answer("one two", prompt_tokens=prompt_tokens)]
+    figures: list[tuple[str, int, str]] = []
+
+    async def work() -> None:
+        session = world.session()
+        await say(session, "hi")
+        # What was counted there was another prompt.
+        await say(session, "/system be kind")
+        figures.append(await figure_of(Toolbar(session)))
+
+    asyncio.run(run_and_close(world, work()))
+    return figures[0]
+
+
+def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -> None:
+    # One word and the role, 3 for the message, 3 for the reply.
+    assert figure_after_report(8) == ("", 20, "exact")
+    assert figure_after_report(9) == ("≈", 20, "")

@@ -21,6 +21,7 @@ from chatrepl.core.messages import Message
 from chatrepl.core.safe_json import readable_json
 from chatrepl.core.session import Session
 from chatrepl.core.timing import tell_timing
+from chatrepl.core.told_tokens import tell_limits, tell_tokens
 
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
@@ -103,9 +104,9 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
     ]
     if session.model_name() is not None:
         target, plan = await session.plan()
-        mark = session.planner.mark(target, plan)
-        rows.append(("tokens", f"{mark}{plan.tokens:,} of {plan.limits.room:,}"))
-        rows.append(("budget", f"{plan.limits.budget:,}, reserve {plan.limits.reserve:,}"))
+        plan = await session.preflight.counted(target, plan)
+        rows.append(("tokens", tell_tokens(session.planner, target, plan)))
+        rows.append(("", tell_limits(plan.limits)))
     return rows
 
 

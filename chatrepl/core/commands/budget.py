@@ -17,8 +17,12 @@ from chatrepl.core.money import (
     total_of,
 )
 from chatrepl.core.setting_table import find_setting
+from chatrepl.core.usage_total import IMPORTED_FIELD
 
 __all__ = ["compact", "complete_compact", "complete_reminder", "cost", "reminder"]
+
+_COLUMNS = ("", "model", "answers", "prompt", "cached", "completion", "thinking", "cost")
+_PARTS = {4: "cached is a part of prompt", 6: "thinking is a part of completion"}
 
 
 async def reminder(call: Call) -> AsyncIterator[Event]:
@@ -68,12 +72,19 @@ async def cost(call: Call) -> AsyncIterator[Event]:
         ("this month", await spent_since(session, beginning_of_month(now))),
     ]
     rows = [row for name, spent in spans for row in _rows(name, spent)]
+    # Parts that nobody reported take room and tell nothing.
+    shown = [at for at in range(len(_COLUMNS)) if at not in _PARTS or _tells(rows, at)]
+    parts = [_PARTS[at] for at in shown if at in _PARTS]
     yield Table(
-        ("", "model", "answers", "prompt", "cached", "completion", "thinking", "cost"),
-        rows,
-        numeric=frozenset({2, 3, 4, 5, 6, 7}),
-        footer=_footer(session.settings.get("spending_limit"), day, answer),
+        [_COLUMNS[at] for at in shown],
+        [[row[at] for at in shown] for row in rows],
+        numeric=frozenset(range(2, len(shown))),
+        footer=_footer(parts, session.settings.get("spending_limit"), day, answer),
     )
+
+
+def _tells(rows: Sequence[Sequence[str]], column: int) -> bool:
+    return any(row[column] not in ("", "0") for row in rows)
 
 
 def _rows(name: str, spent: Spent) -> list[tuple[str, ...]]:
@@ -105,9 +116,11 @@ def _amount(cost_usd: float, unpriced: int, answers: int) -> str:
     return f"≥ {dollars(cost_usd)}" if unpriced else dollars(cost_usd)
 
 
-def _footer(limit: object, day: Spent, answer: Message | None) -> Sequence[str]:
-    lines = ["cached is a part of prompt, thinking a part of completion, as the server reports it"]
-    if answer is not None and answer.usage is None:
+def _footer(
+    parts: Sequence[str], limit: object, day: Spent, answer: Message | None
+) -> Sequence[str]:
+    lines = [f"{', '.join(parts)}, as the server reports it"] if parts else []
+    if answer is not None and answer.usage is None and IMPORTED_FIELD not in answer.extra:
         lines.append("the server reported nothing for the last answer")
     if isinstance(limit, int | float) and not isinstance(limit, bool):
         lines.append(f"{dollars(day.cost_usd)} of {dollars(float(limit))} a day are spent")

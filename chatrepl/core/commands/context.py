@@ -14,10 +14,11 @@ from chatrepl.core.messages import Json, Message
 from chatrepl.core.session import Session
 from chatrepl.core.target import Target
 from chatrepl.core.titles import first_words
+from chatrepl.core.told_tokens import tell_limits, tell_room
 
 __all__ = ["complete_context", "context"]
 
-_FIRST_WORDS_CHARS = 48
+_FIRST_WORDS_CHARS = 80
 _ROWS_A_STEP = 500
 _SHARES = (Place.SYSTEM, Place.PINNED, Place.SUMMARY, Place.HISTORY, Place.NEWEST)
 
@@ -38,6 +39,7 @@ async def context(call: Call) -> AsyncIterator[Event]:
         ("#", "role", "tokens", "", "first words"),
         [_cells(session, row, target) for row in rows],
         numeric=frozenset({0, 2}),
+        is_clipped=True,
     )
     yield _meter(session, target, plan, rows)
 
@@ -67,7 +69,7 @@ def _cells(session: Session, row: Row, target: Target) -> tuple[str, ...]:
 
 def _first_words(session: Session, message: Message, model: str) -> str:
     words = first_words(message.content, _FIRST_WORDS_CHARS)
-    return words + _attached(session, message, model)
+    return _attached(session, message, model) + words
 
 
 def _attached(session: Session, message: Message, model: str) -> str:
@@ -78,19 +80,17 @@ def _attached(session: Session, message: Message, model: str) -> str:
         count = (
             image_tokens([attachment]) if text is None else session.planner.count_text(text, model)
         )
-        told += f"  +{name_of(attachment)} ({count:,})"
+        told += f"+{name_of(attachment)} ({count:,})  "
     return told
 
 
 def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) -> Meter:
     limits = plan.limits
     mark = session.planner.mark(target, plan)
-    known = "" if limits.window_is_known else "≈"
     lines = [
-        f"{mark}{plan.tokens:,} of {limits.room:,} tokens would go to {target.model}: "
+        f"{mark}{plan.tokens:,} of {tell_room(limits)} tokens would go to {target.model}: "
         + _how(session, target, plan),
-        f"budget {limits.budget:,} · reserve for the answer {limits.reserve:,} · "
-        f"window {known}{limits.window:,}",
+        tell_limits(limits),
     ]
     if plan.omitted_turns:
         count = plan.omitted_turns

@@ -96,6 +96,7 @@ def draw_table(table: TableShown, style: DrawStyle, width: int) -> list[str]:
         [[span(safe_line(name))] if name else [] for name in table.columns],
         ["right" if at in table.numeric else "left" for at in range(columns)],
         is_ruled=False,
+        is_clipped=table.is_clipped,
     )
     for row in table.rows:
         layout.add([[span(safe_line(cell))] for cell in row[:columns]])

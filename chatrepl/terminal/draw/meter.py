@@ -21,6 +21,8 @@ _LOOKS = (
     ("free", "bar", "░", "."),
 )
 _OTHER = ("bar", " ", " ")
+_KEPT_BLANK = "\u00a0"
+_BETWEEN = " · "
 
 
 def draw_meter(meter: Meter, style: DrawStyle, width: int) -> list[str]:
@@ -33,11 +35,11 @@ def draw_meter(meter: Meter, style: DrawStyle, width: int) -> list[str]:
         look, mark = _look(name, style)
         bar.append(span(mark * count, look))
         legend.append(span("  " if legend else ""))
-        legend.append(span(f"{mark} " if mark.strip() else "", look))
-        legend.append(span(f"{name} {amount:,}", "muted"))
+        legend.append(span(f"{mark}{_KEPT_BLANK}" if mark.strip() else "", look))
+        legend.append(span(_kept_together(f"{name} {amount:,}"), "muted"))
     edges = ("▕", "▏") if style.unicode else ("[", "]")
     lines = [[span(edges[0], "bar"), *bar, span(edges[1], "bar")]] if bar else []
-    text = [legend, *([span(safe_line(line), "muted")] for line in meter.lines)]
+    text = [legend, *([span(_in_parts(safe_line(line)), "muted")] for line in meter.lines)]
     return [paint(line, style) for line in (*lines, *_filled(text, width))]
 
 
@@ -64,6 +66,18 @@ def _cells(amounts: Sequence[int], width: int) -> list[int]:
     return cells
 
 
+def _kept_together(text: str) -> str:
+    return text.replace(" ", _KEPT_BLANK)
+
+
+def _in_parts(line: str) -> str:
+    """Let a line that lists things break between them only."""
+    if _BETWEEN not in line:
+        return line
+    parts = map(_kept_together, line.split(_BETWEEN))
+    return f"{_KEPT_BLANK}{_BETWEEN.lstrip()}".join(parts)
+
+
 def _filled(texts: Sequence[Sequence[Span]], width: int) -> list[list[Span]]:
     lines: list[list[Span]] = []
     for text in texts:
@@ -71,4 +85,4 @@ def _filled(texts: Sequence[Sequence[Span]], width: int) -> list[list[Span]]:
         wrapper.add(list(text))
         wrapper.finish()
         lines += wrapper.lines
-    return lines
+    return [[(t.replace(_KEPT_BLANK, " "), names, url) for t, names, url in line] for line in lines]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from chatrepl.terminal.draw.cells import cell_width
+from chatrepl.terminal.draw.cells import cell_width, clip
 from chatrepl.terminal.draw.spans import Span, fitted, plain_text, span, spans_width
 from chatrepl.terminal.draw.style import DrawStyle
 from chatrepl.terminal.draw.wrap import Wrapper
@@ -28,12 +28,21 @@ def wrapped_spans(spans: Sequence[Span], width: int) -> list[Line]:
 
 
 class TableLayout:
-    """A table that grows by rows. Adding a row costs its own length; nothing is kept twice."""
+    """A table that grows by rows. Adding a row costs its own length; nothing is kept twice.
+
+    ``is_clipped``: the last column is cut where it is too long, and not wrapped.
+    """
 
     def __init__(
-        self, head: Sequence[Cell], aligns: Sequence[Align], *, is_ruled: bool = True
+        self,
+        head: Sequence[Cell],
+        aligns: Sequence[Align],
+        *,
+        is_ruled: bool = True,
+        is_clipped: bool = False,
     ) -> None:
         self._is_ruled = is_ruled
+        self._is_clipped = is_clipped
         self._head = list(head)
         self._aligns = list(aligns)
         self._rows: list[list[Cell]] = []
@@ -43,7 +52,7 @@ class TableLayout:
 
     def clone(self) -> "TableLayout":
         """Return a copy that may get rows of its own."""
-        twin = TableLayout([], self._aligns, is_ruled=self._is_ruled)
+        twin = TableLayout([], self._aligns, is_ruled=self._is_ruled, is_clipped=self._is_clipped)
         twin._head, twin._rows = self._head, list(self._rows)
         twin._natural, twin._narrowest = list(self._natural), list(self._narrowest)
         return twin
@@ -135,6 +144,10 @@ class TableLayout:
     ) -> Iterator[Line]:
         bar = span(" │ " if style.unicode else " | ", "table.line")
         columns = [wrapped_spans(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        if self._is_clipped and len(columns[-1]) > 1:
+            ellipsis = "…" if style.unicode else "..."
+            cut = clip(plain_text(cells[-1]), widths[-1], ellipsis=ellipsis)
+            columns[-1] = [[span(cut)]]
         for at in range(max(len(column) for column in columns)):
             line: Line = []
             for column, width, align in zip(columns, widths, self._aligns, strict=True):

@@ -167,3 +167,13 @@ def test_a_table_whose_columns_have_no_names_has_no_head() -> None:
     rows = [("model", "test"), ("key", "none")]
     assert draw_table(Table(("", ""), rows), PLAIN, 40) == ["model │ test", "key   │ none"]
     assert len(draw_table(Table(("", "value"), rows), PLAIN, 40)) == 4
+
+
+def test_a_clipped_table_has_one_line_for_each_row_and_cuts_only_its_last_column() -> None:
+    rows = [("1", "你好，世界 🙂 " * 9), ("2", "short")]  # noqa: RUF001
+    lines = draw_table(Table(("#", "words"), rows, is_clipped=True), PLAIN, 24)
+    assert len(lines) == 4
+    assert lines[2].endswith("…")
+    assert all(cell_width(line) <= 24 for line in lines)
+    assert lines[3] == "2 │ short"
+    assert len(draw_table(Table(("#", "words"), rows), PLAIN, 24)) > 4

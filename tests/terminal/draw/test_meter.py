@@ -43,3 +43,15 @@ def test_what_is_there_at_all_has_a_cell() -> None:
 def test_no_line_is_wider_than_the_terminal(shares: list[tuple[str, int]], width: int) -> None:
     lines = draw_meter(Meter(shares, 1, ["words " * 30]), PLAIN, width)
     assert all(cell_width(line) <= width for line in lines)
+
+
+def test_what_belongs_together_in_the_legend_and_in_a_list_stays_on_one_line() -> None:
+    lines = draw_meter(Meter(SHARES, 1000, ["budget 100 · window 8,192 · reserve 5"]), PLAIN, 24)
+    assert lines[1:] == [
+        "S system 100",
+        "H history 700",
+        "R reserve 100",
+        ". free 100",
+        "budget 100 ·",
+        "window 8,192 · reserve 5",
+    ]
