@@ -169,6 +169,10 @@ class Planner:
         refused = self.refusals.about(target.server.base_url, target.model)
         return ChatRequest(target.server, refused.apply(body))
 
+    async def write_ahead(self, target: Target, plan: Plan) -> None:
+        """Write what goes with the next request while nobody waits for it."""
+        await self._writer.ahead(plan.sent, target.reminder)
+
     def side_request(self, target: Target, body: Mapping[str, Json]) -> ChatRequest:
         """Write a request that is no turn, streamed, less what this server refused before."""
         whole: dict[str, Json] = {

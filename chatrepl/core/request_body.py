@@ -1,5 +1,6 @@
 """Write messages as they travel: the system text in its form, the reminder in its places."""
 
+import asyncio
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ __all__ = ["SEAM", "BodyWriter", "example_message", "has_more_than_text", "with_
 
 SEAM = "\n\n"
 _EXAMPLE = "example"
+_STEP_MESSAGES = 2_000
 
 _BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id", "refusal"})
 """Keys of ``Message.extra``; without them, what knows the API's form need not be loaded."""
@@ -39,6 +41,11 @@ def with_reminder(message: Message, reminder: str) -> str:
     if not reminder or message.role != "user" or message.summary_of or not message.id:
         return content
     return f"{content}{SEAM}{reminder}"
+
+
+def _first_of_path(sent: Sequence[Message]) -> int:
+    """Find where the conversation begins, below system text and examples."""
+    return next((at for at, message in enumerate(sent) if message.id), len(sent))
 
 
 def _is_folded(sent: Sequence[Message]) -> bool:
@@ -68,13 +75,23 @@ class BodyWriter:
         lead = ""
         if _is_folded(sent):
             lead, sent = sent[0].content + SEAM, sent[1:]
-        first = next((at for at, message in enumerate(sent) if message.id), len(sent))
+        first = _first_of_path(sent)
         path = self._path(sent[first:], reminder)
         written = [*_written(sent[:first], 0, reminder), *path]
         if lead:
             at = next(at for at, message in enumerate(sent) if message.role == "user")
             written[at] = _one(sent, at, reminder, lead)
         return written
+
+    async def ahead(self, sent: Sequence[Message], reminder: str) -> None:
+        """Write what a request is likely to hold, in steps; gives way to a request that comes."""
+        path = sent[_first_of_path(sent) :]
+        start = self._same(path) if reminder == self._reminder else 0
+        for end in range(start + _STEP_MESSAGES, len(path) + _STEP_MESSAGES, _STEP_MESSAGES):
+            written = self._path(path[:end], reminder)
+            await asyncio.sleep(0)
+            if self._written is not written:
+                return
 
     def _path(self, sent: Sequence[Message], reminder: str) -> list[Json]:
         """Write the conversation, which mostly begins as it did the last time."""

@@ -230,6 +230,16 @@ class Session(KeptConversation):
         asked = Asked(target, self.settings)
         return target, self.preflight.plan_next(asked, question)
 
+    async def plan_ahead(self) -> tuple[Target, Plan]:
+        """Work out what goes with the next message, as counted by servers that count, and write it.
+
+        Its request then needs no more than what is new, however long the conversation is.
+        """
+        target, plan = await self.plan()
+        plan = await self.preflight.counted(target, plan)
+        await self.planner.write_ahead(target, plan)
+        return target, plan
+
     async def _check(self, question: Message) -> None:
         """Refuse a message that no model can be sent."""
         refused: list[ChatreplError] = []

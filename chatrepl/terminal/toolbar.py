@@ -35,8 +35,7 @@ class Toolbar:
         if session.model_name() is None:
             return
         try:
-            target, plan = await session.plan()
-            plan = await session.preflight.counted(target, plan)
+            target, plan = await session.plan_ahead()
         except ChatreplError:
             return
         self._tokens = tell_tokens(session.planner, target, plan)

@@ -110,7 +110,7 @@ async def to_the_server(session: Session, count: int) -> None:
     known = {(m.id, real.planner.encoding(target.model)): 10 for m in real.conversation.path}
     real.planner.remember(known)
     # As the line below the prompt does, when a session is opened.
-    await real.plan()
+    await real.plan_ahead()
     ways: list[tuple[float, float]] = []
     for number in range(TIMES):
         start = time.perf_counter()
@@ -121,6 +121,22 @@ async def to_the_server(session: Session, count: int) -> None:
     for at, name in enumerate(("message to first byte", "message to last byte")):
         taken = [way[at] for way in ways]
         tell(name, taken[0], sorted(taken)[TIMES // 2])
+
+
+async def longest_step(session: Session) -> None:
+    """Print how long keys wait at the most while what goes with the next message is written."""
+    pauses_ms: list[float] = []
+
+    async def other() -> None:
+        while True:
+            start = time.process_time()
+            await asyncio.sleep(0)
+            pauses_ms.append((time.process_time() - start) * 1000)
+
+    beside = asyncio.create_task(other())
+    await session.plan_ahead()
+    beside.cancel()
+    tell("longest step ahead", max(pauses_ms), sorted(pauses_ms)[len(pauses_ms) // 2])
 
 
 def tell(name: str, first_ms: float, median_ms: float) -> None:
@@ -147,6 +163,8 @@ async def measure(count: int) -> None:
         floor = timed(lambda: json.dumps(request.body).encode())
         for name, (first, median) in (("plan", made), ("body", body), ("floor: JSON", floor)):
             tell(name, first, median)
+        session.conversation = conversation_of(count)
+        await longest_step(session)
         ways = [await whole_way(session, model, f"question {number}") for number in range(TIMES)]
         tell("message to request", ways[0], sorted(ways)[TIMES // 2])
         await to_the_server(session, count)
