@@ -10,6 +10,7 @@ listing.py      the list of models
 faults.py       exceptions of the SDK and the network, as errors that say what to do
 error_bodies.py error bodies, as the same
 error_texts.py  what their texts tell
+error_lengths.py  a refused length in words that no list has
 """
 
 from chatrepl.services.openai_api.model import OpenAIChatModel

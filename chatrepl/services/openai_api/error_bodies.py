@@ -11,6 +11,7 @@ from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports import Server
 from chatrepl.core.refusals import setting_of
 from chatrepl.core.servers import host_of, redact
+from chatrepl.services.openai_api.error_lengths import numbers_of_length, seems_too_long
 from chatrepl.services.openai_api.error_refusals import (
     may_refuse,
     most_answers,
@@ -22,7 +23,6 @@ from chatrepl.services.openai_api.error_refusals import (
 from chatrepl.services.openai_api.error_reports import report_of, report_of_body
 from chatrepl.services.openai_api.error_texts import (
     ErrorReport,
-    context_numbers,
     is_context_length,
     is_quota,
 )
@@ -211,13 +211,7 @@ def _meaning(
     is_in_stream: bool,
 ) -> tuple[Fault, str, str]:
     if status not in (401, 403) and is_context_length(report):
-        window, prompt = context_numbers(report)
-        if window is not None:
-            details["window"] = window
-        if prompt is not None:
-            details["prompt_tokens"] = prompt
-        hint = "lower /budget, take turns out with /drop, or begin anew with /new"
-        return Fault.CONTEXT_LENGTH, "the request is longer than the model's context window", hint
+        return _too_long(details, *numbers_of_length(report))
     if is_quota(report) and (status != 429 or "retry_after_s" not in details or report.code):
         return Fault.QUOTA, "the account's quota is used up", "check its plan and billing"
     if may_refuse(status, report) and (refused := refused_parameter(report, facts.sent)):
@@ -225,10 +219,23 @@ def _meaning(
     if may_refuse(status, report) and refuses_system_role(report):
         hint = "/set system_form user sends the system text inside the first message"
         return Fault.BAD_REQUEST, "the model takes no system role", hint
+    if seems_too_long(status, report):
+        return _too_long(details, *numbers_of_length(report))
     if status is None:
         what = "broke the answer off" if is_in_stream else "reported an error"
         return Fault.SERVER, f"the server {what}", "/retry asks again"
     return _meaning_of_status(status, report, facts)
+
+
+def _too_long(
+    details: dict[str, str | int | float], window: int | None, prompt_tokens: int | None
+) -> tuple[Fault, str, str]:
+    if window is not None:
+        details["window"] = window
+    if prompt_tokens is not None:
+        details["prompt_tokens"] = prompt_tokens
+    hint = "lower /budget, take turns out with /drop, or begin anew with /new"
+    return Fault.CONTEXT_LENGTH, "the request is longer than the model's context window", hint
 
 
 def _refusal(
