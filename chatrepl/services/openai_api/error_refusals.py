@@ -7,6 +7,8 @@ the key, the account or the window: leaving the field out would not be what the 
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
 
 from chatrepl.services.openai_api.error_texts import ErrorReport
 
@@ -16,6 +18,10 @@ _NEVER_OPTIONAL = frozenset({"model", "messages"})
 _OWN = "stream_options"
 """Sent by this program's own choice: whatever a server has against it, it is left out."""
 _TWINS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+
+_READ_CHARS = 4000
+_AROUND_CHARS = 100
+_MOST_PLACES = 20
 
 _ABILITY = (
     "support|accept|allow|permit|recogni[sz]|known|understood|implement|availab|enabl|us(?:ed|able)"
@@ -174,6 +180,7 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
     Returns:
         The field and its replacement (empty if there is none), or None if no field was refused.
     """
+    report = replace(report, text=report.text[:_READ_CHARS])
     structured = _structured(report)
     if structured[:1] and structured[0] in _NEVER_OPTIONAL:
         return None
@@ -215,7 +222,7 @@ def _is_certain(report: ErrorReport) -> bool:
 
 def refuses_system_role(report: ErrorReport) -> bool:
     """Say whether the model takes no message under the system, or developer, role."""
-    return _NO_SYSTEM_ROLE.search(report.text) is not None
+    return _NO_SYSTEM_ROLE.search(report.text[:_READ_CHARS]) is not None
 
 
 def most_answers(report: ErrorReport) -> int | None:
@@ -229,7 +236,7 @@ def most_answers(report: ErrorReport) -> int | None:
 
 def values_taken(report: ErrorReport) -> str:
     """Return the values that the server would take, in its own words; empty if it told none."""
-    match = _TAKEN.search(report.text)
+    match = _TAKEN.search(report.text[:_READ_CHARS])
     return re.sub(r"""['"`\[\]]""", "", match[1]).strip() if match else ""
 
 
@@ -279,11 +286,12 @@ def _places(text: str, name: str, *, marked: bool) -> Iterable[int]:
     """
     pattern = "[ _-]?".join(map(re.escape, name.split("_")))
     is_word = "_" not in name and name not in _CLEAR_WORDS
-    for match in re.finditer(rf"(?i)(?<![\w/-]){pattern}(?![\w/]|-\w)", text):
-        before, after = text[: match.start()], text[match.end() :]
+    for match in islice(re.finditer(rf"(?i)(?<![\w/-]){pattern}(?![\w/]|-\w)", text), _MOST_PLACES):
+        before = text[max(0, match.start() - _AROUND_CHARS) : match.start()]
+        after = text[match.end() : match.end() + _AROUND_CHARS]
         if _OTHER_BEFORE.search(before):
             continue
-        is_first = not before.strip() or before.rstrip().endswith(_COLONS)
+        is_first = not text[: match.start()].strip() or before.rstrip().endswith(_COLONS)
         is_marked = (
             _MARK_BEFORE.search(before)
             or (_MARK_AFTER.match(after) and (after[:1] not in _COLONS or is_first))

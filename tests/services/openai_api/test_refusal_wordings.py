@@ -123,3 +123,12 @@ def test_a_model_without_system_role_is_told_with_what_sends_the_text_otherwise(
 )
 def test_other_systems_are_no_system_role(text: str) -> None:
     assert "system_form" not in error(400, openai_body(text)).hint
+
+
+@pytest.mark.parametrize(
+    "text", ["'temperature' ", "not support ", "deprecated ", "[", "supplied: "]
+)
+def test_an_error_without_end_is_read_no_further_than_a_refusal_would_stand(text: str) -> None:
+    assert error(400, openai_body(text * 100_000)).fault is Fault.BAD_REQUEST
+    late = error(400, openai_body("x " * 100_000 + "seed is not supported"))
+    assert late.fault is Fault.BAD_REQUEST
