@@ -230,6 +230,8 @@ class Planner:
             counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
             if self.is_estimate(target.model) or prompt_tokens > counted:
                 lessons.learn_refusal(counted, prompt_tokens)
+            if prompt_tokens > plan.tokens:
+                self._reports.distrust(plan.contents)
         self._anchor = None
         return before != (lessons.window, lessons.ratio)
 

@@ -5,9 +5,13 @@ An answer is kept with what its prompt counted and with a digest of that prompt.
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from chatrepl.core.budget import Anchor, Contents, Plan
 from chatrepl.core.messages import Message
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Reports", "digest_of", "sent_ids"]
 
@@ -42,11 +46,19 @@ class Reports:
 
     def __init__(self) -> None:
         self._found: tuple[object, Anchor | None] = (None, None)
+        self._trusted_after: datetime | None = None
+
+    def distrust(self, contents: Contents) -> None:
+        """Use no report up to the newest answer's: the server says otherwise now."""
+        if (answer := _newest_answer(contents)) is not None:
+            self._trusted_after = answer.created
 
     def find(self, contents: Contents, key: Sequence[str]) -> tuple[Anchor, Message] | None:
         """Return the newest answer and its prompt's count, if that would begin the same now."""
         answer = _newest_answer(contents)
         if answer is None or answer.usage is None or not answer.usage.prompt_tokens:
+            return None
+        if self._trusted_after is not None and answer.created <= self._trusted_after:
             return None
         about = (answer.id, tuple(key), contents.left_out, contents.pinned, len(contents.summaries))
         if self._found[0] != about:

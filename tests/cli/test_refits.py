@@ -56,3 +56,20 @@ def test_a_server_that_goes_on_refusing_is_asked_twice(tmp_path: Path) -> None:
     assert len(server.requests) == 3
     assert len(errors(events)) == 1
     assert any(isinstance(event, DraftReturned) for event in events)
+
+
+def test_a_refusal_counts_more_than_what_the_server_reported_before(tmp_path: Path) -> None:
+    refusal = {"detail": "Sequence of 950 tokens does not fit: this deployment accepts 600 tokens"}
+    usage = {"prompt_tokens": 200, "completion_tokens": 100, "total_tokens": 300}
+    with SseServer() as server:
+        server.answer("word " * 100)
+        server.answer("word " * 100, usage=usage)
+        server.error(422, refusal)
+        server.answer("third")
+        lines = ["one", "two", "three"]
+        events = Home(tmp_path).talk(["--base-url", server.base_url, "-m", "unknown"], *lines)
+    assert said(events).endswith("third"), errors(events)
+    # Its own count of that prompt and what it said before cannot both be true.
+    sent = [len(request.messages) for request in server.requests]
+    assert sent[:3] == [1, 3, 5]
+    assert sent[3] < 5

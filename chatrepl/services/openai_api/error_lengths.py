@@ -23,7 +23,7 @@ _OTHERS = re.compile(
     r"|billing|credit|balance|\bwait\b|try again (?:in|later)|\d ?(?:bytes|[KMG]i?B|sec|ms|pixels"
     r"|characters|chars)\b|(?:access|auth\w*|api|bearer|refresh|id|invalid) tokens?\b|logit|stop"
     r"|(?:output|completion|generated|new) (?:tokens|limit)|max_(?:completion_|output_|new_)?tokens"
-    r"|tool|image|file|audio|header"
+    r"|tool|image|file|audio|header|entity|\bbody\b"
 )
 _COUNT = r"\d[\d,_]*"
 _NUMBER = re.compile(rf"(?<![\w.-])(?<!\bby )(?:[a-z_]+[=:])?({_COUNT})(?![\w%]|\.\d|-\w)")

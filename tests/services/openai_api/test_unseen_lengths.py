@@ -48,6 +48,8 @@ OTHERS = [
     "Unrecognized request argument supplied: context_window",
     "temperature exceeds the limit of 2",
     "Request payload size exceeds the limit: 20971520 bytes",
+    "413 Request Entity Too Large",
+    "Request body is too large: shorten it",
     "Invalid token",
     "The access token has exceeded its maximum age of 3600 seconds",
     "image exceeds 5 MB maximum: 6000000 bytes > 5242880 bytes",
