@@ -149,8 +149,8 @@ class Spending:
         if not dearest or spent + dearest <= max(float(limit), allowed):
             return told
         if not await ports.person.confirm(
-            f"{dollars(spent)} spent today, and this may cost {dollars(dearest)}: "
-            f"go over the limit of {dollars(float(limit))}?"
+            f"{dollars(spent)} today + {dollars(dearest)} may pass "
+            f"the {dollars(float(limit))} limit: send?"
         ):
             raise UsageError(
                 f"not sent: it may go over the spending limit of {dollars(float(limit))} a day "

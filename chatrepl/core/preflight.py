@@ -122,8 +122,9 @@ class Preflight:
         if self._declined is session.conversation:
             return False
         count = plan.omitted_turns
-        what = "the oldest turn no longer fits" if count == 1 else f"{count} turns no longer fit"
-        if await session.ports.person.confirm(f"{what}: summarise instead of leaving out?"):
+        many = f"the oldest {count:,} turns no longer fit: summarise them?"
+        one = "the oldest turn no longer fits: summarise it?"
+        if await session.ports.person.confirm(one if count == 1 else many):
             return True
         self._declined = session.conversation
         return False

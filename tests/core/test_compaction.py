@@ -213,7 +213,9 @@ def test_on_overflow_ask_asks_once_for_a_conversation() -> None:
         names = ("one", "two", "three", "four", "five", "six")
         await say(session, *(f"{name} {LONG}" for name in names))
         assert len(world.person.confirmed) == 1
-        assert "summarise instead" in world.person.confirmed[0]
+        assert "summarise " in world.person.confirmed[0]
+        # A question has one row of the screen, its choices included.
+        assert len(f"{world.person.confirmed[0]} [y/N]") <= 60
         await say(session, "/new")
         world.person.says_yes = True
         world.model.scripts = [*(answer("ok") for _ in range(4)), answer("short"), answer("short")]

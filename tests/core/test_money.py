@@ -120,7 +120,8 @@ def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
             await say(session, "hi")
             await start_saving(session)
             await say(session, "you", "there")
-            assert "$32.00 spent today" in world.person.confirmed[0]
+            assert "$32.00 today + " in world.person.confirmed[0]
+            assert len(f"{world.person.confirmed[0]} [y/N]") <= 60
         finally:
             await disk.close()
 

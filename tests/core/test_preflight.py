@@ -253,7 +253,7 @@ def test_going_over_the_limit_is_asked_first_and_no_sends_nothing() -> None:
         events = await say(session, "you")
         assert len(world.model.requests) == 1
         assert len(world.person.confirmed) == 1
-        assert "$14.00 spent today" in world.person.confirmed[0]
+        assert "$14.00 today + " in world.person.confirmed[0]
         assert "spending limit of $30.00" in errors(events)[0]
         assert DraftReturned("you") in events
         world.person.says_yes = True
