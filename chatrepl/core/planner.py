@@ -255,11 +255,12 @@ class Planner:
         """Remember what the server says that exactly this prompt counts."""
         ids = sent_ids(plan)
         self._anchor = (target.key, Anchor(ids, tokens, *answer))
-        if not self.is_estimate(target.model):
-            if not any(map(has_more_than_text, plan.sent)):
-                self.lessons(target).is_contradicted = tokens != plan.plain_tokens
+        if any(map(has_more_than_text, plan.sent)):
+            # What that counts nobody knows, so it tells nothing of words.
             return
-        if target.server.is_local:
+        if not self.is_estimate(target.model):
+            self.lessons(target).is_contradicted = tokens != plan.plain_tokens
+        elif target.server.is_local:
             # It counts for itself in every run, and has another address in each.
             self.lessons(target).learn_report(plan.plain_tokens, _messages_of(plan), tokens)
         else:
@@ -305,7 +306,8 @@ class Planner:
         if not self.is_estimate(target.model):
             return 0, 0
         lessons = self.lessons(target)
-        return lessons.frame, round(lessons.hidden / lessons.ratio)
+        hidden = round(lessons.hidden / lessons.ratio)
+        return lessons.frame, max(-format_of(target.model).priming, hidden)
 
     def _framed(self, target: Target, role: str) -> int:
         """Count what the format adds to a message."""

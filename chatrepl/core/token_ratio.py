@@ -13,7 +13,10 @@ _WORTH_KEEPING = 0.005
 
 _REFUSED_MARGIN = 1.01
 _RATIO_RANGE = (0.2, 5.0)
-_FRAMES = range(-6, 17)
+_FRAMES = range(-4, 17)
+"""Ours are at least four tokens: no server counts less than a message's own words."""
+_LEAST_HIDDEN = -3.0
+"""Ours counts three tokens that begin the answer; a server may count none."""
 
 _USUAL_FRAME = 1
 _NOISE = 0.01
@@ -159,7 +162,11 @@ def _with_frame(reports: Sequence[_Report], prior: _Law, frame: int) -> _Law:
         y += weight * report.reported
         one += weight
     ratio = (xy * one - x * y) / (xx * one - x * x)
-    return _Law(ratio, frame, (y - ratio * x) / one)
+    hidden = (y - ratio * x) / one
+    if hidden < _LEAST_HIDDEN:
+        hidden = _LEAST_HIDDEN
+        ratio = (xy - x * hidden) / xx
+    return _Law(ratio, frame, hidden)
 
 
 Key = tuple[str, str]
@@ -224,7 +231,7 @@ def _read(value: object) -> _Kept | None:
     low, high = _RATIO_RANGE
     match value:
         case [int() | float() as ratio, int() as frame, int() | float() as hidden]:
-            is_sound = low <= ratio <= high and frame in _FRAMES and abs(hidden) < 1e6
+            is_sound = low <= ratio <= high and frame in _FRAMES and _LEAST_HIDDEN <= hidden < 1e6
             return (float(ratio), frame, float(hidden)) if is_sound else None
         case _:
             return None

@@ -87,3 +87,20 @@ def test_what_an_earlier_run_taught_holds_for_the_first_prompt() -> None:
     assert abs(lessons.ratio - 1.3) < 0.01
     assert lessons.frame == 2
     assert abs(lessons.hidden - 100) < 5
+
+
+reports = st.tuples(st.integers(8, 20_000), st.integers(1, 40), st.integers(1, 20_000))
+
+
+@settings(deadline=None)
+@given(st.lists(reports, min_size=1, max_size=10))
+def test_whatever_a_server_reports_a_prompt_counts_no_less_than_its_words_do(
+    told: list[tuple[int, int, int]],
+) -> None:
+    lessons = TokenLessons()
+    for report in told:
+        lessons.learn_report(*report)
+    # Of ours, four tokens are around a message, and three begin the answer.
+    assert lessons.frame >= -4
+    assert lessons.hidden >= -3
+    assert 0.2 <= lessons.ratio <= 5

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Coroutine
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatrepl.core.attachments import Attachment
@@ -36,6 +36,7 @@ kinds = st.sampled_from(["say", "say", "unreported", "picture", "/drop 1", "/und
 
 @settings(deadline=None, max_examples=150)
 @given(st.booleans(), st.lists(kinds, max_size=7), st.booleans())
+@example(is_known=False, steps=["picture", "say", "/drop 1", "/undo"], counts_itself=False)
 def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated(
     is_known: bool, steps: list[str], counts_itself: bool
 ) -> None:
@@ -58,7 +59,7 @@ def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated
         mark, tokens, kind = await figure_of(toolbar)
         target, plan = await session.plan()
         plan = await session.preflight.counted(target, plan)
-        assert tokens == plan.tokens
+        assert tokens == plan.tokens >= 0
         counted = [*plan.sent]
         if plan.is_reported:
             counted = counted[len(counted) - plan.new_messages :]
