@@ -294,7 +294,7 @@ def test_what_all_of_them_may_cost_counts_for_the_limit() -> None:
         assert world.person.confirmed == []
         events = await say(session, "/new", "/compare a b c", "hi")
         assert len(world.person.confirmed) == 1
-        assert "may cost $24.00" in world.person.confirmed[0]
+        assert "+ $24.00 may pass" in world.person.confirmed[0]
         assert DraftReturned("hi") in events
         assert len(world.model.requests) == 1
 
