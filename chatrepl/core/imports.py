@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Progress
 
 if TYPE_CHECKING:
@@ -37,11 +38,13 @@ async def read_conversations(
     *,
     new_id: Callable[[], str],
     now: datetime,
+    on_fault: Callable[[UsageError], None],
 ) -> AsyncIterator["Transcript | Progress"]:
     """Yield the conversations of a file in its order, with the progress made.
 
-    Reads every JSON form of ``core.transcript``, and databases. Raises ``UsageError`` where a
-    fault is; what came before it is good.
+    Reads every JSON form of ``core.transcript``, and databases. ``on_fault`` is told, in a thread,
+    why one of several is left out. Raises ``UsageError`` where nothing can be read from there on;
+    what came before it is good.
     """
     label = "reading " + path.replace("\\", "/").rpartition("/")[2]
     if logs is not None and logs.is_database(path):
@@ -58,7 +61,7 @@ async def read_conversations(
         nonlocal characters
         characters = done
 
-    found = iter_json(text, new_id=new_id, now=now, on_progress=report)
+    found = iter_json(text, new_id=new_id, now=now, on_progress=report, on_fault=on_fault)
     # In a thread: a long conversation must not hold up the prompt while it is read.
     while True:
         transcript: Transcript | None = await asyncio.to_thread(_next, found)

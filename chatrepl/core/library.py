@@ -163,11 +163,14 @@ async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[s
 async def bring_in(session: Session, transcript: "Transcript") -> str:
     """Put a transcript into the store as a session of its own; the current one stays current.
 
-    Returns its id. A name that is taken is left out. Raises ``StoreError``.
+    Returns its id. A name that is taken is left out. It was last used when its newest message was
+    made: what comes in goes before nothing that is newer. Raises ``StoreError``.
     """
     store = session.ports.store
     transcript = _as_imported(session, transcript)
-    record = transcript.record
+    now = session.ports.clock.now()
+    used = max((message.created for message in transcript.messages), default=now)
+    record = replace(transcript.record, updated=min(used, now))
     if record.name and await _named(store, record.name) is not None:
         record = replace(record, name=None)
     title = record.title or title_of(transcript.path)

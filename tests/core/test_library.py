@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from chatrepl.core.events import Notice, Table
 from chatrepl.core.money import beginning_of_day
 from chatrepl.core.ports import Price
 from chatrepl.core.session import Session
@@ -139,5 +140,30 @@ def test_an_id_is_meant_from_four_characters_on() -> None:
         await say(session, "hello", "/new")
         assert errors(await say(session, "/load id0"))
         assert not errors(await say(session, "/load id00"))
+
+    run(world, work)
+
+
+def test_what_comes_in_is_listed_by_its_title_and_when_it_was_used() -> None:
+    def said(year: int, text: str) -> dict[str, object]:
+        created = f"{year}-05-06T07:08:09+00:00"
+        message = {"id": text, "role": "user", "content": text, "created": created}
+        return {"tree": [message], "title": f"of {year}"}
+
+    world = World()
+    world.files.files["all.json"] = json.dumps([said(2021, "old words"), 7, said(2022, "words")])
+
+    async def work(session: Session) -> None:
+        await say(session, "mine")
+        events = await say(session, "/import all.json")
+        told = [event.text for event in events if isinstance(event, Notice)]
+        assert "one conversation is left out: [1] is a number, no conversation" in told
+        assert "2 conversations came in" in told
+        [table] = [e for e in await say(session, "/sessions --all") if isinstance(e, Table)]
+        assert [(row[2][:4], row[-1]) for row in table.rows] == [
+            ("2026", "mine"),
+            ("2022", "of 2022 — words"),
+            ("2021", "of 2021 — old words"),
+        ]
 
     run(world, work)

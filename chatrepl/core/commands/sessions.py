@@ -227,13 +227,22 @@ def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) 
                 str(summary.message_count),
                 _size(summary.size_bytes),
                 summary.model or "",
-                first_words(summary.first_words, _WORDS_CHARS),
+                _first_words(summary),
             )
             for number, summary in enumerate(listed, 1)
         ],
         numeric=frozenset({0, 3, 4}),
         footer=footer,
     )
+
+
+def _first_words(summary: SessionSummary) -> str:
+    """Say how a session begins; before that its title, where it has one of its own."""
+    words = first_words(summary.first_words, _WORDS_CHARS)
+    title = " ".join(summary.title.split())
+    if words.startswith(title.removesuffix("…")):
+        return words
+    return first_words(f"{title} — {words}", _WORDS_CHARS)
 
 
 def _size(size_bytes: int) -> str:

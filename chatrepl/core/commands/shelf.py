@@ -1,8 +1,8 @@
 """Commands about other sessions: /fork, /rename, /delete, /search, /import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -131,7 +131,8 @@ async def import_(call: Call) -> AsyncIterator[Event]:
 async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncIterator[Event]:
     """Bring in all conversations of a file; go on with the only one, or if wanted, the last.
 
-    A fault in the middle of the file, or a stop, is told; what came before it is kept.
+    A fault in the middle of the file, or a stop, is told; what came before it is kept. So is what
+    comes after a conversation that is damaged by itself.
     """
     read = _Read()
     fault: ChatreplError | None = None
@@ -142,20 +143,30 @@ async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncItera
         fault = error
     yield Progress("", 1, 1)
     last, count = read.last, read.count
+    if read.faults and last is None and fault is None:
+        raise read.faults[0]
     if last is not None and (count == 1 or (goes_on and fault is None)):
         async for event in _go_on_with(session, last, _stem(path) if count == 1 else ""):
             yield event
     elif last is not None:
         await library.bring_in(session, last)
+    if read.faults:
+        yield _left_out(read.faults)
     if fault is not None:
         yield Notice.of(fault)
     if count > 1:
         yield Notice(
             f"{count:,} conversations came in",
             Level.SUCCESS if fault is None else Level.WARNING,
-            hint="/sessions lists them, /search looks into them",
+            hint="/sessions --all lists them, /search looks into them",
         )
     await session.list_known()
+
+
+def _left_out(faults: Sequence[UsageError]) -> Notice:
+    many = f"{len(faults):,} conversations are left out, the first because"
+    one = "one conversation is left out:"
+    return Notice(f"{one if len(faults) == 1 else many} {faults[0].message}", Level.WARNING)
 
 
 @dataclass(slots=True)
@@ -165,13 +176,20 @@ class _Read:
     count: int = 0
     last: "Transcript | None" = None
     """The newest, which is not on the disk yet."""
+    faults: list[UsageError] = field(default_factory=list)
+    """Why others are left out."""
 
 
 async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterator[Event]:
     """Put all conversations of a file but the last on the disk."""
     ports = session.ports
     async for item in read_conversations(
-        path, ports.files, ports.logs, new_id=ports.new_id, now=ports.clock.now()
+        path,
+        ports.files,
+        ports.logs,
+        new_id=ports.new_id,
+        now=ports.clock.now(),
+        on_fault=read.faults.append,
     ):
         if isinstance(item, Progress):
             yield item

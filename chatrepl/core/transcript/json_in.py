@@ -13,7 +13,9 @@ from chatrepl.core.transcript.fields import damaged, kind_of
 from chatrepl.core.transcript.model import NewId, Progress, Transcript
 from chatrepl.core.transcript.own_form import read_messages_object, read_own
 
-__all__ = ["from_json", "iter_json"]
+__all__ = ["OnFault", "from_json", "iter_json"]
+
+OnFault = Callable[[UsageError], None]
 
 _SPACE = " \t\n\r"
 _FORMS = "chatrepl reads its own JSON, a list of API messages, and ChatGPT's conversations.json"
@@ -30,27 +32,52 @@ def from_json(text: str, *, new_id: NewId, now: datetime) -> list[Transcript]:
 
 
 def iter_json(
-    text: str, *, new_id: NewId, now: datetime, on_progress: Progress | None = None
+    text: str,
+    *,
+    new_id: NewId,
+    now: datetime,
+    on_progress: Progress | None = None,
+    on_fault: OnFault | None = None,
 ) -> Iterator[Transcript]:
     """Yield the same one by one, in file order.
 
     ``on_progress`` is told characters read and their number before each conversation is yielded.
-    Raises ``UsageError`` where a fault is, so what came before a cut end is not lost.
+    ``on_fault`` is told why one of several cannot be read; it is left out then, as are empty ones.
+    Raises ``UsageError`` where a fault is otherwise, so what came before a cut end is not lost.
     """
     text = text.removeprefix("\ufeff")
     report = on_progress or (lambda _done, _total: None)
     pending: list[Json] = []
+    is_export = False
     for number, (value, end) in enumerate(_elements(text)):
         report(end, len(text))
+        is_export = is_export or _is_conversation(value)
         if number == 0 and end == 0:
             yield _read_one(value, "", new_id, now)
-        elif pending or not _is_conversation(value):
+        elif not is_export or (pending and on_fault is None):
             pending.append(value)
         else:
-            yield _read_one(value, f"[{number}]", new_id, now)
+            for at, one in enumerate((*pending, value), number - len(pending)):
+                yield from _read_of_several(one, f"[{at}]", new_id, now, on_fault)
+            pending.clear()
     if pending:
         yield _guarded(lambda: from_api_messages(pending, new_id=new_id, now=now))
         report(len(text), len(text))
+
+
+def _read_of_several(
+    value: Json, where: str, new_id: NewId, now: datetime, on_fault: OnFault | None
+) -> Iterator[Transcript]:
+    """Yield a conversation; none where it is empty, or where it has a fault that may be told."""
+    try:
+        transcript = _read_one(value, where, new_id, now)
+    except UsageError as fault:
+        if on_fault is None:
+            raise
+        on_fault(fault)
+        return
+    if transcript.messages or on_fault is None:
+        yield transcript
 
 
 def _is_conversation(value: Json) -> bool:
@@ -59,7 +86,7 @@ def _is_conversation(value: Json) -> bool:
 
 def _read_one(value: Json, where: str, new_id: NewId, now: datetime) -> Transcript:
     if not isinstance(value, dict):
-        raise UsageError(f"this is {kind_of(value)}, no conversation", _FORMS)
+        raise UsageError(f"{where or 'this'} is {kind_of(value)}, no conversation", _FORMS)
     if "tree" in value:
         read = read_own
     elif "mapping" in value:

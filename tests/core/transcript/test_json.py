@@ -296,6 +296,19 @@ def test_what_comes_before_a_fault_is_not_lost() -> None:
         next(reader)
 
 
+@pytest.mark.parametrize("damaged", [3, "x", None, {"a": 1}, own(head="nobody"), {"mapping": []}])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_comes_after_a_damaged_conversation_is_read_where_that_is_told(
+    damaged: object, place: int
+) -> None:
+    whole: list[object] = [own(), own()]
+    whole.insert(place, damaged)
+    faults: list[UsageError] = []
+    found = list(iter_json(json.dumps(whole), new_id=ids(), now=NOW, on_fault=faults.append))
+    assert [said(one) for one in found] == [[("user", "hi"), ("assistant", "ho")]] * 2
+    assert [fault.message.startswith(f"[{place}]") for fault in faults] == [True]
+
+
 @given(transcripts())
 def test_new_ids_change_nothing_but_ids(transcript: Transcript) -> None:
     renewed = with_new_ids(transcript, ids())
