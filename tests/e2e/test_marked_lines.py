@@ -168,10 +168,12 @@ def test_a_question_on_the_command_line_is_answered_once_while_tmux_wraps_anew(
     shell = ["sh", "-c", '"$@"; sleep 60', "sh", *argv]
     with Tmux(home, shell, env=environment_of(home)) as window:
         window.wait_for("q00020")
-        for columns in (60, 40, 100, 50, 80):
+        changes = (60, 40, 100, 50, 80)
+        for columns in changes:
             window.resize(24, columns)
             time.sleep(0.4)
         window.wait_for(END, 60)
         marks = find_marks(text, window.everything())
     assert (marks.lost, marks.invented) == ([], [])
-    assert len(marks.repeated) <= 2
+    # tmux wraps its rows first and tells of it a moment later: a row that came in between may stay.
+    assert len(marks.repeated) <= len(changes)
