@@ -25,7 +25,7 @@ _MOST_PLACES = 20
 
 _ABILITY = (
     "support|accept|allow|permit|recogni[sz]|known|understood|implement|availab|enabl|us(?:ed|able)"
-    "|specif|suppl|provid|handl|configur|compatib|applica|appl(?:y|ied)|adjust|modif|honou?r|tak[ei]"
+    "|specif|suppl|provid|handl|configur|compatib|applica|appl(?:y|ied)|adjust|modif|honou?r|tak[ei]|work"
     "|expect|offer|process|(?:a [ ])? valid [ ] (?:field|param|arg|prop|key|option)"
 )
 _CANNOT = re.compile(
@@ -259,6 +259,9 @@ def _is_refused(report: ErrorReport, text: str, name: str) -> bool:
         return False
     if _LIMIT.search(report.text) or (name in _TWINS and _LARGE_NUMBER.search(report.text)):
         return False
+    if name in _TWINS and re.search(rf"(?<!\w){_TWINS[name]}(?!\w)", text):
+        # Whoever names the other one wants it.
+        return True
     if _ONE_VALUE.search(report.text) and name in _NUMERIC:
         return True
     if _CONDITION.search(text):
