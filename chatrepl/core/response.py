@@ -156,6 +156,8 @@ class Response:
         """Learn from a refusal what to change; say it. False: nothing can be changed."""
         planner, target = self._exchange.planner, self._inquiry.target
         if error.fault is Fault.PARAMETER_REFUSED:
+            if self._is_learnt(error, plan, request):
+                return True
             said = planner.learn_parameter(target, error, request.body)
             if said and len(self._drafts) > (planner.most_answers(target) or len(self._drafts)):
                 self._split(said)
@@ -171,6 +173,12 @@ class Response:
             )
             return True
         return False
+
+    def _is_learnt(self, error: ModelError, plan: Plan, request: ChatRequest) -> bool:
+        """Say whether what was refused would not be sent now: one sent beside it taught that."""
+        name = str(error.details.get("parameter", "")).split(".")[0]
+        is_sent = name in request.body and name != COUNT
+        return is_sent and name not in self._inquiry.make_request(plan).body
 
     def _split(self, said: str) -> None:
         """Go on with as many as the server gives; others are asked for at the same time."""

@@ -1,11 +1,12 @@
 """Several answers and several models, with real servers: what is told of them."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from chatrepl.core.events import AnswerEnded, Event, Table
 from tests.cli.talking import Home, errors, notices, said
-from tests.support.sse_server import SseServer
+from tests.support.sse_server import Answer, Raw, RecordedRequest, SseServer
 
 
 def tables(events: Sequence[Event]) -> list[Table]:
@@ -70,3 +71,30 @@ def test_a_server_that_is_down_costs_its_own_column_and_no_other(tmp_path: Path)
     ]
     assert ended[1].error is not None
     assert said(events) == ended[2].message.content == "You said: hi"
+
+
+def one_answer_by_its_newest_name(request: RecordedRequest) -> Answer | Raw:
+    """Answer like a server that takes one answer a request, and calls ``max_tokens`` otherwise."""
+    if request.body.get("n", 1) > 1:
+        return refusal("Unsupported parameter: 'n' is not supported with this model.")
+    if "max_tokens" in request.body:
+        return refusal("'max_tokens' is not supported: use 'max_completion_tokens' instead.")
+    return Answer("fine")
+
+
+def refusal(message: str) -> Raw:
+    body = json.dumps({"error": {"message": message, "type": "invalid_request_error"}})
+    return Raw([body.encode()], 400, "application/json")
+
+
+def test_what_requests_at_the_same_time_are_refused_is_learnt_and_told_once(tmp_path: Path) -> None:
+    with SseServer(default=one_answer_by_its_newest_name) as server:
+        options = ["--base-url", server.base_url, "-m", "a", "--n", "4", "--max-tokens", "50"]
+        events = Home(tmp_path / "home").talk(options, "hi", "again")
+    told = [text for text in notices(events) if "max_tokens" in text]
+    assert told == ["a wants max_completion_tokens instead of max_tokens: sending it again so"]
+    answered = [request.body for request in server.requests if "max_tokens" not in request.body]
+    assert [body["max_completion_tokens"] for body in answered] == [50] * 8
+    assert [event.message.content for event in events if isinstance(event, AnswerEnded)] == (
+        ["fine"] * 8
+    )
