@@ -110,7 +110,8 @@ class Clients:
 
     async def close(self) -> None:
         """Close every connection."""
-        for transport in self._transports.values():
+        # A thread may be making a further one: who leaves does not wait for that.
+        for transport in [*self._transports.values()]:
             await transport.aclose()
 
     def _transport(self, *, is_local: bool, is_kept: bool) -> httpx2.AsyncClient:
