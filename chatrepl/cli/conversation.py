@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chatrepl import __version__
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.begin import begin
-from chatrepl.cli.environment import is_utf8
+from chatrepl.cli.environment import is_utf8, stdout_encoding
 from chatrepl.cli.leaving import run_and_leave
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.server import introduce_local
@@ -79,7 +79,7 @@ def _load_drawing(
     return Drawing(
         environment,
         is_terminal=True,
-        encoding=sys.stdout.encoding or "utf-8",
+        encoding=stdout_encoding(),
         no_color=options.no_color,
         background=lambda: prompt.background,
     )
@@ -92,7 +92,7 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
 
     person = _AtPrompt(has_input_line=False)
     program = wire(options, environment, person)
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = stdout_encoding()
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
     mark = "❯ " if is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from chatrepl.cli.environment import printable_json
 from chatrepl.cli.line_source import LineSource
-from chatrepl.cli.oneshot import exit_code, results_of, safe_json
+from chatrepl.cli.oneshot import exit_code, results_of
 from chatrepl.cli.wiring import Program
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import AnswerEnded, Level, Notice
@@ -133,7 +134,7 @@ class EachLine:
     def _write(self, row: Mapping[str, Json]) -> None:
         """Write a line at once. Where that fails, what still comes is stopped: nobody gets it."""
         try:
-            sys.stdout.write(safe_json(dict(row)) + "\n")
+            sys.stdout.write(printable_json(dict(row)) + "\n")
             sys.stdout.flush()
         except OSError as error:
             self.stop()

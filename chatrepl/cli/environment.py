@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chatrepl.core.errors import ChatreplError
+from chatrepl.core.json_value import Json
+from chatrepl.core.safe_json import escape_json, safe_json
 
 __all__ = [
     "SystemClock",
@@ -16,6 +18,8 @@ __all__ = [
     "new_id",
     "open_missing_streams",
     "print_line",
+    "printable_json",
+    "stdout_encoding",
     "variables",
 ]
 
@@ -93,3 +97,13 @@ def print_line(text: str, *, to_stderr: bool = False) -> None:
             raise ChatreplError(
                 f"the result cannot be written: {(why or 'closed').lower()}"
             ) from None
+
+
+def printable_json(value: Json, *, indent: int | None = None) -> str:
+    """Write JSON that stdout can take, whatever its encoding."""
+    return escape_json(safe_json(value, indent=indent), stdout_encoding())
+
+
+def stdout_encoding() -> str:
+    """Return what stdout writes text in; one that does not tell writes UTF-8."""
+    return sys.stdout.encoding or "utf-8"

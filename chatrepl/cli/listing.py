@@ -1,17 +1,17 @@
 """Print what there is, and exit: sessions, models, transcripts."""
 
-import json
 import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from chatrepl.cli.environment import print_line
+from chatrepl.cli.environment import print_line, printable_json, stdout_encoding
 from chatrepl.cli.wiring import Program
 from chatrepl.core import library
 from chatrepl.core.commands import roles
 from chatrepl.core.commands.sessions import choose_at_start, written
 from chatrepl.core.errors import UsageError
 from chatrepl.core.roles import variables_of
+from chatrepl.core.safe_json import escape_json
 from chatrepl.core.safe_text import safe_line
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ async def list_sessions(program: Program) -> int:
             }
             for summary in listed
         ]
-        print_line(json.dumps(rows, indent=2))
+        print_line(printable_json(rows, indent=2))
         return 0
     for summary in listed:
         updated = summary.updated.strftime("%Y-%m-%d %H:%M")
@@ -64,7 +64,7 @@ async def list_models(program: Program) -> int:
             }
             for info in models
         ]
-        print_line(json.dumps(rows, indent=2))
+        print_line(printable_json(rows, indent=2))
         return 0
     for info in models:
         print_line(safe_line(info.id))
@@ -84,7 +84,7 @@ async def list_roles(program: Program) -> int:
             }
             for role, _ in listed
         ]
-        print_line(json.dumps(rows, indent=2))
+        print_line(printable_json(rows, indent=2))
         return 0
     for role, variables in listed:
         words = role.description or variables
@@ -107,7 +107,7 @@ async def export(program: Program, path: str) -> int:
         raise UsageError("this session has no messages")
     text = await written(session, suffix)
     if path == "-":
-        print_line(text.rstrip("\n"))
+        print_line(escape_json(text.rstrip("\n"), stdout_encoding()))
     else:
         where = await session.ports.files.write(path, text)
         print_line(f"chatrepl: wrote {where}", to_stderr=True)

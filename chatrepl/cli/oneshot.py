@@ -4,14 +4,13 @@ The answer goes to stdout as it comes, everything else to stderr.
 """
 
 import asyncio
-import json
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
-from chatrepl.cli.environment import print_line
+from chatrepl.cli.environment import print_line, printable_json, stdout_encoding
 from chatrepl.cli.leaving import run_and_leave
 from chatrepl.cli.wiring import Program
 from chatrepl.core.endings import REFUSES, called_tools, refusal_of, tell_filtered, tell_tool
@@ -30,7 +29,7 @@ from chatrepl.core.events import (
 from chatrepl.core.full_response import created_s
 from chatrepl.core.in_turn import in_turn
 from chatrepl.core.messages import Json, Message, State, usage_fields
-from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
+from chatrepl.core.safe_text import TextCleaner, safe_line
 from chatrepl.core.validity import valid_text
 from chatrepl.terminal.input.early import is_ignored
 
@@ -42,7 +41,6 @@ __all__ = [
     "read_message",
     "results_of",
     "run_until_signal",
-    "safe_json",
     "tell",
     "tell_end",
     "write_heading",
@@ -115,7 +113,7 @@ class _Plain:
 
     def _write(self, text: str) -> None:
         if text:
-            encoding = sys.stdout.encoding or "utf-8"
+            encoding = stdout_encoding()
             sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
             sys.stdout.flush()
             self._ends_line = text.endswith("\n")
@@ -141,7 +139,7 @@ def answer_writer(program: Program) -> Writer:
     """Choose how an answer is written: drawn on a terminal, else as plain text."""
     if program.options.json:
         return _Silent()
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = stdout_encoding()
     if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
         return _Plain()
     from chatrepl.terminal.direct import DirectWriter
@@ -193,7 +191,7 @@ async def one_shot(program: Program, text: str) -> int:
     if failure is not None:
         raise _in_words(failure)
     if options.json and answers:
-        print_line(safe_json(results_of(answers)))
+        print_line(printable_json(results_of(answers)))
     return code
 
 
@@ -285,21 +283,13 @@ def result_of(message: Message) -> dict[str, Json]:
     }
 
 
-def safe_json(value: Json) -> str:
-    """Write JSON whose text can go to a terminal: what ``safe_text`` would mark is escaped."""
-    written = json.dumps(value, ensure_ascii=False)
-    if safe_text(written) == written:
-        return written
-    return json.dumps(value, ensure_ascii=True)
-
-
 async def dry_run(program: Program, text: str) -> int:
     """Print the request that would be sent; nothing is sent or saved. Too large for it: 2."""
     session = program.session
     question = session.new_question(valid_text(text)[0], session.pending)
     [asked] = await session.asked()
     plan, request = await session.preflight.next_request(asked, question)
-    print_line(json.dumps(dict(request.body), indent=2, ensure_ascii=True))
+    print_line(printable_json(dict(request.body), indent=2))
     if not plan.fits:
         print_line("chatrepl: this does not fit the budget", to_stderr=True)
     return 0 if plan.fits else 2

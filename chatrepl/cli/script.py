@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chatrepl.cli.environment import printable_json, stdout_encoding
 from chatrepl.cli.line_source import LineSource
 from chatrepl.cli.oneshot import (
     answer_writer,
     exit_code,
     results_of,
-    safe_json,
     tell,
     tell_end,
     write_heading,
@@ -94,7 +94,7 @@ class Script:
             async for event in in_turn(handle_line(self._session, line)):
                 self._show(event, number)
             if self._program.options.json and self._answers:
-                _write(safe_json(results_of(self._answers)))
+                _write(printable_json(results_of(self._answers)))
             if self._code or self._is_leaving:
                 break
         return self._code
@@ -163,7 +163,7 @@ class Script:
         drawing = Drawing(
             self._program.environment,
             is_terminal=sys.stdout.isatty(),
-            encoding=sys.stdout.encoding or "utf-8",
+            encoding=stdout_encoding(),
             no_color=self._program.options.no_color,
         )
         self._separate()
@@ -179,6 +179,6 @@ class Script:
 
 
 def _write(line: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = stdout_encoding()
     sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
     sys.stdout.flush()

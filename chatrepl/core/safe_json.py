@@ -2,20 +2,45 @@
 
 import json
 
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.safe_text import safe_text
 
-__all__ = ["readable_json"]
+__all__ = ["escape_json", "safe_json"]
 
 
-def readable_json(value: Json) -> str:
-    """Write JSON over several lines; what is read from it again is the value to the letter.
+def safe_json(value: Json, *, indent: int | None = None) -> str:
+    """Write JSON on one line, or indented on several; what is read from it is the value.
 
     Only what a terminal must not be sent is escaped.
     """
-    written = json.dumps(value, indent=2, ensure_ascii=False)
+    return escape_json(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def escape_json(written: str, encoding: str = "utf-8") -> str:
+    """Escape, in JSON, what a terminal must not be sent, and what an encoding may lack.
+
+    What is read from it stays the same.
+    """
     shown = safe_text(written)
-    if shown == written:
+    has_all = _has_all(encoding, shown)
+    if has_all and shown == written:
         return written
+    # Outside of texts JSON is ASCII without controls, so all that is escaped stands in a text.
     pairs = zip(written, shown, strict=True)
-    return "".join(char if char == mark else json.dumps(char)[1:-1] for char, mark in pairs)
+    return "".join(
+        char if char == mark and (has_all or char.isascii()) else _escape(char)
+        for char, mark in pairs
+    )
+
+
+def _has_all(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.e2e.conftest import Run, Start
 from tests.e2e.program import PROGRAM, environment_of
 from tests.support.sse_server import SseServer
 
+TOLD = "你好, \u202e ö"
 HOSTILE = "safe \x1b]52;c;aGk=\x07 \x9b2J \x1b[2J \u202e end"
 
 
@@ -274,3 +276,33 @@ def test_a_result_that_cannot_be_written_is_a_failure_that_is_told(
             )
         assert done.returncode == 1
         assert "cannot be written: no space left on device" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "find"),
+    [
+        (["--json", TOLD], None, lambda result: result["content"]),
+        (["--each-line"], TOLD, lambda result: result["content"]),
+        (["--json", "--script", "-"], TOLD, lambda result: result["content"]),
+        (["--dry-run", TOLD], None, lambda result: f"You said: {result['messages'][0]['content']}"),
+    ],
+)
+def test_json_keeps_what_the_encoding_of_the_output_lacks(
+    run: Run,
+    server: SseServer,
+    arguments: list[str],
+    stdin: str | None,
+    find: Callable[[dict[str, Any]], str],
+) -> None:
+    encoding = {"PYTHONIOENCODING": "ascii"}
+    done = run("--base-url", server.base_url, "-m", "x", *arguments, stdin=stdin, env=encoding)
+    assert done.returncode == 0, done.stderr
+    assert find(json.loads(done.stdout)) == f"You said: {TOLD}"
+
+
+def test_an_export_keeps_what_the_encoding_of_the_output_lacks(run: Run, server: SseServer) -> None:
+    run("--base-url", server.base_url, "-S", "kept", TOLD)
+    done = run("-r", "kept", "--export", "-", env={"PYTHONIOENCODING": "ascii"})
+    contents = [message["content"] for message in json.loads(done.stdout)["messages"]]
+    assert contents == [TOLD, f"You said: {TOLD}"]
+    assert json.loads(run("--list-sessions", "--json").stdout)[0]["first_words"] == TOLD

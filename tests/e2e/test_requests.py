@@ -9,6 +9,7 @@ from tests.e2e.program import Chat
 from tests.support.sse_replies import Answer
 from tests.support.sse_server import SseServer
 
+ODD = "你好 \u202e 👩\u200d👧"
 ALWAYS = {"model", "messages", "stream", "stream_options"}
 
 
@@ -96,11 +97,12 @@ def test_the_messages_that_are_sent_are_those_that_context_shows_as_in(
 
 def test_a_dry_run_prints_the_request_and_sends_nothing(run: Run, server: SseServer) -> None:
     done = run(
-        "--base-url", server.base_url, "-m", "test-model", "-t", "0.5", "--dry-run", "hello",
+        "--base-url", server.base_url, "-m", "test-model", "-t", "0.5", "--dry-run", ODD,
         env={"OPENAI_API_KEY": "sk-canary-0123456789"},
     )  # fmt: skip
     assert done.returncode == 0
     assert json.loads(done.stdout)["temperature"] == 0.5
-    assert json.loads(done.stdout)["messages"] == [{"role": "user", "content": "hello"}]
+    assert json.loads(done.stdout)["messages"] == [{"role": "user", "content": ODD}]
+    assert "你好 \\u202e 👩\u200d👧" in done.stdout
     assert "canary" not in done.stdout + done.stderr
     assert not [request for request in server.requests if request.method == "POST"]

@@ -18,7 +18,7 @@ from chatrepl.core.full_response import (
 )
 from chatrepl.core.logprobs import scores_of
 from chatrepl.core.messages import Message
-from chatrepl.core.safe_json import readable_json
+from chatrepl.core.safe_json import safe_json
 from chatrepl.core.session import Session
 from chatrepl.core.timing import tell_timing
 from chatrepl.core.told_tokens import tell_limits, tell_tokens
@@ -154,4 +154,4 @@ async def response(call: Call) -> AsyncIterator[Event]:
         yield Notice("no answer has come yet")
         return
     body = completion_of(call.session.conversation, answer)
-    yield PlainText(readable_json(body), "json")
+    yield PlainText(safe_json(body, indent=2), "json")

@@ -9,7 +9,7 @@ from chatrepl.core.commands.files import mentioned
 from chatrepl.core.errors import MessageTooLarge
 from chatrepl.core.events import Event, Level, Notice, PlainText
 from chatrepl.core.messages import Message
-from chatrepl.core.safe_json import readable_json
+from chatrepl.core.safe_json import safe_json
 from chatrepl.core.session import Session
 from chatrepl.core.validity import valid_text
 
@@ -27,7 +27,7 @@ async def request(call: Call) -> AsyncIterator[Event]:
             continue
         plan, sent = await session.preflight.next_request(asked, question)
         is_folded = [message.role for message in plan.sent] == ["user"]
-        yield PlainText(readable_json(dict(sent.body)), "json")
+        yield PlainText(safe_json(dict(sent.body), indent=2), "json")
         for notice in _notices(session, asked, plan):
             yield notice
     path = session.conversation.path
