@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -12,6 +11,7 @@ from chatrepl.core.settings import Settings
 from chatrepl.terminal.draw.beside import cut_line
 from chatrepl.terminal.draw.cells import cell_width
 from chatrepl.terminal.drawing import Drawing
+from chatrepl.terminal.window import window_size
 
 __all__ = ["DirectWriter"]
 
@@ -107,6 +107,5 @@ class DirectWriter:
         self._stream.write(text.encode(encoding, "replace").decode(encoding))
         self._stream.flush()
 
-    @staticmethod
-    def _size() -> os.terminal_size:
-        return shutil.get_terminal_size()
+    def _size(self) -> os.terminal_size:
+        return window_size(self._stream.fileno())

@@ -166,14 +166,15 @@ def test_a_question_on_the_command_line_is_answered_once_while_tmux_wraps_anew(
     answer_paced(server, text, 4)
     argv = [*PROGRAM, "--base-url", server.base_url, "go"]
     shell = ["sh", "-c", '"$@"; sleep 60', "sh", *argv]
-    with Tmux(home, shell, env=environment_of(home)) as window:
+    # As what a program with readline starts has it: the window has another size soon.
+    stale = {"COLUMNS": "80", "LINES": "24"}
+    with Tmux(home, shell, env=environment_of(home, stale)) as window:
         window.wait_for("q00020")
-        changes = (60, 40, 100, 50, 80)
-        for columns in changes:
+        for columns in (60, 40, 100, 50, 80):
             window.resize(24, columns)
             time.sleep(0.4)
         window.wait_for(END, 60)
         marks = find_marks(text, window.everything())
     assert (marks.lost, marks.invented) == ([], [])
     # tmux wraps its rows first and tells of it a moment later: a row that came in between may stay.
-    assert len(marks.repeated) <= len(changes)
+    assert len(marks.repeated) <= 2

@@ -1,7 +1,9 @@
 """An answer drawn straight to a terminal: what is open while the window changes."""
 
 import io
+import os
 import re
+import termios
 
 import pytest
 
@@ -13,9 +15,25 @@ OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
 
 
 class Screen(io.StringIO):
-    """Takes what is written, and gives what was last shown as open."""
+    """Takes what is written, and gives what was last shown as open; its window is a real one."""
 
     encoding = "utf-8"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ends = os.openpty()
+        self.resize(80)
+
+    def fileno(self) -> int:
+        return self._ends[1]
+
+    def resize(self, columns: int) -> None:
+        termios.tcsetwinsize(self._ends[1], (24, columns))
+
+    def close(self) -> None:
+        for end in self._ends:
+            os.close(end)
+        super().close()
 
     def open_text(self) -> str:
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", OPEN_ROW.findall(self.getvalue())[-1])
@@ -28,6 +46,7 @@ TEXT = "twelve cells twelve cells no more than"
 def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_size(
     monkeypatch: pytest.MonkeyPatch, rewraps: bool, cells: int
 ) -> None:
+    # A program that uses readline leaves them to what it starts.
     monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("COLUMNS", "80")
     now_s = 100.0
@@ -35,7 +54,7 @@ def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_siz
     drawing = Drawing({"TERM": "tmux-256color"}, is_terminal=True, encoding="utf-8", no_color=True)
     writer = DirectWriter(screen, drawing, Settings(), rewraps=rewraps, clock=lambda: now_s)
     writer.feed(TEXT[:20])
-    monkeypatch.setenv("COLUMNS", "100")
+    screen.resize(100)
     now_s += 0.1
     writer.feed(TEXT[20:])
     assert screen.open_text() == TEXT[:cells]

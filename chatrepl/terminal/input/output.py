@@ -12,6 +12,7 @@ from prompt_toolkit.renderer import Renderer
 
 from chatrepl.terminal.input.cells import least_columns
 from chatrepl.terminal.input.writer import TerminalWriter
+from chatrepl.terminal.window import window_size
 
 if TYPE_CHECKING:
     from prompt_toolkit.layout.screen import Screen
@@ -22,7 +23,6 @@ __all__ = [
     "WriterOutput",
     "choose_colour_depth",
     "clipboard_sequence",
-    "terminal_size",
 ]
 
 _SYNCHRONIZED_START = "\x1b[?2026h"
@@ -71,7 +71,8 @@ class WriterOutput(Vt100_Output):
 
     def system_size(self) -> Size:
         """Return the size that the system tells, which may come after the fact."""
-        return terminal_size(self._writer.fd)
+        size = window_size(self._writer.fd)
+        return Size(rows=size.lines, columns=size.columns)
 
     def begin_frame(self) -> None:
         """Hold everything back until ``end_frame``."""
@@ -245,15 +246,6 @@ def _used(screen: "Screen", y: int, has_style: Callable[[str], bool]) -> int:
 
 
 _PLAIN = "[transparent]"
-
-
-def terminal_size(fd: int) -> Size:
-    """Return the window's size; what the terminal doesn't tell is 24 rows of 80 columns."""
-    try:
-        columns, rows = os.get_terminal_size(fd)
-    except OSError:
-        columns = rows = 0
-    return Size(rows=rows or 24, columns=columns or 80)
 
 
 def clipboard_sequence(text: str) -> bytes:
