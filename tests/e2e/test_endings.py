@@ -97,7 +97,7 @@ def test_a_suspended_program_gives_the_terminal_back_and_goes_on(
     shell.say("echo in the $((1+1))nd shell").expect("in the 2nd shell")
     shell.say("fg")
     shell.expect("And the rest.").expect_draft("a draft")
-    shell.send("\x03")
+    shell.send("\x15")
     shell.ready()
     shell.send("\x04")
     shell.wait_for(lambda _: shell.prompt_row().startswith("shell$"))
