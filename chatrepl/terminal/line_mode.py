@@ -7,6 +7,7 @@ answer comes waits in the terminal's own queue.
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LineMode"]
 
-_COLUMNS = 80
 _LARGEST_READ = 65536
 
 
@@ -133,16 +133,16 @@ class LineMode:
         settings = self._session.settings
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta() if self._view is not None:
-                self._print(self._view.feed(event, _COLUMNS))
+                self._print(self._view.feed(event, self._columns))
             case AnswerStarted():
-                self._print(self._drawing.lines(event, settings, _COLUMNS))
-                self._view = self._drawing.answer(settings, _COLUMNS)
+                self._print(self._drawing.lines(event, settings, self._columns))
+                self._view = self._drawing.answer(settings, self._columns)
             case AnswerEnded():
                 self._end_answer(event)
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 pass
             case Notice() | Table() | Meter() | PlainText() | ConversationShown() | WordsShaded():
-                self._print(self._drawing.lines(event, settings, _COLUMNS))
+                self._print(self._drawing.lines(event, settings, self._columns))
             case ExitRequested():
                 self._is_leaving = True
             case EditorRequested():
@@ -155,11 +155,16 @@ class LineMode:
 
     def _end_answer(self, ended: AnswerEnded) -> None:
         if self._view is not None:
-            self._print(self._view.finish(_COLUMNS))
+            self._print(self._view.finish(self._columns))
             self._view = None
-        self._print(self._drawing.lines(ended, self._session.settings, _COLUMNS))
+        self._print(self._drawing.lines(ended, self._session.settings, self._columns))
         if ended.error is not None:
             self._show(ended.error)
+
+    @property
+    def _columns(self) -> int:
+        """The window's width; what the terminal doesn't tell is 80 columns."""
+        return shutil.get_terminal_size().columns
 
     def _print(self, lines: Sequence[str]) -> None:
         self._write("".join(f"{line}\n" for line in lines))

@@ -26,6 +26,17 @@ def test_a_dumb_terminal_gets_a_conversation_in_plain_lines(
     assert chat.is_terminal_clean()
 
 
+@pytest.mark.parametrize("columns", [40, 60, 120])
+def test_lines_fit_the_window_of_a_dumb_terminal(start_alone: Start, columns: int) -> None:
+    options = {"env": {"TERM": "dumb"}, "columns": columns}
+    chat = start_alone("--base-url", "http://127.0.0.1:9/v1", **options)
+    chat.expect("leaves").say("/help").send("\x04")
+    assert chat.wait_exit() == 0
+    widths = [len(line.rstrip()) for line in chat.raw.decode().split("\n")]
+    assert max(widths) <= columns
+    assert max(widths) > columns - 15
+
+
 def test_interrupting_in_line_mode_keeps_what_came(start_alone: Start, server: SseServer) -> None:
     gate = threading.Event()
     server.answer("first line\n\nsecond line\n\nthird", gate=gate, gate_after_chars=22)
