@@ -230,8 +230,7 @@ class Answerer:
             return "the built-in model is not up yet", "it starts with your first message"
         return (
             "there is no server to talk to",
-            "set OPENAI_API_KEY or --base-url, type a key by /key, "
-            "or use the built-in model: /local",
+            "set OPENAI_API_KEY, --base-url or --local; in a conversation also /key, /local",
         )
 
 

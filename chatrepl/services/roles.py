@@ -55,7 +55,8 @@ class RoleFiles:
         if name in _shipped():
             return _SHIPPED.joinpath(name + _SUFFIX).read_text("utf-8")
         raise UsageError(
-            f"there is no role “{name}”", nearest(name, list(self.names())) or "/roles lists them"
+            f"there is no role “{name}”",
+            nearest(name, list(self.names())) or "chatrepl --list-roles, or /roles",
         )
 
     def _write(self, name: str, text: str, replace: bool) -> str:

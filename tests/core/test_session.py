@@ -189,6 +189,27 @@ def test_undo_moves_the_head_and_returns_the_text_and_redo_comes_back() -> None:
     run(world, work)
 
 
+def test_undoing_more_than_there_is_tells_how_much_there_is() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        for said, told in (("one", "there is only 1 turn"), ("two", "there are only 2 turns")):
+            assert errors(await say(session, said, "/undo 9")) == [f"{told} to undo"]
+
+    run(world, work)
+
+
+def test_undo_tells_where_its_text_went_because_redo_wants_a_line_of_its_own() -> None:
+    world = World()
+
+    async def work(session: Session) -> None:
+        events = await say(session, "one", "two", "/undo 2")
+        told = [e for e in events if isinstance(e, Notice) and e.text == "undid 2 turns"]
+        assert [e.hint for e in told] == ["Ctrl+C clears the line, /redo brings them back"]
+
+    run(world, work)
+
+
 def test_retry_adds_a_sibling_answer() -> None:
     world = World()
     world.model.scripts = [answer("first"), answer("second")]

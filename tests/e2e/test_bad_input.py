@@ -130,4 +130,5 @@ def test_without_key_or_server_the_built_in_model_is_offered(start_alone: Start,
     chat.ready().leave()
     done = run("hello")
     assert done.returncode == 2
-    assert "OPENAI_API_KEY" in done.stderr
+    assert "set OPENAI_API_KEY, --base-url or --local" in done.stderr
+    assert "--list-roles" in run("-R", "nosuch", "hello").stderr

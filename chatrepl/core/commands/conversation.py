@@ -61,7 +61,8 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     if not turns:
         raise UsageError("there is nothing to undo")
     if wanted > len(turns):
-        raise UsageError(f"there are only {len(turns)} turns to undo", f"/undo {len(turns)}")
+        there = "is only 1 turn" if len(turns) == 1 else f"are only {len(turns)} turns"
+        raise UsageError(f"there {there} to undo", f"/undo {len(turns)}")
     question = turns[-wanted].question
     assert question is not None
     if session.conversation.head is not None:
@@ -69,8 +70,10 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     await session.save_head(question.parent)
     for notice in session.take_notices():
         yield notice
-    undone = "one turn" if wanted == 1 else f"{wanted} turns"
-    yield Notice(f"undid {undone}", Level.SUCCESS, hint="/redo brings it back")
+    undone, them = ("one turn", "it") if wanted == 1 else (f"{wanted} turns", "them")
+    # The undone text stands in the line: a command typed behind it would be sent as a message.
+    clear = "Ctrl+C clears the line, " if session.ports.person.has_input_line else ""
+    yield Notice(f"undid {undone}", Level.SUCCESS, hint=f"{clear}/redo brings {them} back")
     session.take_back(question)
     yield DraftReturned(question.content, was_sent=True)
 
