@@ -55,6 +55,7 @@ class LineQueue:
     def __init__(self, show: Callable[[Sequence[str]], None]) -> None:
         self._lines: deque[str] = deque()
         self._show = show
+        self._added_s = 0.0
 
     def __bool__(self) -> bool:
         return bool(self._lines)
@@ -62,12 +63,21 @@ class LineQueue:
     def add(self, line: str, *, is_next: bool = False) -> None:
         """Put a line at the end; one whose turn it is at once is not shown as waiting."""
         self._lines.append(line)
+        self._added_s = asyncio.get_running_loop().time()
         if not is_next:
             self._show_all()
 
     def pop(self) -> str:
         """Take the first line."""
         line = self._lines.popleft()
+        self._show_all()
+        return line
+
+    def take_last(self, before_s: float) -> str | None:
+        """Take the newest line; None: there is none, or one came after this time (loop clock)."""
+        if not self._lines or self._added_s > before_s:
+            return None
+        line = self._lines.pop()
         self._show_all()
         return line
 

@@ -72,6 +72,10 @@ class Door:
         if self._front is not None:
             self._front.edit_last()
 
+    def take_waiting(self) -> str | None:
+        """Take back the newest line that waits for an answer's end; None: there is none."""
+        return self._front.take_waiting() if self._front is not None else None
+
     def open_found(self) -> None:
         """Open what a search found."""
         if self._front is not None:

@@ -41,6 +41,8 @@ __all__ = ["Front"]
 
 _COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
+# An Up that comes with Enter in one go means the history, not a line that nobody saw wait.
+_SEEN_AFTER_S = 0.2
 _LISTED_ANEW_S = 1.0
 
 
@@ -129,6 +131,10 @@ class Front:
         """Take the last message back into the input line."""
         if not self._is_working and self._session.conversation.last_question() is not None:
             self.submit("/edit")
+
+    def take_waiting(self) -> str | None:
+        """Take back the newest line that waits; None: there is none."""
+        return self._queue.take_last(asyncio.get_running_loop().time() - _SEEN_AFTER_S)
 
     def open_found(self) -> None:
         """Open the first hit, if the last line was a search."""

@@ -137,6 +137,40 @@ def test_lines_typed_while_an_answer_streams_wait_and_go_out_in_order(
     chat.ready().leave()
 
 
+def test_up_takes_the_newest_waiting_line_back_to_be_changed_and_sends_it_once(
+    start: Start, server: SseServer
+) -> None:
+    gate = threading.Event()
+    server.answer("The beginning, and the end.", gate=gate, gate_after_chars=14)
+    chat = start().ready()
+    chat.say("first").expect("The beginning")
+    chat.say("second").say("third").expect("❯ second", "❯ third")  # noqa: RUF001
+    time.sleep(0.5)
+    chat.send("\x1b[A")
+    chat.expect_draft("third")
+    chat.wait_for(lambda c: c.text().count("third") == 1)
+    chat.say(", changed").expect("❯ third, changed")  # noqa: RUF001
+    time.sleep(0.5)
+    chat.send("\x1b[A")
+    chat.expect_draft("third, changed")
+    chat.send("\x03")
+    chat.expect("stopped", "You said: second").expect_draft("third, changed")
+    assert questions(server) == ["first", "second"]
+    chat.send("\r")
+    chat.expect("You said: third, changed").ready().leave()
+    assert questions(server) == ["first", "second", "third, changed"]
+
+
+def test_up_typed_together_with_enter_takes_nothing_back(start: Start, server: SseServer) -> None:
+    chat = start().ready()
+    for number in range(3):
+        chat.send(f"message {number}\r\x1b[A")
+        chat.expect(f"You said: message {number}").expect_draft(f"message {number}")
+        chat.send("\x15")
+        chat.ready()
+    assert questions(server) == ["message 0", "message 1", "message 2"]
+
+
 @pytest.mark.parametrize("key", ["\x1b", "\x03"])
 def test_stopping_an_answer_keeps_what_came_and_the_line_that_is_typed(
     start: Start, server: SseServer, key: str

@@ -25,7 +25,7 @@ from chatrepl.core.told_tokens import tell_limits, tell_tokens
 
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
-    "Esc or Ctrl+C stops an answer · Ctrl+D leaves"
+    "Esc or Ctrl+C stops an answer · Up takes back a line that waits · Ctrl+D leaves"
 )
 _KEYS_OF_LINES = (
     "a line that ends in \\ goes on in the next line · Ctrl+C stops an answer · Ctrl+D leaves"

@@ -52,6 +52,10 @@ class Actions(Protocol):
         """Edit the last message (Escape twice on an empty line while nothing runs)."""
         ...
 
+    def take_waiting(self) -> str | None:
+        """Give up and return the newest line that waits to be sent (Up on an empty line)."""
+        ...
+
     def open_found(self) -> None:
         """Open the best that the last line, a search, found (Enter on an empty line)."""
         ...

@@ -78,6 +78,14 @@ class KeyActions:
             self._escaped_s = float("-inf")
             self._actions.edit_last()
 
+    def take_waiting(self) -> bool:
+        """Take the newest line that waits into the empty line; False: none waits."""
+        text = self._actions.take_waiting()
+        if text is None:
+            return False
+        self.line.replace(text)
+        return True
+
     def leave_by_key(self) -> None:
         """End the session (Ctrl+D)."""
         self._actions.leave()

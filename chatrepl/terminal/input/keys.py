@@ -28,6 +28,9 @@ class KeyTarget(Protocol):
     def escape(self) -> None:
         """Stop, or edit the last message (Escape)."""
 
+    def take_waiting(self) -> bool:
+        """Take back a line that waits (Up); False: none does."""
+
     def leave_by_key(self) -> None:
         """End the session (Ctrl+D)."""
 
@@ -120,6 +123,11 @@ def _bind_session(bindings: KeyBindings, target: KeyTarget) -> None:
     @bindings.add("escape", filter=in_line & ~vi_mode)
     def _escape(_event: KeyPressEvent) -> None:
         target.escape()
+
+    @bindings.add("up", filter=in_line & is_empty & ~is_searching)
+    def _up(event: KeyPressEvent) -> None:
+        if not target.take_waiting():
+            line.buffer.auto_up(count=event.arg)
 
     @bindings.add("c-d", filter=in_line & is_empty)
     def _leave(_event: KeyPressEvent) -> None:

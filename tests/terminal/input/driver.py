@@ -78,6 +78,9 @@ class Program:
     def toolbar(self) -> str:
         return str(SETTINGS.get("toolbar", "toolbar · model · 12 of 8,192 tokens"))
 
+    def take_waiting(self) -> str | None:
+        return None
+
     def open_found(self) -> None:
         return
 
