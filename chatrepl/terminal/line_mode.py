@@ -7,7 +7,6 @@ answer comes waits in the terminal's own queue.
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -42,6 +41,7 @@ from chatrepl.core.safe_text import safe_line, safe_text
 from chatrepl.core.session import Session
 from chatrepl.terminal.drawing import Drawing
 from chatrepl.terminal.input.early import is_ignored
+from chatrepl.terminal.window import window_size
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer import AnswerView
@@ -164,7 +164,7 @@ class LineMode:
     @property
     def _columns(self) -> int:
         """The window's width; what the terminal doesn't tell is 80 columns."""
-        return shutil.get_terminal_size().columns
+        return window_size(self._output.fileno()).columns
 
     def _print(self, lines: Sequence[str]) -> None:
         self._write("".join(f"{line}\n" for line in lines))

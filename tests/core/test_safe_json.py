@@ -1,14 +1,17 @@
 """JSON for a terminal: nothing acts or is lost, whatever is in it and whatever takes it."""
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.json_value import Json
 from chatrepl.core.safe_json import escape_json, safe_json
 from chatrepl.core.safe_text import safe_text
+
+if TYPE_CHECKING:
+    from chatrepl.core.json_value import Json
 
 SAMPLES = 'ab"\\/\x00\x1b\x7f\x85\x9b\u202e\u2066\ufeff\ud800\udfffé你👩\u200d👧\U000e0041'
 TEXTS = st.text(st.one_of(st.sampled_from(SAMPLES), st.characters()), max_size=30)
