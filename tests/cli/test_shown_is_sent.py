@@ -230,7 +230,9 @@ async def run_case(case: Case, folder: Path, server: SseServer) -> None:
         count = len(server.requests)
         gate = threading.Event()
         is_streamed = "stream" in shown
-        server.answer("answered", gate=gate if is_streamed else None, gate_after_chars=3)
+        held = gate if is_streamed else None
+        # Not streamed, its usage comes with its text, and what it teaches before the look at it.
+        server.answer("answered", gate=held, gate_after_chars=3, usage=case.has_usage)
         during = await say_and_look(talk, case.newest, gate)
         if len(server.requests) == count:
             # What would not be sent was said to be so.

@@ -57,7 +57,11 @@ _CONTEXT_LENGTH = re.compile(
     | range [ ] of [ ] input [ ] length [ ] should | greater [ ] than [ ] max_seq_len
     """
 )
-_RATE = re.compile(r"(?i)\btokens per (?:min|hour|day)|\bTPM\b|\brate.?limit|\bplease wait\b")
+_OTHERS = re.compile(
+    r"(?i)\btokens per (?:min|hour|day)|\bTPM\b|\brate.?limit|\bplease wait\b"
+    r"|output (?:token )?limit|\bmodel (?:produced|generated)"
+)
+"""What speaks of a rate, or of the answer's length."""
 _WINDOW = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -114,7 +118,7 @@ def is_context_length(report: ErrorReport) -> bool:
     """Say whether the request was longer than the model's context window."""
     if report.code == "context_length_exceeded" or report.kind == "exceed_context_size_error":
         return True
-    return _CONTEXT_LENGTH.search(report.text) is not None and not _RATE.search(report.text)
+    return _CONTEXT_LENGTH.search(report.text) is not None and not _OTHERS.search(report.text)
 
 
 def context_numbers(report: ErrorReport) -> tuple[int | None, int | None]:

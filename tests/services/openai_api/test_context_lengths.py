@@ -261,6 +261,7 @@ def test_a_window_that_was_too_small_is_read_in_every_known_shape(
             "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.",
         ),
         (400, "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"),
+        (400, "The model produced too many tokens: output limit of 4096 tokens reached"),
     ],
 )
 def test_other_limits_are_no_window(status: int, text: str) -> None:
