@@ -52,13 +52,14 @@ async def models(call: Call) -> AsyncIterator[Event]:
             Level.WARNING,
         )
         return
+    narrow = f"{len(rows)} models: /models WORD shows those of that name"
     yield Table(
         ("model", "window", "in $/M", "out $/M", "by"),
         rows,
         numeric=frozenset({1, 2, 3}),
         footer=(
             f"now: {session.model_name()}; /model NAME switches, /models --fresh asks again",
-            *([f"{len(rows)} models: /models WORD shows those of that name"] * (len(rows) > _MANY)),
+            *([narrow] if len(rows) > _MANY else []),
         ),
     )
 
