@@ -1,5 +1,6 @@
 """Who answers: a server with its key, chosen at the start or by a profile; or the demo model."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ LOCAL_PROFILE = "local"
 """Names the built-in model where a profile is named, unless one of the user's is called so."""
 _TOPIC = "models"
 _MOST_REMEMBERED = 1000
+_LONGEST_FOR_WINDOW_S = 3.0
 _LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
 """Stands for the built-in model's server until that is up."""
 
@@ -49,6 +51,8 @@ class Answerer:
         self._remembered: Mapping[str, Json] = {}
         self._chosen = server
         self._typed_keys: dict[str, Secret] = {}
+        self._asking: dict[str, asyncio.Task[bool]] = {}
+        """Servers that were asked for their models because a window was not known."""
         self._aside: tuple[Mapping[str, Json], str] = ({}, "profile")
         """The profile's values while the built-in model's defaults stand in their place."""
 
@@ -87,15 +91,19 @@ class Answerer:
     def leave_local(self, settings: Settings) -> Settings:
         """Talk to the server again that was chosen before the built-in model."""
         self.uses_local = False
-        self._planner.models = {}
+        self._forget_models()
         return settings.with_layer(Layer.PROFILE, *self._aside)
 
     def use_profile(self, settings: Settings, profile: Profile) -> Settings:
         """Talk to a profile's server; a model that was chosen for the old one no longer holds."""
         self.uses_local = False
-        self._planner.models = {}
+        self._forget_models()
         self._chosen = self._with_typed_key(profile.server)
         return _settings_with(settings, profile)
+
+    def _forget_models(self) -> None:
+        self._planner.models = {}
+        self._asking = {}
 
     async def elsewhere(
         self, settings: Settings, profile: Profile, model: str
@@ -181,10 +189,33 @@ class Answerer:
                 fault=Fault.NOT_FOUND,
                 details=error.details,
             ) from None
-        self._planner.models = {model.id: model for model in models}
+        if self.server is not None and self.server.base_url == server.base_url:
+            # Meanwhile it may have been left for another.
+            self._planner.models = {model.id: model for model in models}
         names: Json = [model.id for model in models[:_MOST_REMEMBERED]]
         await self._memory.remember(_TOPIC, server.base_url, names)
         return models
+
+    async def learn_window(self, server: Server) -> bool:
+        """Ask the server in use for its models, once, as some tell their windows.
+
+        Return whether it listed any. That it does not answer is no error: a guess will do.
+        """
+        is_other = server is not self.server or server.is_local or server.is_openai
+        asking = self._asking.get(server.base_url)
+        if is_other or self._planner.models or (asking and asking.done()):
+            return False
+        if asking is None:
+            asking = self._asking[server.base_url] = asyncio.create_task(self._list_quietly())
+        # Who waits may be stopped; others may wait, too.
+        return await asyncio.shield(asking)
+
+    async def _list_quietly(self) -> bool:
+        try:
+            async with asyncio.timeout(_LONGEST_FOR_WINDOW_S):
+                return bool(await self.models())
+        except (ModelError, UsageError, TimeoutError):
+            return False
 
     async def recall(self) -> None:
         """Read what servers listed in earlier runs, for completion."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from chatrepl.core.answerer import Answerer
 from chatrepl.core.asked import Asked
 from chatrepl.core.budget import Plan, check_fits
 from chatrepl.core.compaction import Compaction
@@ -21,20 +22,23 @@ if TYPE_CHECKING:
 __all__ = ["Preflight"]
 
 _MOST_COUNTS = 4
+_EARLY_SHARE = 0.25
+"""Of a room that is only guessed: who fills so much of it may soon need the true one."""
 
 
 class Preflight:
     """Makes the plan of a request final. Asks, where settings say so, before anything is sent."""
 
-    def __init__(self, session: "KeptConversation") -> None:
+    def __init__(self, session: "KeptConversation", answerer: Answerer) -> None:
         self._session = session
+        self._answerer = answerer
         self._declined: Conversation | None = None
 
     async def check(self, asked: Asked, question: Message) -> None:
         """Raise ``MessageTooLarge`` where a message cannot fit, before it is accepted."""
         plan = self._plan(asked.target, question, asked.settings)
         if not plan.fits:
-            plan = await self.counted(asked.target, plan, question, asked.settings)
+            plan = await self.confirmed(asked.target, plan, question, asked.settings)
         check_fits(plan)
 
     async def run(self, asked: Asked, mailbox: Mailbox, *, is_only: bool = True) -> Plan:
@@ -44,10 +48,10 @@ class Preflight:
         room for all. Raises ``MessageTooLarge``.
         """
         target, settings = asked.target, asked.settings
-        plan = await self.counted(target, self._plan(target, None, settings), None, settings)
+        plan = await self.confirmed(target, self._plan(target, None, settings), None, settings)
         if is_only and plan.fits and plan.omitted_turns and await self._wants_summary(plan):
             await self._summarise(target, mailbox)
-            plan = await self.counted(target, self._plan(target))
+            plan = await self.confirmed(target, self._plan(target))
         check_fits(plan)
         return plan
 
@@ -67,18 +71,31 @@ class Preflight:
         planner, target, settings = self._session.planner, asked.target, asked.settings
         await planner.prepare(settings, target.model)
         plan = self.plan_next(asked, question)
-        plan = await self.counted(target, plan, question, settings)
+        plan = await self.confirmed(target, plan, question, settings)
         most = min(asked.answers, planner.most_answers(target) or asked.answers)
         return plan, for_answers(planner.request(settings, target, plan), most)
 
-    async def counted(
+    async def confirmed(
         self,
         target: Target,
         plan: Plan,
         question: Message | None = None,
         settings: Settings | None = None,
+        *,
+        is_early: bool = False,
     ) -> Plan:
-        """Let the server count the plan, where it does that at once, and fit to what it says."""
+        """Fit the plan to what the server knows better: its window, where that was only guessed.
+
+        And its own count, where it gives that at once. ``is_early``: there is time now, so the
+        window is asked for before it is needed.
+        """
+
+        def anew() -> Plan:
+            goes = plan.contents.newest_goes
+            return self._plan(target, question, settings, newest_goes=goes)
+
+        if _needs_window(plan, is_early) and await self._answerer.learn_window(target.server):
+            plan = anew()
         planner, lessons = self._session.planner, self._session.planner.lessons(target)
         server = target.server
         if not server.base_url or not (server.is_local or lessons.counts_itself):
@@ -92,8 +109,7 @@ class Preflight:
             if tokens is None:
                 return plan
             planner.learn_count(target, plan, tokens)
-            goes = plan.contents.newest_goes
-            plan = self._plan(target, question, settings, newest_goes=goes)
+            plan = anew()
         return plan
 
     def _plan(
@@ -141,3 +157,11 @@ class Preflight:
                     hint=error.hint,
                 )
             )
+
+
+def _needs_window(plan: Plan, is_early: bool) -> bool:
+    """Say whether a window that is only guessed decides what goes, or soon may."""
+    if not plan.limits.is_guessed:
+        return False
+    is_near = is_early and plan.tokens > _EARLY_SHARE * plan.limits.room
+    return is_near or plan.omitted_turns > 0 or not plan.fits

@@ -71,7 +71,7 @@ class Session(KeptConversation):
     ) -> None:
         super().__init__(ports, settings)
         self.answerer = Answerer(ports.model, ports.local, self.planner, ports.memory, server)
-        self.preflight = Preflight(self)
+        self.preflight = Preflight(self, self.answerer)
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
         self._is_stopped = False
@@ -231,12 +231,12 @@ class Session(KeptConversation):
         return target, self.preflight.plan_next(asked, question)
 
     async def plan_ahead(self) -> tuple[Target, Plan]:
-        """Work out what goes with the next message, as counted by servers that count, and write it.
+        """Work out what goes with the next message, by what servers know better, and write it.
 
         Its request then needs no more than what is new, however long the conversation is.
         """
         target, plan = await self.plan()
-        plan = await self.preflight.counted(target, plan)
+        plan = await self.preflight.confirmed(target, plan, is_early=True)
         await self.planner.write_ahead(target, plan)
         return target, plan
 

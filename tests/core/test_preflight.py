@@ -65,7 +65,7 @@ def test_what_a_server_counted_is_shown_as_reported_without_an_estimate_s_mark()
         target, plan = await session.plan()
         assert session.planner.mark(target, plan) == "≈"
         world.model.counts = [77]
-        plan = await session.preflight.counted(target, plan)
+        plan = await session.preflight.confirmed(target, plan)
         assert (plan.tokens, session.planner.mark(target, plan)) == (77, "")
 
     run(world, work)

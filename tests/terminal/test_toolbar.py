@@ -58,7 +58,7 @@ def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated
                 await say(session, step)
         mark, tokens, kind = await figure_of(toolbar)
         target, plan = await session.plan()
-        plan = await session.preflight.counted(target, plan)
+        plan = await session.preflight.confirmed(target, plan)
         assert tokens == plan.tokens >= 0
         counted = [*plan.sent]
         if plan.is_reported:

@@ -104,7 +104,7 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
     ]
     if session.model_name() is not None:
         target, plan = await session.plan()
-        plan = await session.preflight.counted(target, plan)
+        plan = await session.preflight.confirmed(target, plan)
         rows.append(("tokens", tell_tokens(session.planner, target, plan)))
         rows.append(("", tell_limits(plan.limits)))
     return rows

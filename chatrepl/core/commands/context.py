@@ -29,7 +29,7 @@ async def context(call: Call) -> AsyncIterator[Event]:
         raise UsageError(f"/{call.name} does not know “{call.rest}”", f"/{call.name} [--json]")
     session = call.session
     target, plan = await session.plan()
-    plan = await session.preflight.counted(target, plan)
+    plan = await session.preflight.confirmed(target, plan)
     rows = await _all_rows(session, target, plan)
     await session.keeper.set_counts(session.planner.take_fresh())
     if call.rest:

@@ -1,0 +1,132 @@
+"""A window that nobody knows: its server is asked before anything is left out for a guess."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatrepl.cli.arguments import parse_options
+from chatrepl.cli.begin import begin
+from chatrepl.cli.wiring import wire
+from chatrepl.core.commands.line import handle_line
+from chatrepl.core.events import Event, PlainText
+from chatrepl.terminal.toolbar import Toolbar
+from tests.cli.talking import Home, errors, notices
+from tests.support.fakes import ScriptedPerson
+from tests.support.sse_replies import Answer
+from tests.support.sse_server import SseServer
+
+WINDOW_TOKENS = 32_768
+LONG = " ".join(["long"] * 2500)
+"""So many tokens that three of them need more than the usual guess."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def server() -> Any:
+    listed = {"id": "m", "object": "model", "max_model_len": WINDOW_TOKENS}
+    with SseServer(default=lambda _: Answer("ok", usage=False)) as running:
+        running.models = ["other", listed]
+        yield running
+
+
+def options(server: SseServer) -> list[str]:
+    return ["--base-url", server.base_url, "-m", "m"]
+
+
+def asked_for_models(server: SseServer) -> int:
+    return sum(request.method == "GET" for request in server.requests)
+
+
+def context_of(events: list[Event]) -> Any:
+    [text] = [event.text for event in events if isinstance(event, PlainText)]
+    return json.loads(text)
+
+
+def test_a_short_conversation_asks_for_nothing(home: Home, server: SseServer) -> None:
+    events = home.talk(options(server), "one", "two", "/context --json")
+    assert asked_for_models(server) == 0
+    assert context_of(events)["window"] == 8192
+
+
+def test_a_conversation_beyond_the_guess_goes_whole_where_the_server_tells_its_window(
+    home: Home, server: SseServer
+) -> None:
+    events = home.talk(options(server), LONG, LONG, LONG, LONG, "/context --json")
+    assert len(server.requests[-1].messages) == 7
+    assert asked_for_models(server) == 1
+    shown = context_of(events)
+    assert shown["window"] == WINDOW_TOKENS
+    assert all(row["in"] for row in shown["messages"])
+    assert not any("no longer" in text for text in notices(events))
+
+
+def test_a_message_longer_than_the_guess_is_sent(home: Home, server: SseServer) -> None:
+    whole = f"{LONG} {LONG} {LONG} {LONG}"
+    assert errors(home.talk(options(server), whole)) == []
+    assert server.requests[-1].messages == [{"role": "user", "content": whole}]
+
+
+def test_what_is_shown_before_a_turn_is_what_the_turn_sends(home: Home, server: SseServer) -> None:
+    home.talk([*options(server), "-S", "kept"], LONG, LONG)
+    server.requests.clear()
+    events = home.talk([*options(server), "-r", "kept"], f"/request {LONG}", LONG)
+    [shown] = [json.loads(event.text) for event in events if isinstance(event, PlainText)]
+    assert shown["messages"] == server.requests[-1].messages
+    assert len(shown["messages"]) == 5
+
+
+@pytest.mark.parametrize("ending", ["missing", "silent", "other"])
+def test_a_server_that_does_not_tell_is_asked_once_and_the_guess_holds(
+    home: Home, server: SseServer, ending: str
+) -> None:
+    match ending:
+        case "missing":
+            server.error(404, {"detail": "Not Found"}, to="models")
+        case "silent":
+            server.silence(to="models")
+        case _:
+            server.models = ["other"]
+    events = home.talk(options(server), *[LONG] * 4, "/context --json")
+    assert asked_for_models(server) == 1
+    assert errors(events) == []
+    shown = context_of(events)
+    assert shown["window"] == 8192
+    assert not all(row["in"] for row in shown["messages"])
+
+
+@pytest.mark.parametrize("line", ["/set context_window 9000", "/budget 6000"])
+def test_what_the_user_said_of_the_room_is_not_asked_for(
+    home: Home, server: SseServer, line: str
+) -> None:
+    home.talk(options(server), line, LONG, LONG, LONG)
+    assert asked_for_models(server) == 0
+
+
+def test_the_window_is_known_before_it_is_needed(home: Home, server: SseServer) -> None:
+    async def work() -> tuple[str, str, int]:
+        program = wire(
+            parse_options(options(server)), {"CHATREPL_HOME": str(home.folder)}, ScriptedPerson()
+        )
+        toolbar = Toolbar(program.session)
+        try:
+            [event async for event in begin(program)]
+            [event async for event in handle_line(program.session, "short")]
+            await toolbar.refresh()
+            before = toolbar.text(100)
+            [event async for event in handle_line(program.session, LONG)]
+            await toolbar.refresh()
+            return before, toolbar.text(100), asked_for_models(server)
+        finally:
+            await program.close()
+
+    before, after, count = asyncio.run(work())
+    assert "of ≈6,144 tokens" in before
+    assert "of 28,672 tokens" in after
+    assert count == 1
