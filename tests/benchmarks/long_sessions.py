@@ -147,6 +147,10 @@ def tell(name: str, first_ms: float, median_ms: float) -> None:
 async def measure(count: int) -> None:
     """Print all figures."""
     model = TimedModel()
+    # The program imports what a turn needs while the first prompt is read.
+    early = World(model=model)
+    await whole_way(early.session(), model, "a first turn")
+    await early.store.close()
     world = World(catalog=FixedCatalog(50_000_000), model=model)
     session = world.session()
     session.conversation = conversation_of(count)

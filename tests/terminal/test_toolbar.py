@@ -3,16 +3,19 @@
 import asyncio
 import re
 from collections.abc import Coroutine
+from dataclasses import replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatrepl.core.attachments import Attachment
 from chatrepl.core.commands.line import handle_line
+from chatrepl.core.conversation import Conversation
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports import Server
 from chatrepl.core.session import Session
 from chatrepl.terminal.toolbar import Toolbar
+from tests.core.test_request_body import Watched, watched_path
 from tests.support.fakes import LOCAL_SERVER, FixedCatalog, WordCounter, World, answer
 
 IMAGE: Attachment = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
@@ -156,3 +159,22 @@ def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -> None
     # One word and the role, 3 for the message, 3 for the reply.
     assert figure_after_report(8) == ("", 20, "exact")
     assert figure_after_report(9) == ("≈", 20, "")
+
+
+def test_what_goes_with_the_next_message_is_counted_and_written_while_nobody_waits() -> None:
+    world = World(catalog=FixedCatalog(window=100_000))
+    session = world.session()
+    path = watched_path(1000)
+    linked = [replace(one, parent=path[at - 1].id if at else None) for at, one in enumerate(path)]
+    session.conversation = Conversation(linked, linked[-1].id)
+
+    async def work() -> None:
+        await Toolbar(session).refresh()
+        counted, written = len(world.counter.asked), Watched.times
+        assert counted >= 1000 and written >= 1000
+        await say(session, "one more")
+        assert len(world.model.requests[-1].body["messages"]) == 1001  # type: ignore[arg-type]
+        assert set(world.counter.asked[counted:]) <= {"one more", "an answer", "user", "assistant"}
+        assert Watched.times - written <= 2
+
+    asyncio.run(work())
