@@ -22,7 +22,7 @@ LOCAL_PROFILE = "local"
 """Names the built-in model where a profile is named, unless one of the user's is called so."""
 _TOPIC = "models"
 _MOST_REMEMBERED = 1000
-_LONGEST_FOR_WINDOW_S = 3.0
+_LONGEST_FOR_HELP_S = 3.0
 _LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
 """Stands for the built-in model's server until that is up."""
 
@@ -141,13 +141,16 @@ class Answerer:
         listed = self._planner.elsewhere
         if server.base_url in listed:
             return
-        try:
-            models = await self._model.models(server)
-        except ModelError:
-            if is_needed:
-                raise
-            models = ()
+        models = await (self._model.models(server) if is_needed else self._models_in_time(server))
         listed[server.base_url] = {model.id: model for model in models}
+
+    async def _models_in_time(self, server: Server) -> Sequence[ModelInfo]:
+        """Ask for models where they only help: a server that fails, or is slow, lists none."""
+        try:
+            async with asyncio.timeout(_LONGEST_FOR_HELP_S):
+                return await self._model.models(server)
+        except (ModelError, TimeoutError):
+            return ()
 
     def use_key(self, key: Secret) -> Server:
         """Take a key for the server in use, for this run; without a server, for OpenAI's."""
@@ -189,12 +192,15 @@ class Answerer:
                 fault=Fault.NOT_FOUND,
                 details=error.details,
             ) from None
+        await self._take(server, models)
+        return models
+
+    async def _take(self, server: Server, models: Sequence[ModelInfo]) -> None:
+        """Keep what a server listed; meanwhile it may have been left for another."""
         if self.server is not None and self.server.base_url == server.base_url:
-            # Meanwhile it may have been left for another.
             self._planner.models = {model.id: model for model in models}
         names: Json = [model.id for model in models[:_MOST_REMEMBERED]]
         await self._memory.remember(_TOPIC, server.base_url, names)
-        return models
 
     async def learn_window(self, server: Server) -> bool:
         """Ask the server in use for its models, once, as some tell their windows.
@@ -206,16 +212,16 @@ class Answerer:
         if is_other or self._planner.models or (asking and asking.done()):
             return False
         if asking is None:
-            asking = self._asking[server.base_url] = asyncio.create_task(self._list_quietly())
+            work = self._list_in_time(server)
+            asking = self._asking[server.base_url] = asyncio.create_task(work)
         # Who waits may be stopped; others may wait, too.
         return await asyncio.shield(asking)
 
-    async def _list_quietly(self) -> bool:
-        try:
-            async with asyncio.timeout(_LONGEST_FOR_WINDOW_S):
-                return bool(await self.models())
-        except (ModelError, UsageError, TimeoutError):
-            return False
+    async def _list_in_time(self, server: Server) -> bool:
+        models = await self._models_in_time(server)
+        if models:
+            await self._take(server, models)
+        return bool(models)
 
     async def recall(self) -> None:
         """Read what servers listed in earlier runs, for completion."""

@@ -130,3 +130,15 @@ def test_the_window_is_known_before_it_is_needed(home: Home, server: SseServer) 
     assert "of ≈6,144 tokens" in before
     assert "of 28,672 tokens" in after
     assert count == 1
+
+
+def test_a_profile_whose_server_lists_nothing_is_compared_all_the_same(
+    home: Home, server: SseServer
+) -> None:
+    with SseServer(default=lambda _: Answer("from there")) as other:
+        other.silence(to="models")
+        home.configure(f'[profiles.work]\nbase_url = "{other.base_url}"')
+        events = home.talk(options(server), "/compare m work:x", "hi", "/retry work:x")
+        assert errors(events) == []
+        assert [request.method for request in other.requests] == ["GET", "POST", "POST"]
+    assert server.requests[-1].body["model"] == "m"
