@@ -234,7 +234,9 @@ def tell(notice: Notice, quiet: bool) -> None:
     """Write a warning or an error on stderr; only errors where it shall be quiet."""
     wanted = (Level.ERROR,) if quiet else (Level.WARNING, Level.ERROR)
     if notice.text and notice.level in wanted:
-        hint = f" — {notice.hint}" if notice.hint else ""
+        # A command cannot be typed here.
+        where = "in a conversation: " if notice.hint.startswith("/") else ""
+        hint = f" — {where}{notice.hint}" if notice.hint else ""
         print_line(f"chatrepl: {safe_line(notice.text + hint)}", to_stderr=True)
 
 

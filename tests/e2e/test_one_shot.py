@@ -306,3 +306,14 @@ def test_an_export_keeps_what_the_encoding_of_the_output_lacks(run: Run, server:
     contents = [message["content"] for message in json.loads(done.stdout)["messages"]]
     assert contents == [TOLD, f"You said: {TOLD}"]
     assert json.loads(run("--list-sessions", "--json").stdout)[0]["first_words"] == TOLD
+
+
+def test_a_command_that_helps_is_told_as_one_of_the_conversation(
+    run: Run, server: SseServer
+) -> None:
+    server.silence("cut")
+    server.silence("cut")
+    server.silence("cut")
+    done = run("--base-url", server.base_url, "-m", "x", "hello")
+    assert done.returncode == 1
+    assert "— in a conversation: /retry asks again" in done.stderr
