@@ -56,6 +56,7 @@ class Limits:
     budget: int
     reserve: int
     max_tokens: int | None = None
+    budget_is_set: bool = False
 
     @classmethod
     def of(
@@ -66,20 +67,24 @@ class Limits:
         reserve: int | None,
         max_tokens: int | None,
     ) -> "Limits":
-        """Fill in what is not set; ``None`` means not known, not set."""
-        size = window or UNKNOWN_WINDOW_TOKENS
+        """Fill in what is not set; ``None`` means not known, not set.
+
+        Who sets a budget beyond the usual guess of a window says that there is one of that size.
+        """
+        size = window or max(UNKNOWN_WINDOW_TOKENS, budget or 0)
         usable = min(budget or size, size)
         if reserve is None:
             reserve = max_tokens or min(_MOST_RESERVE_TOKENS, size // 4)
             if max_tokens is None and reserve >= usable:
                 # A small budget that nobody reserved anything of must still let a message through.
                 reserve = usable // 4
-        return cls(size, window is not None, budget or size, reserve, max_tokens)
+        is_known, is_set = window is not None, budget is not None
+        return cls(size, is_known, budget or size, reserve, max_tokens, is_set)
 
     @property
     def is_guessed(self) -> bool:
         """Say whether the room follows from a window that nobody knows."""
-        return not self.window_is_known and self.budget >= self.window
+        return not (self.window_is_known or self.budget_is_set)
 
     @property
     def room(self) -> int:

@@ -101,7 +101,17 @@ def test_a_server_that_does_not_tell_is_asked_once_and_the_guess_holds(
     assert not all(row["in"] for row in shown["messages"])
 
 
-@pytest.mark.parametrize("line", ["/set context_window 9000", "/budget 6000"])
+def test_a_budget_beyond_the_guess_is_believed(home: Home, server: SseServer) -> None:
+    server.models = []
+    events = home.talk(options(server), "/budget 32000", *[LONG] * 5, "/context --json")
+    assert len(server.requests[-1].messages) == 9
+    assert context_of(events)["window"] == context_of(events)["budget"] == 32_000
+    small = home.talk(options(server), "/budget 32000", "/set context_window 9000", *[LONG] * 5)
+    assert len(server.requests[-1].messages) < 9
+    assert errors(small) == []
+
+
+@pytest.mark.parametrize("line", ["/set context_window 9000", "/budget 6000", "/budget 9000"])
 def test_what_the_user_said_of_the_room_is_not_asked_for(
     home: Home, server: SseServer, line: str
 ) -> None:
