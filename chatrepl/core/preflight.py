@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Preflight"]
 
 _MOST_COUNTS = 4
-_EARLY_SHARE = 0.25
-"""Of a room that is only guessed: who fills so much of it may soon need the true one."""
 
 
 class Preflight:
@@ -82,19 +80,20 @@ class Preflight:
         question: Message | None = None,
         settings: Settings | None = None,
         *,
-        is_early: bool = False,
+        is_idle: bool = False,
     ) -> Plan:
         """Fit the plan to what the server knows better: its window, where that was only guessed.
 
-        And its own count, where it gives that at once. ``is_early``: there is time now, so the
-        window is asked for before it is needed.
+        And its own count, where it gives that at once. ``is_idle``: nobody waits for the plan, so
+        nothing but a count is asked for.
         """
 
         def anew() -> Plan:
             goes = plan.contents.newest_goes
             return self._plan(target, question, settings, newest_goes=goes)
 
-        if _needs_window(plan, is_early) and await self._answerer.learn_window(target.server):
+        may_ask = not is_idle and _depends_on_guess(plan)
+        if may_ask and await self._answerer.learn_window(target.server):
             plan = anew()
         planner, lessons = self._session.planner, self._session.planner.lessons(target)
         server = target.server
@@ -159,9 +158,6 @@ class Preflight:
             )
 
 
-def _needs_window(plan: Plan, is_early: bool) -> bool:
-    """Say whether a window that is only guessed decides what goes, or soon may."""
-    if not plan.limits.is_guessed:
-        return False
-    is_near = is_early and plan.tokens > _EARLY_SHARE * plan.limits.room
-    return is_near or plan.omitted_turns > 0 or not plan.fits
+def _depends_on_guess(plan: Plan) -> bool:
+    """Say whether a window that is only guessed decides what goes."""
+    return plan.limits.is_guessed and (plan.omitted_turns > 0 or not plan.fits)

@@ -236,7 +236,7 @@ class Session(KeptConversation):
         Its request then needs no more than what is new, however long the conversation is.
         """
         target, plan = await self.plan()
-        plan = await self.preflight.confirmed(target, plan, is_early=True)
+        plan = await self.preflight.confirmed(target, plan, is_idle=True)
         await self.planner.write_ahead(target, plan)
         return target, plan
 

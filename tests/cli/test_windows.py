@@ -119,27 +119,28 @@ def test_what_the_user_said_of_the_room_is_not_asked_for(
     assert asked_for_models(server) == 0
 
 
-def test_the_window_is_known_before_it_is_needed(home: Home, server: SseServer) -> None:
-    async def work() -> tuple[str, str, int]:
-        program = wire(
-            parse_options(options(server)), {"CHATREPL_HOME": str(home.folder)}, ScriptedPerson()
-        )
+def test_the_line_below_the_prompt_asks_for_nothing(home: Home, server: SseServer) -> None:
+    home.talk([*options(server), "-S", "kept"], LONG, LONG, LONG)
+    server.requests.clear()
+    arguments, environment = [*options(server), "-r", "kept"], {"CHATREPL_HOME": str(home.folder)}
+
+    async def figures() -> tuple[str, int, str, int]:
+        program = wire(parse_options(arguments), environment, ScriptedPerson())
         toolbar = Toolbar(program.session)
         try:
             [event async for event in begin(program)]
-            [event async for event in handle_line(program.session, "short")]
             await toolbar.refresh()
-            before = toolbar.text(100)
-            [event async for event in handle_line(program.session, LONG)]
+            before, asked_before = toolbar.text(100), asked_for_models(server)
+            [event async for event in handle_line(program.session, "go on")]
             await toolbar.refresh()
-            return before, toolbar.text(100), asked_for_models(server)
+            return before, asked_before, toolbar.text(100), asked_for_models(server)
         finally:
             await program.close()
 
-    before, after, count = asyncio.run(work())
+    before, asked_before, after, asked_after = asyncio.run(figures())
     assert "of ≈6,144 tokens" in before
     assert "of 28,672 tokens" in after
-    assert count == 1
+    assert (asked_before, asked_after) == (0, 1)
 
 
 def test_a_profile_whose_server_lists_nothing_is_compared_all_the_same(
