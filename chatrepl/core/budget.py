@@ -21,9 +21,9 @@ __all__ = [
     "Limits",
     "Measure",
     "Plan",
-    "check_fits",
     "fit",
     "format_of",
+    "too_large",
 ]
 
 UNKNOWN_WINDOW_TOKENS = 8192
@@ -241,21 +241,23 @@ def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | N
     return chooser.made(oldest, limits, None)
 
 
-def check_fits(plan: Plan) -> None:
-    """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
-    if plan.fits:
-        return
+def too_large(plan: Plan, mark: str) -> MessageTooLarge:
+    """Tell, with the numbers, that what must go does not fit; ``mark`` is ≈ for estimates."""
     limits = plan.limits
     if limits.room <= 0:
-        raise MessageTooLarge(
+        return MessageTooLarge(
             f"a reserve of {limits.reserve:,} tokens leaves nothing of the "
             f"{min(limits.budget, limits.window):,} that a request may use",
             "lower /reserve or /max_tokens, or raise /budget",
         )
-    raise MessageTooLarge(
-        f"this message and what always goes with it are {plan.tokens:,} tokens, "
-        f"{plan.tokens - limits.room:,} more than the {limits.room:,} there is room for",
-        "shorten it, or see /context, /budget and /reserve",
+    guessed = "≈" if limits.is_guessed else ""
+    return MessageTooLarge(
+        f"this message and what always goes with it are {mark}{plan.tokens:,} tokens, "
+        f"{mark or guessed}{plan.tokens - limits.room:,} more than the "
+        f"{guessed}{limits.room:,} there is room for",
+        "the model's window is only guessed: if it is larger, say so by /budget N or --budget N"
+        if limits.is_guessed
+        else "shorten it, or see /context, /budget and /reserve",
     )
 
 

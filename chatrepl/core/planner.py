@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from chatrepl.core.biases import token_biases
-from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit, format_of
+from chatrepl.core.budget import Anchor, Contents, Limits, Measure, Plan, fit, format_of, too_large
 from chatrepl.core.conversation import Conversation
 from chatrepl.core.counting import Counts
 from chatrepl.core.errors import ModelError
@@ -94,6 +94,11 @@ class Planner:
     def take_fresh(self) -> dict[tuple[str, str], int]:
         """Return the counts made since the last call, to be kept with the messages."""
         return self._counts.take_fresh()
+
+    def check_fits(self, target: Target, plan: Plan) -> None:
+        """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
+        if not plan.fits:
+            raise too_large(plan, self.mark(target, plan))
 
     def limits(self, settings: Settings, target: Target) -> Limits:
         """Work out what one request may use."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.answerer import Answerer
 from chatrepl.core.asked import Asked
-from chatrepl.core.budget import Plan, check_fits
+from chatrepl.core.budget import Plan
 from chatrepl.core.compaction import Compaction
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
@@ -37,7 +37,7 @@ class Preflight:
         plan = self._plan(asked.target, question, asked.settings)
         if not plan.fits:
             plan = await self.confirmed(asked.target, plan, question, asked.settings)
-        check_fits(plan)
+        self._session.planner.check_fits(asked.target, plan)
 
     async def run(self, asked: Asked, mailbox: Mailbox, *, is_only: bool = True) -> Plan:
         """Return the plan to send; the mailbox gets what there is to see.
@@ -50,7 +50,7 @@ class Preflight:
         if is_only and plan.fits and plan.omitted_turns and await self._wants_summary(plan):
             await self._summarise(target, mailbox)
             plan = await self.confirmed(target, self._plan(target))
-        check_fits(plan)
+        self._session.planner.check_fits(target, plan)
         return plan
 
     def plan_next(self, asked: Asked, question: Message | None = None) -> Plan:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from chatrepl.core.answers import Answers, Exchange
-from chatrepl.core.budget import Plan, check_fits
+from chatrepl.core.budget import Plan
 from chatrepl.core.drafts import Draft, Source
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, unexpected
 from chatrepl.core.events import (
@@ -120,7 +120,7 @@ class Response:
                 elif not self._repair(error, plan, request):
                     raise
                 plan = inquiry.make_plan()
-                check_fits(plan)
+                self._exchange.planner.check_fits(inquiry.target, plan)
             else:
                 self._learn(plan)
                 return

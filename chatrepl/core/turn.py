@@ -10,7 +10,7 @@ from chatrepl.core.answer import AnswerRun
 from chatrepl.core.answers import Exchange
 from chatrepl.core.asked import Asked
 from chatrepl.core.branches import answers_to
-from chatrepl.core.budget import Plan, check_fits
+from chatrepl.core.budget import Plan
 from chatrepl.core.continuing import Way, as_continuation, instruction, way_for
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
@@ -110,7 +110,7 @@ class Turn:
             plan = self._session.planner.plan(
                 asked.settings, asked.target, self._session.conversation, self._told
             )
-            check_fits(plan)
+            self._session.planner.check_fits(asked.target, plan)
             self._asked = [(asked, plan)]
 
     async def _find_asked(self) -> list[Asked]:

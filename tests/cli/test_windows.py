@@ -11,7 +11,7 @@ from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.begin import begin
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.line import handle_line
-from chatrepl.core.events import Event, PlainText
+from chatrepl.core.events import Event, Notice, PlainText
 from chatrepl.terminal.toolbar import Toolbar
 from tests.cli.talking import Home, errors, notices
 from tests.support.fakes import ScriptedPerson
@@ -99,6 +99,19 @@ def test_a_server_that_does_not_tell_is_asked_once_and_the_guess_holds(
     shown = context_of(events)
     assert shown["window"] == 8192
     assert not all(row["in"] for row in shown["messages"])
+
+
+def test_a_message_that_only_a_guess_refuses_says_how_to_send_it(
+    home: Home, server: SseServer
+) -> None:
+    server.models = []
+    whole = f"{LONG} {LONG} {LONG}"
+    events = home.talk(options(server), whole)
+    [refused] = [event for event in events if isinstance(event, Notice)]
+    assert "are ≈7,508 tokens, ≈1,364 more than the ≈6,144 there is room for" in refused.text
+    assert "by /budget N" in refused.hint
+    assert errors(home.talk(options(server), "/budget 12000", whole)) == []
+    assert server.requests[-1].messages == [{"role": "user", "content": whole}]
 
 
 def test_a_budget_beyond_the_guess_is_believed(home: Home, server: SseServer) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 
 from chatrepl.core.asked import Asked
-from chatrepl.core.budget import Plan, check_fits
+from chatrepl.core.budget import Plan
 from chatrepl.core.commands.arguments import Call
 from chatrepl.core.commands.files import mentioned
 from chatrepl.core.errors import MessageTooLarge
@@ -63,6 +63,6 @@ def _notices(session: Session, asked: Asked, plan: Plan) -> Iterator[Notice]:
     if most is not None and asked.answers > most:
         yield Notice(f"several are sent at once, for {asked.answers} answers")
     try:
-        check_fits(plan)
+        session.planner.check_fits(asked.target, plan)
     except MessageTooLarge as error:
         yield Notice(f"it would not be sent: {error.message}", Level.WARNING, error.hint)
