@@ -35,10 +35,10 @@ def escape_json(written: str, encoding: str = "utf-8") -> str:
 
 def _has_all(encoding: str, text: str) -> bool:
     try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
+        # Shift JIS writes a yen sign as a backslash, so that it can be written is not enough.
+        return text.encode(encoding).decode(encoding) == text
+    except UnicodeError:
         return False
-    return True
 
 
 def _escape(char: str) -> str:

@@ -13,7 +13,7 @@ from chatrepl.core.safe_text import safe_text
 if TYPE_CHECKING:
     from chatrepl.core.json_value import Json
 
-SAMPLES = 'ab"\\/\x00\x1b\x7f\x85\x9b\u202e\u2066\ufeff\ud800\udfffé你👩\u200d👧\U000e0041'
+SAMPLES = 'ab¥‾"\\/\x00\x1b\x7f\x85\x9b\u202e\u2066\ufeff\ud800\udfffé你👩\u200d👧\U000e0041'
 TEXTS = st.text(st.one_of(st.sampled_from(SAMPLES), st.characters()), max_size=30)
 
 
