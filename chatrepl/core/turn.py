@@ -228,4 +228,6 @@ def _omission_notices(plan: Plan, target: Target | None) -> Iterator[Notice]:
     many = f"the oldest {plan.omitted_turns} turns no longer fit{whose} and are not sent"
     one = f"the oldest turn no longer fits{whose} and is not sent"
     text = one if plan.omitted_turns == 1 else many
-    yield Notice(text, Level.WARNING, hint="/context shows all")
+    larger = "the model's window is only guessed: /budget N if it is larger"
+    hint = larger if plan.limits.is_guessed else "/context shows all"
+    yield Notice(text, Level.WARNING, hint=hint)

@@ -96,6 +96,8 @@ def test_a_server_that_does_not_tell_is_asked_once_and_the_guess_holds(
     events = home.talk(options(server), *[LONG] * 4, "/context --json")
     assert asked_for_models(server) == 1
     assert errors(events) == []
+    told = [event for event in events if isinstance(event, Notice) and "no longer" in event.text]
+    assert all("/budget N" in notice.hint for notice in told) and told
     shown = context_of(events)
     assert shown["window"] == 8192
     assert not all(row["in"] for row in shown["messages"])
