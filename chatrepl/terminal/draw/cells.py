@@ -1,6 +1,7 @@
 """Measure text in terminal cells, and cut it only between graphemes."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from wcwidth import iter_graphemes, wcswidth
 
@@ -8,6 +9,7 @@ __all__ = ["cell_width", "clip", "graphemes", "screen_rows"]
 
 _GRAPHEME_CHARS = 32
 """A base with more marks than this is cut: no script needs it, and it would never end."""
+_GRAPHEME_CELLS = 2
 _WINDOW_CHARS = 1024
 _TAB_CELLS = 8
 
@@ -21,7 +23,7 @@ def cell_width(text: str) -> int:
 
 
 def graphemes(text: str) -> Iterator[str]:
-    """Cut text into graphemes of bounded length.
+    """Cut text into graphemes of bounded length, each at most two cells wide.
 
     Each but the last stays the same whatever text follows.
     """
@@ -31,7 +33,7 @@ def graphemes(text: str) -> Iterator[str]:
         is_last = start + len(window) == len(text)
         at = 0
         for grapheme in iter_graphemes(window):
-            piece = grapheme[:_GRAPHEME_CHARS]
+            piece = grapheme if len(grapheme) == 1 else _shown_as_one(grapheme[:_GRAPHEME_CHARS])
             if at and at + len(piece) == len(window) and not is_last:
                 break
             at += len(piece)
@@ -39,6 +41,18 @@ def graphemes(text: str) -> Iterator[str]:
             if len(piece) < len(grapheme):
                 break
         start += at
+
+
+@lru_cache(maxsize=4096)
+def _shown_as_one(grapheme: str) -> str:
+    """Return as much of it as takes no more than two cells.
+
+    What is wider, as a letter with skin tones or a row of Hangul's parts, is shown in pieces.
+    """
+    for end in range(2, len(grapheme) + 1):
+        if cell_width(grapheme[:end]) > _GRAPHEME_CELLS:
+            return grapheme[: end - 1]
+    return grapheme
 
 
 def clip(text: str, width: int, *, ellipsis: str = "…") -> str:
