@@ -1,15 +1,39 @@
-"""What holds for every test."""
+"""Settings of every test, and a guard against files that tests leave at the project's top."""
 
 import signal
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
-# Programs that the tests start must hear of a closed window, also where this run was started by
-# ``nohup``: what ignores a signal hands that on to its children.
+ROOT = Path(__file__).parents[1]
+ENTRIES_BEFORE = pytest.StashKey[set[str]]()
+
+# Programs that the tests start must hear of a closed window and of Ctrl+C, also where this run was
+# started by ``nohup`` or in the background: an ignored signal is ignored by all children too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says what else the machine does, not what is tested.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+def top_level_entries() -> set[str]:
+    return {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[ENTRIES_BEFORE] = top_level_entries()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    before = session.config.stash[ENTRIES_BEFORE]
+    stray = top_level_entries() - before
+    if stray:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print(f"\nFAILED: tests left {sorted(stray)} at the top of the project")

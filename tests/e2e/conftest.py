@@ -41,6 +41,7 @@ def start_alone(home: Path) -> Iterator[Start]:
         **options: Any,
     ) -> Chat:
         started = [*(argv or PROGRAM), *arguments]
+        options.setdefault("cwd", home)
         chat = Chat(started, env=environment_of(home, env), **options)
         running.append(chat)
         return chat

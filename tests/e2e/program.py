@@ -122,12 +122,13 @@ def run_piped(
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the program with pipes at its ends; no stdin is an empty one."""
+    """Run the program in its home, with pipes at its ends; no stdin is an empty one."""
     given = stdin.encode() if isinstance(stdin, str) else stdin or b""
     done = subprocess.run(
         [*PROGRAM, *arguments],
         input=given,
         capture_output=True,
+        cwd=home,
         env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONWARNINGS": "error"}
         | environment_of(home, env),
         timeout=timeout_s,

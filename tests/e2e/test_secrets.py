@@ -25,7 +25,7 @@ def test_the_key_is_in_no_file_and_on_no_screen(
     server.error(500, f"<html>{KEY}</html>", content_type="text/html")
     for command in ("/info", "/set", "/request", "/response", "/models", "/context", "/history"):
         chat.ready().say(command)
-    chat.ready().say("/save out.json")
+    chat.ready().say("/save relative.json").expect("wrote")
     chat.ready().say(f"/save {home / 'out.json'}").expect("wrote").ready()
     chat.leave()
     printed = [
@@ -41,7 +41,7 @@ def test_the_key_is_in_no_file_and_on_no_screen(
     assert SECRET.encode() not in bytes(chat.raw)
     assert SECRET not in "".join(done.stdout + done.stderr for done in printed)
     files = [path for path in home.rglob("*") if path.is_file()]
-    assert {"sessions.db", "history", "out.json"} <= {path.name for path in files}
+    assert {"sessions.db", "history", "relative.json", "out.json"} <= {path.name for path in files}
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
 
 

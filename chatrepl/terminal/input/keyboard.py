@@ -19,6 +19,7 @@ from chatrepl.terminal.input.splitter import (
     PASTE_END,
     PASTE_START,
     InputSplitter,
+    Key,
     Paste,
     Piece,
     Reply,
@@ -35,6 +36,9 @@ _REPLY_S, _REPLY_PAUSE_S = 2.0, 0.25
 # Runs of plain text, newlines (Ctrl+J) within, are handed over whole: a key press for each
 # character costs too much when much arrives at once.
 _RUN = re.compile(r"[^\x00-\x1f\x7f]{4,}(?:\n+[^\x00-\x1f\x7f]+)*")
+
+# Alt with one of these is a binding of prompt_toolkit's emacs keys.
+ALT_KEYS = frozenset({Keys.Left, Keys.Right})
 
 
 class Keyboard(Input):
@@ -226,12 +230,30 @@ class Keyboard(Input):
                 case Paste(text):
                     self._parser.flush()
                     self._keys.append(KeyPress(Keys.BracketedPaste, text))
+                case Key(sequence):
+                    self._parser.flush()
+                    self._keys += self._presses(sequence)
                 case Reply(text):
                     if ends_answers(text):
                         self._reply_until_s = 0.0
                     self._on_reply(text)
                 case _:
                     self._type(piece.text.replace("\x00", ""))
+
+    def _presses(self, sequence: str) -> list[KeyPress]:
+        """Name a sequence's key; Alt as an Escape before it, or no key where Alt is not bound.
+
+        An Escape before a key that is not bound with it would be obeyed by itself. The data of all
+        is empty, for whatever takes any key inserts its data as text.
+        """
+        is_alt = sequence.startswith("\x1b\x1b")
+        named = ANSI_SEQUENCES[sequence[is_alt:]]
+        keys = named if isinstance(named, tuple) else (named,)
+        if is_alt or keys[0] == Keys.Escape:
+            keys = (Keys.Escape, *(key for key in keys if key != Keys.Escape))
+            if not self.takes_runs or keys[1:] not in {(key,) for key in ALT_KEYS}:
+                return []
+        return [KeyPress(key, "") for key in keys]
 
     def _type(self, text: str) -> None:
         position = 0

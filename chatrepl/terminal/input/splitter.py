@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "InputSplitter",
+    "Key",
     "Paste",
     "Piece",
     "Reply",
@@ -18,32 +19,39 @@ PASTE_START = "\x1b[200~"
 PASTE_END = "\x1b[201~"
 
 _BREAKOUT_S = 0.05
-_CUT_REPLY_S = 1.0
+_CUT_REPLY_S = _CUT_KEY_S = 1.0
 _STUCK_PASTE_S = 1.0
 _LONGEST_REPLY = 8192
 _CTRL_C = "\x03"
 
-# Control sequences, and strings (operating system, device, application) that carry a reply.
+# Keys and replies: control sequences (rxvt ends some by a dollar sign, the Linux console puts two
+# brackets) and SS3 sequences, with one more Escape before them for Alt; strings (operating system,
+# device, application) that carry a reply.
+_CONTROL = r"\x1b\[(?:\[[A-E]|[0-9]+\$|[<=>?]?[0-9;:]*[ -/]*[@-Z\\-~])"
+_SS3 = r"\x1bO(?:[A-FHMP-Sa-d]|[0-9][0-9;]*[A-Za-z])"
 _WHOLE = re.compile(
-    r"\x1b\[\[[A-E]"
-    r"|\x1b\[[<=>?]?[0-9;:]*[ -/]*[@-Z\\-~]"
+    rf"\x1b?(?:{_CONTROL}|{_SS3})"
     r"|\x1b\][0-9]+;[^\x07\x1b]*(?:\x07|\x1b\\)"
     r"|\x1bP[>!0-9][^\x1b]*\x1b\\"
     r"|\x1b_G[^\x1b]*\x1b\\"
 )
 _PART = re.compile(
-    r"\x1b(?:\[(?:\[|[<=>?]?[0-9;:]*[ -/]*)?"
+    r"\x1b(?:\x1b?(?:\[(?:\[|[<=>?]?[0-9;:]*[ -/]*)?|O(?:[0-9][0-9;]*)?)?"
     r"|\](?:[0-9]+(?:;[^\x07\x1b]*\x1b?)?)?"
     r"|P(?:[>!0-9][^\x1b]*\x1b?)?"
     r"|_(?:G[^\x1b]*\x1b?)?"
     r")?\Z"
 )
+# Control sequences that terminals send unasked or as answers, never for a key.
+_REPORT = re.compile(r"\x1b\[(?:[<=>?]|[0-9;]*[IORcnty]\Z)")
 # The rest of a colour, of attributes: what follows if the reply was cut after its first character
 # (which then was an Escape), or came on after a long pause.
 _LATE_COLOUR = re.compile(r"[0-9a-fA-Frgb:/#?;]*(?:\x07|\x1b\\)")
 _BEHEADED = re.compile(r"\x1b(?:\][0-9]+;(?:rgba?:|#)|\[\?[0-9;]*c)")
-_CERTAIN_PART = re.compile(r"\x1b(?:\][0-9]|P[>!0-9]|_G)")
-_CURSOR_REPORT = re.compile(r"\x1b\[[0-9]+;[0-9]+R\Z")
+# The rest of a key whose Escape came a pause before it; a person's "[D" comes in two reads.
+_BEHEADED_KEY = re.compile(r"\x1b{1,2}(?:\[(?:\[|[0-9;:]+[@-Z^~u$]|[A-FHZ])|O[0-9]*[A-FHMP-S])")
+_STRING_PART = re.compile(r"\x1b(?:\][0-9]|P[>!0-9]|_G)")
+_CERTAIN_PART = re.compile(rf"{_STRING_PART.pattern}|\x1b{{1,2}}[\[O][<=>?0-9]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_FEEDS = re.compile(r"\n+")
@@ -52,9 +60,16 @@ _FEWEST_DOUBLED = 3
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Keys as the terminal encodes them."""
+    """Text, control characters, and Escapes by themselves or before a character (Alt)."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key's control sequence, whole, with an Escape before it for Alt in some terminals."""
+
+    sequence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +86,16 @@ class Reply:
     text: str
 
 
-Piece = Typed | Paste | Reply
+Piece = Typed | Key | Paste | Reply
 
 
 class InputSplitter:
     """Cuts input into pieces; any cut of the input into reads gives the same pieces.
 
-    ``is_key`` knows the control sequences that are keys; all others are replies. An Enter within
-    50 ms of a paste's end is believed once; what follows without a pause is inserted, not obeyed:
-    it may be the rest of a paste that contained the end mark itself.
+    ``is_key`` knows the control sequences that are keys; all others are told as replies, keys that
+    nothing knows among them. An Enter within 50 ms of a paste's end is believed once; what follows
+    without a pause is inserted, not obeyed: it may be the rest of a paste that contained the end
+    mark itself.
     """
 
     def __init__(self, is_key: Callable[[str], bool]) -> None:
@@ -100,10 +116,10 @@ class InputSplitter:
 
     def feed(self, text: str, now_s: float) -> list[Piece]:
         """Take a read's text, and return what is complete."""
-        if self._held and _CERTAIN_PART.match(self._held) and now_s - self._held_s > _CUT_REPLY_S:
+        if self._held and _STRING_PART.match(self._held) and now_s - self._held_s > _CUT_REPLY_S:
             self._held = ""
             text = _LATE_COLOUR.sub("", text, count=1) if _LATE_COLOUR.match(text) else text
-        elif self._given and _BEHEADED.match(self._given + text):
+        elif self._given and self._is_beheaded(text, now_s):
             text = self._given + text
         self._given = ""
         is_stuck = self._paste is not None and now_s - self._seen_s > _STUCK_PASTE_S
@@ -128,6 +144,11 @@ class InputSplitter:
         self._given = held
         return [Typed(held)]
 
+    def _is_beheaded(self, text: str, now_s: float) -> bool:
+        whole = self._given + text
+        is_soon = now_s - self._seen_s < _CUT_KEY_S
+        return bool(_BEHEADED.match(whole) or (is_soon and _BEHEADED_KEY.match(whole)))
+
     def _outside(self, text: str, pieces: list[Piece], now_s: float) -> str:
         text, self._held = self._held + text, ""
         position = 0
@@ -135,7 +156,8 @@ class InputSplitter:
             pieces += self._typed(text[position:found], now_s)
             if whole := _WHOLE.match(text, found):
                 position = whole.end()
-                if whole[0] == PASTE_START:
+                if whole[0].endswith(PASTE_START):
+                    pieces += self._typed(whole[0].removesuffix(PASTE_START), now_s)
                     self._paste, self._paste_tail = [], ""
                     return text[position:]
                 pieces += self._sequence(whole[0], now_s)
@@ -149,11 +171,14 @@ class InputSplitter:
         return ""
 
     def _sequence(self, sequence: str, now_s: float) -> list[Piece]:
-        if sequence == PASTE_END:
+        unmodified = sequence[sequence.startswith("\x1b\x1b") :]
+        if unmodified == PASTE_END:
             return []
-        if self._is_key(sequence) and not _CURSOR_REPORT.match(sequence):
-            return [] if now_s < self._guard_s else [Typed(sequence)]
-        return [Reply(sequence)]
+        if not _REPORT.match(unmodified) and self._is_key(unmodified):
+            return [] if now_s < self._guard_s else [Key(sequence)]
+        # An Escape before a report was a key by itself.
+        is_escape = unmodified != sequence and _REPORT.match(unmodified)
+        return [*(self._typed("\x1b", now_s) if is_escape else ()), Reply(unmodified)]
 
     def _in_paste(self, text: str, pieces: list[Piece], now_s: float) -> str:
         assert self._paste is not None

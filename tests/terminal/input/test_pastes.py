@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chatrepl.terminal.input.splitter import (
     InputSplitter,
+    Key,
     Paste,
     Piece,
     Reply,
@@ -192,7 +193,7 @@ def test_replies_are_told_from_keys_and_pastes() -> None:
     assert splitter.feed(text, 0.0) == [
         Typed("a"),
         Reply("\x1b[I"),
-        Typed("\x1b[A"),
+        Key("\x1b[A"),
         Reply("\x1b]11;rgb:0/0/0\x07"),
         Typed("b"),
         Paste("x\x1b[Iy"),
