@@ -8,11 +8,11 @@ from typing import NoReturn
 from chatrepl import __version__
 from chatrepl.core.choice import Choice
 from chatrepl.core.errors import UsageError
-from chatrepl.core.formats import names_schema_file
 from chatrepl.core.json_value import Json
 from chatrepl.core.kinds import Choice as ClosedChoice
 from chatrepl.core.kinds import Format, Kind, Switch, Words
-from chatrepl.core.setting_table import SETTINGS, Setting, find_setting
+from chatrepl.core.settings.response_format import names_schema_file
+from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 
 __all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 

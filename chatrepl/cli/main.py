@@ -7,14 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl.cli.arguments import Options, parse_options
-from chatrepl.cli.environment import (
+from chatrepl.cli.process import (
     is_interactive,
     open_missing_streams,
     print_line,
     variables,
 )
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
-from chatrepl.terminal.input.early import HeldTerminal, hold_terminal
+from chatrepl.terminal.tty.raw_mode import HeldTerminal, hold_terminal
 
 if TYPE_CHECKING:
     from chatrepl.cli.wiring import Program
@@ -44,12 +44,12 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             _restore(early)
             return _print_completion(options.print_completion)
         if early is not None and _is_conversation(options):
-            from chatrepl.cli.interactive import converse
+            from chatrepl.cli.modes.interactive import converse
 
             return converse(options, environment, early)
         _restore(early)
         if early is None and is_interactive() and _is_conversation(options):
-            from chatrepl.cli.conversation import converse_in_lines
+            from chatrepl.cli.modes.conversation import converse_in_lines
 
             return converse_in_lines(options, environment)
         return _without_prompt(options, environment)
@@ -77,7 +77,7 @@ def _restore(early: HeldTerminal | None) -> None:
 
 def _print_completion(shell: str) -> int:
     from chatrepl.cli.arguments import option_rows
-    from chatrepl.cli.completion_scripts import completion_script
+    from chatrepl.cli.shell_completion import completion_script
 
     print_line(completion_script(shell, option_rows()))
     return 0
@@ -98,7 +98,7 @@ def _is_conversation(options: Options) -> bool:
 
 
 def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
-    from chatrepl.cli import oneshot
+    from chatrepl.cli.modes import one_shot as oneshot
     from chatrepl.cli.wiring import wire
 
     if options.pick:
@@ -112,11 +112,11 @@ def _without_prompt(options: Options, environment: Mapping[str, str]) -> int:
 
 def _many(options: Options, environment: Mapping[str, str]) -> int:
     """Deal with many lines, of a script or of stdin."""
-    from chatrepl.cli import oneshot
-    from chatrepl.cli.begin import begin
-    from chatrepl.cli.each_line import EachLine
-    from chatrepl.cli.line_source import LineSource
-    from chatrepl.cli.script import Script, open_script
+    from chatrepl.cli.modes import one_shot as oneshot
+    from chatrepl.cli.modes.batch import EachLine
+    from chatrepl.cli.modes.line_source import LineSource
+    from chatrepl.cli.modes.script import Script, open_script
+    from chatrepl.cli.startup import begin
     from chatrepl.cli.wiring import wire
 
     if options.each_line and os.isatty(0):
@@ -139,7 +139,7 @@ def _many(options: Options, environment: Mapping[str, str]) -> int:
 def _to_the_end(
     program: "Program", deal: Callable[[], Awaitable[int]], stop: Callable[[], bool]
 ) -> int:
-    from chatrepl.cli import oneshot
+    from chatrepl.cli.modes import one_shot as oneshot
 
     if program.options.debug and not program.options.quiet:
         log = program.session.ports.debug_log.path
@@ -162,8 +162,9 @@ def _only_prints(options: Options) -> bool:
 
 
 async def _deal(program: "Program", text: str) -> int:
-    from chatrepl.cli import listing, oneshot
-    from chatrepl.cli.begin import begin
+    from chatrepl.cli.modes import listing
+    from chatrepl.cli.modes import one_shot as oneshot
+    from chatrepl.cli.startup import begin
 
     options = program.options
     if options.list_sessions:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
-from chatrepl.core.ports import Price
-from chatrepl.core.words import nearest
-from chatrepl.services.configuration import Configuration
+from chatrepl.core.ports.storage import Price
+from chatrepl.core.text.quoting import nearest
+from chatrepl.services.files.configuration import Configuration
 
 __all__ = ["PRICES", "own_prices"]
 

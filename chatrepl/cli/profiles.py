@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.layers import checked_values, choose_server, find_profile, names_server
-from chatrepl.core.own_files import Profile
-from chatrepl.core.ports import Server
-from chatrepl.services.configuration import Configuration
+from chatrepl.cli.configure import checked_values, choose_server, find_profile, names_server
+from chatrepl.core.ports.remembered import Profile
+from chatrepl.core.ports.storage import Server
+from chatrepl.services.files.configuration import Configuration
 
 __all__ = ["ConfiguredProfiles"]
 

@@ -6,35 +6,35 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.environment import SystemClock, new_id
-from chatrepl.cli.late import LateChatModel
-from chatrepl.cli.layers import (
+from chatrepl.cli.configure import (
     choose_profile,
     choose_server,
     chooses_local,
     combine_settings,
 )
+from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.prices import own_prices
+from chatrepl.cli.process import SystemClock, new_id
 from chatrepl.cli.profiles import ConfiguredProfiles
-from chatrepl.cli.rescue import rescue
+from chatrepl.cli.unsaved_copies import rescue
 from chatrepl.core.errors import UsageError
-from chatrepl.core.formats import format_of_schema
-from chatrepl.core.ports import Person
+from chatrepl.core.ports.storage import Person
 from chatrepl.core.session import Ports, Session
-from chatrepl.services.attachments import AttachmentLoader
-from chatrepl.services.catalog import PriceCatalog
-from chatrepl.services.clipboard import SystemClipboard
-from chatrepl.services.configuration import read_configuration
-from chatrepl.services.debug_log import DebugLog
+from chatrepl.core.settings.response_format import format_of_schema
+from chatrepl.services.files.attachments import AttachmentLoader
+from chatrepl.services.files.configuration import read_configuration
+from chatrepl.services.files.debug_log import DebugLog
+from chatrepl.services.files.learned_facts import FileMemory, NoMemory
+from chatrepl.services.files.paths import Paths, find_paths
+from chatrepl.services.files.role_files import RoleFiles
+from chatrepl.services.files.user_files import UserFiles
+from chatrepl.services.llm_import.logs import LlmLogs
 from chatrepl.services.local_model import BuiltInModel
-from chatrepl.services.memory import FileMemory, NoMemory
-from chatrepl.services.paths import Paths, find_paths
-from chatrepl.services.roles import RoleFiles
-from chatrepl.services.shell import SystemShell
+from chatrepl.services.models.price_catalog import PriceCatalog
+from chatrepl.services.models.tokenizer import TiktokenCounter
 from chatrepl.services.store import SqliteStore
-from chatrepl.services.store.llm_import import LlmLogs
-from chatrepl.services.tokenizer import TiktokenCounter
-from chatrepl.services.user_files import UserFiles
+from chatrepl.services.system.clipboard import SystemClipboard
+from chatrepl.services.system.shell import SystemShell
 
 __all__ = ["Program", "wire"]
 
@@ -163,7 +163,7 @@ def _with_schema_file(options: Options) -> Options:
 
 
 def _markdown_to_html(text: str) -> str:
-    from chatrepl.terminal.draw.html import markdown_to_html
+    from chatrepl.terminal.draw.html_export import markdown_to_html
 
     render: Callable[[str], str] = markdown_to_html
     return render(text)

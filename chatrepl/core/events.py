@@ -1,7 +1,7 @@
 """Everything that can happen, as one closed union of small values.
 
 Turns and commands yield events; a front end draws them. Text in an event is exact, as it came from
-the outside: whoever draws it must pass it through ``chatrepl.core.safe_text`` first.
+the outside: whoever draws it must pass it through ``chatrepl.core.text.terminal_safe`` first.
 """
 
 from collections.abc import Mapping, Sequence

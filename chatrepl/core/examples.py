@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
-from chatrepl.core.plain_kinds import shown
+from chatrepl.core.settings.kinds import shown
 
 __all__ = ["Examples", "examples_in"]
 

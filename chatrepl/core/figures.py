@@ -1,8 +1,8 @@
 """What stands under a compared answer: how fast it came, how long it is, what it cost."""
 
+from chatrepl.core.conversation.metadata import AT_ONCE_S
 from chatrepl.core.events import AnswerEnded
-from chatrepl.core.money import cost_of, dollars
-from chatrepl.core.timing import AT_ONCE_S
+from chatrepl.core.turn.spending_limit import cost_of, dollars
 
 __all__ = ["tell_figures"]
 

@@ -7,12 +7,12 @@ configuration or a session file holds. Both raise ``UsageError`` that names the 
 import json
 from dataclasses import dataclass
 
-from chatrepl.core.biases import check_bias_key, parse_biases, show_biases
 from chatrepl.core.errors import UsageError
 from chatrepl.core.examples import Examples
-from chatrepl.core.formats import check_format
 from chatrepl.core.json_value import Json, check_json
-from chatrepl.core.plain_kinds import Choice, Integer, Number, Switch, Text, Words, shown
+from chatrepl.core.settings.kinds import Choice, Integer, Number, Switch, Text, Words, shown
+from chatrepl.core.settings.logit_bias import check_bias_key, parse_biases, show_biases
+from chatrepl.core.settings.response_format import check_format
 
 __all__ = [
     "AnyJson",

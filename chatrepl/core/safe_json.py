@@ -3,7 +3,7 @@
 import json
 
 from chatrepl.core.json_value import Json
-from chatrepl.core.safe_text import safe_text
+from chatrepl.core.text.terminal_safe import safe_text
 
 __all__ = ["escape_json", "safe_json"]
 

@@ -9,18 +9,8 @@ from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatrepl.core.answerer import Answerer
-from chatrepl.core.asked import (
-    Asked,
-    ask_or_not,
-    names_local,
-    opening_of,
-    system_text_of,
-    target_of,
-)
-from chatrepl.core.attachments import Attachment
-from chatrepl.core.budget import Plan
-from chatrepl.core.continuing import is_cut
+from chatrepl.core.context.fitting import Plan
+from chatrepl.core.conversation.attachments import Attachment
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     DraftReturned,
@@ -29,21 +19,31 @@ from chatrepl.core.events import (
     Notice,
     Progress,
 )
-from chatrepl.core.kept import KeptConversation, Ports
-from chatrepl.core.mailbox import Mailbox
 from chatrepl.core.messages import Message, State
-from chatrepl.core.ports import (
+from chatrepl.core.ports.storage import (
     ModelInfo,
     Server,
 )
-from chatrepl.core.preflight import Preflight
-from chatrepl.core.settings import Settings
-from chatrepl.core.target import Target
-from chatrepl.core.turn import Turn, TurnOf
-from chatrepl.core.validity import valid_text
+from chatrepl.core.servers.candidates import (
+    Asked,
+    ask_or_not,
+    names_local,
+    opening_of,
+    system_text_of,
+    target_of,
+)
+from chatrepl.core.servers.continuation import is_cut
+from chatrepl.core.servers.selection import Answerer
+from chatrepl.core.servers.target import Target
+from chatrepl.core.sessions.state import KeptConversation, Ports
+from chatrepl.core.settings.layers import Settings
+from chatrepl.core.text.surrogates import valid_text
+from chatrepl.core.turn.event_queue import Mailbox
+from chatrepl.core.turn.preflight import Preflight
+from chatrepl.core.turn.turn import Turn, TurnOf
 
 if TYPE_CHECKING:
-    from chatrepl.core.answer import AnswerRun
+    from chatrepl.core.turn.answer_run import AnswerRun
 
 __all__ = ["COMPARING_TOPIC", "Ports", "Session", "compared_next"]
 

@@ -1,8 +1,8 @@
 """Say in words what a request counts, and which kind of figure that is."""
 
-from chatrepl.core.budget import Limits, Plan
-from chatrepl.core.planner import Planner
-from chatrepl.core.target import Target
+from chatrepl.core.context.fitting import Limits, Plan
+from chatrepl.core.context.planner import Planner
+from chatrepl.core.servers.target import Target
 
 __all__ = ["tell_limits", "tell_room", "tell_tokens"]
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chatrepl.core.events import Among, AnswerEnded, AnswerStarted
-from chatrepl.core.settings import Settings
+from chatrepl.core.settings.layers import Settings
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.beside import BesideView
-    from chatrepl.terminal.drawing import Drawing
-    from chatrepl.terminal.input.prompt import LivePrompt
-    from chatrepl.terminal.painter import Painter
-    from chatrepl.terminal.status import Status
+    from chatrepl.terminal.draw.answer_columns import BesideView
+    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.live.answer_painter import Painter
+    from chatrepl.terminal.live.status_row import Status
+    from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["ShownAnswers"]
 
@@ -36,7 +36,7 @@ class ShownAnswers:
 
     def begin_beside(self, among: Among) -> bool:
         """Begin to show compared answers in columns; False: the terminal is too narrow for them."""
-        from chatrepl.terminal.draw.beside import can_show_beside
+        from chatrepl.terminal.draw.answer_columns import can_show_beside
 
         columns = self._prompt.columns
         if not can_show_beside(len(among.beside), columns):

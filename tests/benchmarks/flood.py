@@ -34,8 +34,8 @@ import pyte
 import rich.console
 import rich.markdown
 
-from chatrepl.terminal.draw.markdown import MarkdownStream
-from chatrepl.terminal.draw.style import detect_style
+from chatrepl.terminal.draw.layout.style import detect_style
+from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from tests.benchmarks.long_answers import long_answer
 from tests.support.sse_server import SseServer
 from tests.support.terminal import Terminal

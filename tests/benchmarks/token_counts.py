@@ -10,16 +10,16 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chatrepl.core.budget import Plan
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
+from chatrepl.core.context.fitting import Plan
 from chatrepl.core.events import AnswerEnded, Level, Notice
-from chatrepl.core.ports import ChatRequest
+from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.servers.target import Target
 from chatrepl.core.session import Session
-from chatrepl.core.settings import Layer, Settings
-from chatrepl.core.target import Target
+from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.services.local_model import BuiltInModel
+from chatrepl.services.models.tokenizer import TiktokenCounter
 from chatrepl.services.openai_api import OpenAIChatModel
-from chatrepl.services.tokenizer import TiktokenCounter
 from tests.support.fakes import FixedCatalog, World
 
 __all__ = ["Measured", "measure"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.begin import begin
+from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import wire
-from chatrepl.core.commands.line import handle_line
-from chatrepl.core.completion import complete
+from chatrepl.core.commands.completion import complete
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, Level, Notice, TextDelta
 from tests.support.fakes import ScriptedPerson
 

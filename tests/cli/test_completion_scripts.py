@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from chatrepl.cli.arguments import option_rows
-from chatrepl.cli.completion_scripts import completion_script
 from chatrepl.cli.main import main
+from chatrepl.cli.shell_completion import completion_script
 from chatrepl.core.errors import UsageError
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chatrepl.core.continuing import INSTRUCTION
 from chatrepl.core.events import AnswerEnded, Event, PlainText, Table
+from chatrepl.core.servers.continuation import INSTRUCTION
 from tests.cli.talking import Home, errors, said
 from tests.support.sse_server import SseServer
 

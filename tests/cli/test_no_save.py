@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.begin import begin
-from chatrepl.cli.listing import export, list_sessions
+from chatrepl.cli.modes.listing import export, list_sessions
+from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import Program, wire
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import ConversationShown, Event, Notice, Table
 from tests.support.sse_server import SseServer
 

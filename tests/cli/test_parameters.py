@@ -8,8 +8,8 @@ import pytest
 from chatrepl.core.errors import UsageError
 from chatrepl.core.kinds import Text
 from chatrepl.core.messages import Json
-from chatrepl.core.setting_table import SETTINGS
-from chatrepl.core.toml import to_toml
+from chatrepl.core.settings.table import SETTINGS
+from chatrepl.core.text.toml import to_toml
 from tests.cli.talking import Home, errors, notices
 from tests.support.sse_server import SseServer
 

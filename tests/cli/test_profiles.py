@@ -5,7 +5,7 @@ import pytest
 
 from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.wiring import wire
-from chatrepl.core.completion import complete
+from chatrepl.core.commands.completion import complete
 from chatrepl.core.events import Table
 from tests.cli.talking import Home, errors, notices, said
 from tests.support.sse_server import SseServer

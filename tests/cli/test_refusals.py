@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chatrepl.core.events import AnswerEnded, Notice, Table
-from chatrepl.core.setting_table import SETTINGS
+from chatrepl.core.settings.table import SETTINGS
 from tests.cli.refusing import SHAPES, Shape, azure, json_error, openai, refusing, vllm
 from tests.cli.talking import Home, errors, notices, said
 from tests.support.sse_replies import Answer, Raw, RecordedRequest, Reply, event

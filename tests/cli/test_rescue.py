@@ -9,7 +9,7 @@ import pytest
 
 from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.wiring import Program, wire
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Notice
 from tests.support.sse_server import SseServer
 

@@ -11,9 +11,16 @@ from hypothesis import strategies as st
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.messages import Json
-from chatrepl.core.roles import Role, filled, parse_role, protected, role_text, variables_of
-from chatrepl.core.toml import to_toml
-from chatrepl.services.roles import RoleFiles
+from chatrepl.core.settings.roles import (
+    Role,
+    filled,
+    parse_role,
+    protected,
+    role_text,
+    variables_of,
+)
+from chatrepl.core.text.toml import to_toml
+from chatrepl.services.files.role_files import RoleFiles
 from tests.cli.talking import Home, errors, notices
 from tests.support.sse_server import SseServer
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.layers import choose_server
+from chatrepl.cli.configure import choose_server
 from chatrepl.core.json_value import Json
-from chatrepl.core.ports import Server
-from chatrepl.services.configuration import Configuration
+from chatrepl.core.ports.storage import Server
+from chatrepl.services.files.configuration import Configuration
 
 CLUSTER = "http://cluster.example/v1"
 ELSEWHERE = "http://elsewhere.example/v1"

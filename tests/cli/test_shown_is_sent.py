@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.begin import begin
+from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import Program, wire
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, PlainText, TextDelta
-from chatrepl.core.safe_text import safe_text
-from chatrepl.services.tokenizer import TiktokenCounter
+from chatrepl.core.text.terminal_safe import safe_text
+from chatrepl.services.models.tokenizer import TiktokenCounter
 from tests.cli.talking import Home, errors, notices
 from tests.services.test_attachments import png
 from tests.support.fakes import ScriptedPerson

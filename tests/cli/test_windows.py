@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.begin import begin
+from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import wire
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, Notice, PlainText
-from chatrepl.terminal.toolbar import Toolbar
+from chatrepl.terminal.live.toolbar import Toolbar
 from tests.cli.talking import Home, errors, notices
 from tests.support.fakes import ScriptedPerson
 from tests.support.sse_replies import Answer

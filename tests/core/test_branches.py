@@ -3,7 +3,7 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import (
     ChoiceFinished,
     DraftReturned,

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.budget import BLOCK_TURNS, Anchor, Contents, Limits, Measure, Plan, fit
-from chatrepl.core.context_rows import rows_of
-from chatrepl.core.conversation import Conversation, Turns
-from chatrepl.core.counting import Counts
+from chatrepl.core.context.context_report import rows_of
+from chatrepl.core.context.counting import Counts
+from chatrepl.core.context.fitting import BLOCK_TURNS, Anchor, Contents, Limits, Measure, Plan, fit
+from chatrepl.core.context.planner import Planner
+from chatrepl.core.conversation.tree import Conversation, Turns
 from chatrepl.core.messages import Marks, Message
-from chatrepl.core.planner import Planner
-from chatrepl.core.settings import Layer, Settings
-from chatrepl.core.target import Target
-from chatrepl.services.tokenizer import TiktokenCounter
+from chatrepl.core.servers.target import Target
+from chatrepl.core.settings.layers import Layer, Settings
+from chatrepl.services.models.tokenizer import TiktokenCounter
 from tests.support.fakes import SERVER, FixedCatalog, World
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

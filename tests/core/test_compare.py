@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chatrepl.core.completion import complete
+from chatrepl.core.commands.completion import complete
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
     AnswerEnded,
@@ -16,8 +16,8 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.messages import State
-from chatrepl.core.own_files import Profile
-from chatrepl.core.ports import ModelInfo, Price
+from chatrepl.core.ports.remembered import Profile
+from chatrepl.core.ports.storage import ModelInfo, Price
 from chatrepl.core.session import Session
 from tests.core.test_session import errors, run, say, sent
 from tests.core.test_several import CUT, contents, ends, notices, on_disk, refused, siblings

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.attachments import image_attachment, text_attachment, with_files
-from chatrepl.core.commands.line import handle_line
-from chatrepl.core.completion import complete
+from chatrepl.core.commands.completion import complete
+from chatrepl.core.commands.dispatch import handle_line
+from chatrepl.core.context.request_body import BodyWriter
+from chatrepl.core.conversation.attachments import image_attachment, text_attachment, with_files
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice, Table
 from chatrepl.core.messages import Message
-from chatrepl.core.request_body import BodyWriter
 from chatrepl.core.session import Session
 from chatrepl.core.transcript import from_json, to_json
 from tests.support.fakes import StepClock, World
@@ -165,7 +165,7 @@ def test_attachments_survive_a_transcript() -> None:
     world = world_with(a_txt="one")
     session = world.session()
     say(session, "look @a.txt")
-    from chatrepl.core.library import transcript_of
+    from chatrepl.core.sessions.library import transcript_of
 
     written = to_json(transcript_of(session))
     (again,) = from_json(written, new_id=iter(map(str, range(99))).__next__, now=NOW)

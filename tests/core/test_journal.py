@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from chatrepl.core.journal import Journal
+from chatrepl.core.sessions.journal import Journal
 from tests.support.fakes import World
 
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chatrepl.core.events import Notice, Table
-from chatrepl.core.money import beginning_of_day
-from chatrepl.core.ports import Price
+from chatrepl.core.ports.storage import Price
 from chatrepl.core.session import Session
+from chatrepl.core.turn.spending_limit import beginning_of_day
 from chatrepl.services.store import SqliteStore
 from tests.core.test_session import errors, run, say, sent
 from tests.support.fakes import FixedCatalog, World, answer

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
+from chatrepl.core.conversation.logprobs import (
+    LOGPROBS_FIELD,
+    pieces_of,
+    scores_of,
+    with_scores,
+    words_of,
+)
 from chatrepl.core.events import (
     ChoiceFinished,
     Event,
@@ -18,7 +25,6 @@ from chatrepl.core.events import (
     TokensScored,
     WordsShaded,
 )
-from chatrepl.core.logprobs import LOGPROBS_FIELD, pieces_of, scores_of, with_scores, words_of
 from chatrepl.core.messages import Message, State
 from chatrepl.core.session import Session
 from tests.support.fakes import World

@@ -15,9 +15,9 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.messages import Json
-from chatrepl.core.ports import Price
+from chatrepl.core.ports.storage import Price
 from chatrepl.core.session import Session
-from chatrepl.services.memory import FileMemory
+from chatrepl.services.files.learned_facts import FileMemory
 from tests.core.test_session import errors, run, say, texts
 from tests.support.fakes import SERVER, FixedCatalog, Step, WordCounter, World, answer
 

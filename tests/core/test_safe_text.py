@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.safe_text import TextCleaner, safe_line, safe_text
+from chatrepl.core.text.terminal_safe import TextCleaner, safe_line, safe_text
 
 BIDI = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 HOSTILE = [

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.ports import Secret
-from chatrepl.core.servers import check_base_url, check_key, host_of, redact
+from chatrepl.core.ports.storage import Secret
+from chatrepl.core.servers.addresses import check_base_url, check_key, host_of, redact
 
 KEY = "sk-canary-0123456789abcdef"
 KEYS = st.from_regex(r"[\x21-\x7e]{8,40}", fullmatch=True)

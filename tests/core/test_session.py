@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TypeVar
 
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
     AnswerEnded,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.formats import format_of_schema
-from chatrepl.core.setting_table import find_setting
+from chatrepl.core.settings.response_format import format_of_schema
+from chatrepl.core.settings.table import find_setting
 
 
 @pytest.mark.parametrize(

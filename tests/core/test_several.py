@@ -21,10 +21,10 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.in_turn import InTurn
 from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.session import Session
-from chatrepl.services.memory import FileMemory
+from chatrepl.core.turn.sequencer import InTurn
+from chatrepl.services.files.learned_facts import FileMemory
 from tests.core.test_session import collect, errors, run, say, texts
 from tests.support.fakes import Step, World, answer
 

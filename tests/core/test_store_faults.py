@@ -5,7 +5,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import StoreError
 from chatrepl.core.events import AnswerEnded, Event, Level, Notice
 from chatrepl.core.session import Session

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.thinking import ThinkSplitter
+from chatrepl.terminal.draw.thinking import ThinkSplitter
 
 pieces = st.lists(
     st.sampled_from(["<think>", "</think>", "<", "<th", "ink>", "</", "a", "\n", " ", "<thinker>"]),

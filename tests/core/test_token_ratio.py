@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.token_ratio import TokenLessons
+from chatrepl.core.context.calibration import TokenLessons
 
 OUR_FRAME = 4
 PRIMING = 3

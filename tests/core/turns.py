@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
-from chatrepl.core.commands.line import handle_line
+from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import DraftReturned, Event, Level, Notice, TextDelta
 from chatrepl.core.messages import State

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.attachments import image_tokens, size_of, text_of
+from chatrepl.core.conversation.attachments import image_tokens, size_of, text_of
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.messages import Json
-from chatrepl.services.attachments import AttachmentLoader
-from chatrepl.services.html_text import html_to_text
-from chatrepl.services.images import image_kind, tokens_of_image
-from chatrepl.services.user_files import UserFiles
+from chatrepl.services.files.attachments import AttachmentLoader
+from chatrepl.services.files.html_to_text import html_to_text
+from chatrepl.services.files.images import image_kind, tokens_of_image
+from chatrepl.services.files.user_files import UserFiles
 from tests.support.sse_replies import Raw, RecordedRequest, Reply
 from tests.support.sse_server import SseServer
 

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
-from chatrepl.core.ports import Price
-from chatrepl.services.catalog import PriceCatalog
+from chatrepl.core.ports.storage import Price
+from chatrepl.services.models.price_catalog import PriceCatalog
 from tests.support.alone import no_network, run_alone
 
 
@@ -74,7 +74,7 @@ def test_no_price_is_told_where_the_makers_says_nothing(catalog: PriceCatalog, m
 
 LOOK_UP = """
 import asyncio, sys
-from chatrepl.services.catalog import PriceCatalog
+from chatrepl.services.models.price_catalog import PriceCatalog
 catalog = PriceCatalog()
 assert "genai_prices" not in sys.modules
 asyncio.run(catalog.prepare())

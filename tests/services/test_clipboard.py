@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from chatrepl.services.clipboard import SystemClipboard
+from chatrepl.services.system.clipboard import SystemClipboard
 
 TEXT = "Grüße, 日本 🙂\nsecond line\n"
 

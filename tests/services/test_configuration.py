@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.toml_lines import key_lines
-from chatrepl.services.configuration import read_configuration
+from chatrepl.services.files.configuration import read_configuration
 
 
 @pytest.fixture

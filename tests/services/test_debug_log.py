@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.services.debug_log import DebugLog
+from chatrepl.services.files.debug_log import DebugLog
 
 LOGGER = logging.getLogger("chatrepl.services.somewhere")
 

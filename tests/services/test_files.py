@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chatrepl.services.files import (
+from chatrepl.services.files.private_files import (
     explain_os_error,
     make_private_folder,
     open_private,

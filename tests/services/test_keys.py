@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.services.keys import key_from
+from chatrepl.services.system.api_keys import key_from
 
 KEY = "sk-test-abcdefghijklmnop1234"
 

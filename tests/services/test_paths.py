@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.services.paths import Paths, find_paths
+from chatrepl.services.files.paths import Paths, find_paths
 
 
 def all_of(paths: Paths) -> list[Path]:
@@ -80,7 +80,7 @@ SHOW = (
     "import os, pwd, sys\n"
     "def unknown(uid): raise KeyError(uid)\n"
     "pwd.getpwuid = unknown\n"
-    "from chatrepl.services.paths import find_paths\n"
+    "from chatrepl.services.files.paths import find_paths\n"
     "paths = find_paths(os.environ)\n"
     "print(paths.database, paths.config_file, paths.cache_folder, sep='\\n')\n"
     "print('platformdirs' in sys.modules)\n"

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.own_files import ShellResult
-from chatrepl.services.shell import SystemShell
+from chatrepl.core.ports.remembered import ShellResult
+from chatrepl.services.system.shell import SystemShell
 
 ENVIRONMENT = {"PATH": os.defpath, "SHELL": "/bin/sh"}
 

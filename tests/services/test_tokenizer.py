@@ -8,7 +8,7 @@ import tiktoken
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.services.tokenizer import TiktokenCounter, unpack
+from chatrepl.services.models.tokenizer import TiktokenCounter, unpack
 from tests.support.alone import no_network, run_alone
 from tests.support.pack_vocabularies import PLACE, SHA256, pack, rank_file
 
@@ -231,7 +231,7 @@ def test_other_models_are_estimated_with_the_newest_encoding(model: str) -> None
 
 COUNT_ALL = """
 import asyncio, sys
-from chatrepl.services.tokenizer import TiktokenCounter
+from chatrepl.services.models.tokenizer import TiktokenCounter
 assert "tiktoken" not in sys.modules
 counter = TiktokenCounter()
 for encoding in ("cl100k_base", "o200k_base", "o200k_harmony"):
@@ -248,7 +248,7 @@ def test_counting_needs_no_network_and_leaves_tiktokens_cache_alone(tmp_path: Pa
 
 WHILE_LOADING = """
 import asyncio
-from chatrepl.services.tokenizer import TiktokenCounter
+from chatrepl.services.models.tokenizer import TiktokenCounter
 
 async def main():
     counter = TiktokenCounter()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from chatrepl.core.attachments import text_attachment
+from chatrepl.core.conversation.attachments import text_attachment
 from chatrepl.core.errors import ModelError, UsageError
 from chatrepl.core.events import (
     ChoiceFinished,
@@ -17,11 +17,11 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Json, Usage
-from chatrepl.core.own_files import Profile, ShellResult
-from chatrepl.core.ports import ChatRequest, ModelInfo, Price, Server
+from chatrepl.core.ports.remembered import Profile, ShellResult
+from chatrepl.core.ports.storage import ChatRequest, ModelInfo, Price, Server
 from chatrepl.core.session import Ports, Session
-from chatrepl.core.settings import Settings
-from chatrepl.services.memory import FileMemory, NoMemory
+from chatrepl.core.settings.layers import Settings
+from chatrepl.services.files.learned_facts import FileMemory, NoMemory
 from chatrepl.services.store import SqliteStore
 
 Step = ModelEvent | ModelError | asyncio.Event
@@ -355,7 +355,7 @@ class World:
 
     def session(self) -> Session:
         """Build a session over this world."""
-        from chatrepl.core.settings import Layer
+        from chatrepl.core.settings.layers import Layer
 
         settings = Settings().with_layer(Layer.FILE, dict(self.values), "configuration")  # type: ignore[arg-type]
         ports = Ports(

@@ -10,9 +10,9 @@ import hashlib
 import sys
 from pathlib import Path
 
-from chatrepl.services.tokenizer import unpack
+from chatrepl.services.models.tokenizer import unpack
 
-PLACE = Path(__file__).parent.parent.parent / "chatrepl" / "services" / "vocabularies"
+PLACE = Path(__file__).parents[2] / "chatrepl" / "services" / "models" / "vocabularies"
 SHA256 = {
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",

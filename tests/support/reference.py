@@ -2,7 +2,7 @@
 
 from chatrepl.cli.arguments import option_rows
 from chatrepl.core.commands.table import COMMANDS
-from chatrepl.core.setting_table import SETTINGS
+from chatrepl.core.settings.table import SETTINGS
 
 __all__ = ["SECTIONS", "fill"]
 

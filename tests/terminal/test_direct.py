@@ -7,9 +7,9 @@ import termios
 
 import pytest
 
-from chatrepl.core.settings import Settings
-from chatrepl.terminal.direct import DirectWriter
-from chatrepl.terminal.drawing import Drawing
+from chatrepl.core.settings.layers import Settings
+from chatrepl.terminal.draw.event_renderer import Drawing
+from chatrepl.terminal.plain.one_answer import DirectWriter
 
 OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.attachments import Attachment
-from chatrepl.core.commands.line import handle_line
-from chatrepl.core.conversation import Conversation
+from chatrepl.core.commands.dispatch import handle_line
+from chatrepl.core.conversation.attachments import Attachment
+from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.ports import Server
+from chatrepl.core.ports.storage import Server
 from chatrepl.core.session import Session
-from chatrepl.terminal.toolbar import Toolbar
+from chatrepl.terminal.live.toolbar import Toolbar
 from tests.core.test_request_body import Watched, watched_path
 from tests.support.fakes import LOCAL_SERVER, FixedCatalog, WordCounter, World, answer
 

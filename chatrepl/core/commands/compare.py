@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from chatrepl.core.answerer import LOCAL_PROFILE
-from chatrepl.core.asked import ask_by_name
-from chatrepl.core.commands.arguments import Call, Value
+from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import ModelError, UsageError
 from chatrepl.core.events import Event, Level, Notice
+from chatrepl.core.servers.candidates import ask_by_name
+from chatrepl.core.servers.selection import LOCAL_PROFILE
 from chatrepl.core.session import COMPARING_TOPIC, Session, compared_next
 
 __all__ = ["compare", "complete_asked", "complete_compare"]

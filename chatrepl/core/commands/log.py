@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from chatrepl.core.commands.arguments import Call, Value
+from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice
-from chatrepl.core.own_files import DebugLog
+from chatrepl.core.ports.remembered import DebugLog
 from chatrepl.core.session import Session
 
 __all__ = ["complete_debug", "debug", "tell_log"]

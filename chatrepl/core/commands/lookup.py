@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from chatrepl.core.commands.arguments import Command
+from chatrepl.core.commands.command import Command
 from chatrepl.core.errors import UsageError
-from chatrepl.core.words import nearest
+from chatrepl.core.text.quoting import nearest
 
 __all__ = ["find_command"]
 

@@ -2,16 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 
-from chatrepl.core.asked import Asked
-from chatrepl.core.budget import Plan
-from chatrepl.core.commands.arguments import Call
-from chatrepl.core.commands.files import mentioned
+from chatrepl.core.commands.command import Call
+from chatrepl.core.commands.handlers.files import mentioned
+from chatrepl.core.context.fitting import Plan
 from chatrepl.core.errors import MessageTooLarge
 from chatrepl.core.events import Event, Level, Notice, PlainText
 from chatrepl.core.messages import Message
 from chatrepl.core.safe_json import safe_json
+from chatrepl.core.servers.candidates import Asked
 from chatrepl.core.session import Session
-from chatrepl.core.validity import valid_text
+from chatrepl.core.text.surrogates import valid_text
 
 __all__ = ["request"]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator
 
-from chatrepl.core.attachments import text_attachment
-from chatrepl.core.commands.files import told
+from chatrepl.core.commands.handlers.files import told
+from chatrepl.core.conversation.attachments import text_attachment
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.core.session import Session
 

@@ -1,24 +1,15 @@
 """The one table of slash-commands: it drives dispatch, help, completion, and the documents."""
 
-from chatrepl.core.commands import (
-    about,
-    branches,
-    budget,
-    certainty,
-    compare,
-    context,
-    conversation,
-    files,
-    log,
-    request,
-    roles,
-    server,
-    sessions,
-    shelf,
-    values,
-)
-from chatrepl.core.commands.arguments import Command
-from chatrepl.core.setting_table import SETTINGS, Setting, find_setting
+from chatrepl.core.commands import compare, log, request
+from chatrepl.core.commands.command import Command
+from chatrepl.core.commands.handlers import branches, context, conversation, files, roles, sessions
+from chatrepl.core.commands.handlers import costs as budget
+from chatrepl.core.commands.handlers import inspect as about
+from chatrepl.core.commands.handlers import library as shelf
+from chatrepl.core.commands.handlers import logprobs as certainty
+from chatrepl.core.commands.handlers import servers as server
+from chatrepl.core.commands.handlers import settings as values
+from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 
 __all__ = ["COMMANDS"]
 

@@ -1,12 +1,12 @@
 """Conversations in and out of the program: JSON, Markdown, HTML, and what other programs write."""
 
 from chatrepl.core.transcript.api import from_api_messages, to_api
-from chatrepl.core.transcript.html_out import to_html
+from chatrepl.core.transcript.html import to_html
 from chatrepl.core.transcript.json_in import from_json, iter_json
 from chatrepl.core.transcript.json_out import json_pieces, to_json
 from chatrepl.core.transcript.llm_logs import from_llm_rows, from_llm_thread
 from chatrepl.core.transcript.markdown import to_markdown
-from chatrepl.core.transcript.model import Transcript, with_new_ids
+from chatrepl.core.transcript.transcript import Transcript, with_new_ids
 
 __all__ = [
     "Transcript",

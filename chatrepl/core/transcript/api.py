@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chatrepl.core.attachments import sent_part, with_files
-from chatrepl.core.endings import refusal_of
+from chatrepl.core.conversation.attachments import sent_part, with_files
+from chatrepl.core.conversation.outcomes import refusal_of
 from chatrepl.core.messages import Json, Message, SessionRecord
-from chatrepl.core.titles import title_of
+from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.fields import Fields, damaged, kind_of
-from chatrepl.core.transcript.model import NewId, Transcript, without_secrets
+from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
 
 __all__ = [
     "PARTS",

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chatrepl.core.messages import Json, Message, SessionRecord, State
-from chatrepl.core.titles import title_of
+from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.api import lift_system
 from chatrepl.core.transcript.fields import Fields
 from chatrepl.core.transcript.markdown_blocks import fenced
-from chatrepl.core.transcript.model import NewId, Transcript
+from chatrepl.core.transcript.transcript import NewId, Transcript
 
 __all__ = ["read_chatgpt"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from datetime import UTC
 
-from chatrepl.core.endings import called_tools, refusal_of, tell_filtered, tell_tool
+from chatrepl.core.conversation.outcomes import called_tools, refusal_of, tell_filtered, tell_tool
 from chatrepl.core.messages import Message, State
-from chatrepl.core.transcript.model import Transcript
 from chatrepl.core.transcript.text import one_line
+from chatrepl.core.transcript.transcript import Transcript
 
 __all__ = ["facts_of", "hidden_note", "speaker_of", "state_note"]
 

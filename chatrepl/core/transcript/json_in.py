@@ -10,8 +10,8 @@ from chatrepl.core.messages import Json
 from chatrepl.core.transcript.api import from_api_messages
 from chatrepl.core.transcript.chatgpt import read_chatgpt
 from chatrepl.core.transcript.fields import damaged, kind_of
-from chatrepl.core.transcript.model import NewId, Progress, Transcript
-from chatrepl.core.transcript.own_form import read_messages_object, read_own
+from chatrepl.core.transcript.own_json import read_messages_object, read_own
+from chatrepl.core.transcript.transcript import NewId, Progress, Transcript
 
 __all__ = ["OnFault", "from_json", "iter_json"]
 

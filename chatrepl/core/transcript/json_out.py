@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from chatrepl.core.messages import Json, Marks, Message, State, Usage, usage_fields
 from chatrepl.core.transcript.api import to_api
-from chatrepl.core.transcript.model import Transcript, format_time, without_secrets
+from chatrepl.core.transcript.transcript import Transcript, format_time, without_secrets
 
 __all__ = ["MESSAGE_FIELDS", "TOP_FIELDS", "USAGE_FIELDS", "VERSION", "json_pieces", "to_json"]
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from chatrepl.core.messages import Json, Message, SessionRecord, Usage
-from chatrepl.core.titles import title_of
+from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.api import lift_system
-from chatrepl.core.transcript.model import NewId, Transcript, without_secrets
+from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
 
 __all__ = ["from_llm_rows", "from_llm_thread"]
 

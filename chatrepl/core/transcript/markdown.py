@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from chatrepl.core.endings import said_in
+from chatrepl.core.conversation.outcomes import said_in
 from chatrepl.core.messages import Message
 from chatrepl.core.transcript.headings import facts_of, hidden_note, speaker_of, state_note
 from chatrepl.core.transcript.markdown_blocks import as_block, fenced, quoted
-from chatrepl.core.transcript.model import Transcript
 from chatrepl.core.transcript.text import one_line, visible
+from chatrepl.core.transcript.transcript import Transcript
 
 __all__ = ["to_markdown"]
 

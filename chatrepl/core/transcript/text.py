@@ -1,6 +1,6 @@
 """Makes any text fit for a page or a file that people open, or a terminal shows."""
 
-from chatrepl.core.safe_text import safe_text
+from chatrepl.core.text.terminal_safe import safe_text
 
 __all__ = ["one_line", "visible"]
 

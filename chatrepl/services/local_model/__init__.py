@@ -7,6 +7,6 @@ server.py   what runs in that process; the one importer of xllamacpp
 model.py    the ``LocalModel`` of the core
 """
 
-from chatrepl.services.local_model.model import BuiltInModel
+from chatrepl.services.local_model.local_model import BuiltInModel
 
 __all__ = ["BuiltInModel"]

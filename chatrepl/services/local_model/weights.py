@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from chatrepl.core.errors import LocalModelError
-from chatrepl.services.files import fsync_folder
+from chatrepl.services.files.private_files import fsync_folder
 
 __all__ = [
     "MODEL_BYTES",

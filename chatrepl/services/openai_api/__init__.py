@@ -13,6 +13,6 @@ error_texts.py  what their texts tell
 error_lengths.py  a refused length in words that no list has
 """
 
-from chatrepl.services.openai_api.model import OpenAIChatModel
+from chatrepl.services.openai_api.chat_model import OpenAIChatModel
 
 __all__ = ["OpenAIChatModel"]

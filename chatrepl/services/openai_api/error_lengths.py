@@ -2,7 +2,7 @@
 
 import re
 
-from chatrepl.services.openai_api.error_texts import ErrorReport, context_numbers
+from chatrepl.services.openai_api.errors.context_length import ErrorReport, context_numbers
 
 __all__ = ["numbers_of_length", "seems_too_long"]
 

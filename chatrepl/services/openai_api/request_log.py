@@ -15,8 +15,8 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.ports import ChatRequest
-from chatrepl.core.servers import host_of
+from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.servers.addresses import host_of
 
 __all__ = ["Told"]
 

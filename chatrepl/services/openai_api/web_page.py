@@ -7,7 +7,7 @@ import httpx2
 
 from chatrepl import __version__
 from chatrepl.core.errors import ChatreplError, UsageError
-from chatrepl.core.servers import redact
+from chatrepl.core.servers.addresses import redact
 
 __all__ = ["WebPage", "fetch"]
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from chatrepl.core.errors import StoreError
-from chatrepl.services.files import make_private_folder, open_private
+from chatrepl.services.files.private_files import make_private_folder, open_private
 from chatrepl.services.store.schema import MIGRATIONS, VERSION
 
 __all__ = ["Database", "is_network_file_system"]

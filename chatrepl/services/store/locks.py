@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from chatrepl.services.files import make_private_folder
+from chatrepl.services.files.private_files import make_private_folder
 
 __all__ = ["FileLock", "Locks"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, SessionRecord, SessionSummary
-from chatrepl.core.ports import LoadedSession
+from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.services.store.codec import (
     MESSAGE_COLUMNS,
     RECORD_COLUMNS,
@@ -17,9 +17,9 @@ from chatrepl.services.store.codec import (
     message_from,
     record_from,
 )
+from chatrepl.services.store.damage.interrupted_answers import Recovery
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.folding import fold
-from chatrepl.services.store.recovery import Recovery
 
 __all__ = ["Reader"]
 

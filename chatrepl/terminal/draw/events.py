@@ -7,8 +7,8 @@ without line ends, safe whatever the event holds. ``width`` is the terminal's, i
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from chatrepl.core.attachments import name_of
-from chatrepl.core.endings import called_tools, pieces_of, tell_filtered, tell_tool
+from chatrepl.core.conversation.attachments import name_of
+from chatrepl.core.conversation.outcomes import called_tools, pieces_of, tell_filtered, tell_tool
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -21,17 +21,17 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.events import Table as TableShown
 from chatrepl.core.figures import tell_figures
-from chatrepl.core.in_turn import Coming
 from chatrepl.core.messages import Message, State
-from chatrepl.core.safe_text import TextCleaner, safe_line
-from chatrepl.terminal.draw.answer import AnswerView
-from chatrepl.terminal.draw.cells import cell_width, clip
-from chatrepl.terminal.draw.code import CodeHighlighter
-from chatrepl.terminal.draw.plain import PlainStream
-from chatrepl.terminal.draw.spans import Span, paint, span
-from chatrepl.terminal.draw.style import ColorDepth, DrawStyle
-from chatrepl.terminal.draw.tables import TableLayout
-from chatrepl.terminal.draw.wrap import Wrapper
+from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
+from chatrepl.core.turn.sequencer import Coming
+from chatrepl.terminal.draw.answer_view import AnswerView
+from chatrepl.terminal.draw.layout.cell_width import cell_width, clip
+from chatrepl.terminal.draw.layout.spans import Span, paint, span
+from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
+from chatrepl.terminal.draw.layout.wrapping import Wrapper
+from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
+from chatrepl.terminal.draw.markdown.tables import TableLayout
+from chatrepl.terminal.draw.plain_text import PlainStream
 
 __all__ = [
     "draw_answer_end",

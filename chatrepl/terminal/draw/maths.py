@@ -2,9 +2,9 @@
 
 import re
 
-from chatrepl.terminal.draw.inline_rules import NOTHING, WAIT, Answer, Found
-from chatrepl.terminal.draw.latex import latex_to_unicode
-from chatrepl.terminal.draw.spans import Span, span
+from chatrepl.terminal.draw.layout.spans import Span, span
+from chatrepl.terminal.draw.markdown.inline_syntax import NOTHING, WAIT, Answer, Found
+from chatrepl.terminal.draw.markdown.math import latex_to_unicode
 
 __all__ = ["math_span", "math_spans"]
 

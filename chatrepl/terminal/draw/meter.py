@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from chatrepl.core.events import Meter
-from chatrepl.core.safe_text import safe_line
-from chatrepl.terminal.draw.spans import Span, paint, span
-from chatrepl.terminal.draw.style import DrawStyle
-from chatrepl.terminal.draw.wrap import Wrapper
+from chatrepl.core.text.terminal_safe import safe_line
+from chatrepl.terminal.draw.layout.spans import Span, paint, span
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.layout.wrapping import Wrapper
 
 __all__ = ["draw_meter"]
 

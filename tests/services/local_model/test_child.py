@@ -9,7 +9,7 @@ import pytest
 
 from chatrepl.core.errors import LocalModelError
 from chatrepl.services.local_model import BuiltInModel
-from chatrepl.services.local_model.child import start_child
+from chatrepl.services.local_model.process import start_child
 from tests.services.local_model.conftest import (
     ROOT,
     Fakes,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.services.openai_api import OpenAIChatModel
-from chatrepl.services.openai_api.error_bodies import RequestFacts
-from chatrepl.services.openai_api.faults import explain
+from chatrepl.services.openai_api.errors.exceptions import explain
+from chatrepl.services.openai_api.errors.responses import RequestFacts
 from tests.services.openai_api.asking import CANARY, ask, ask_with, request_for, server_at
 from tests.support.sse_server import SseServer, event
 

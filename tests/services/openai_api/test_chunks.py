@@ -18,9 +18,9 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
-from chatrepl.core.ports import Server
-from chatrepl.services.openai_api.chunks import ChunkParser
-from chatrepl.services.openai_api.error_bodies import RequestFacts
+from chatrepl.core.ports.storage import Server
+from chatrepl.services.openai_api.errors.responses import RequestFacts
+from chatrepl.services.openai_api.stream.chunks import ChunkParser
 
 FACTS = RequestFacts(Server("http://127.0.0.1:1/v1", "test"))
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import Fault
-from chatrepl.core.ports import Server
-from chatrepl.services.openai_api.error_bodies import (
+from chatrepl.core.ports.storage import Server
+from chatrepl.services.openai_api.errors.responses import (
     RequestFacts,
     error_from_status,
     excerpt,

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import TextDelta, TokenScore, TokensScored
-from chatrepl.core.ports import Server
-from chatrepl.services.openai_api.chunks import ChunkParser
-from chatrepl.services.openai_api.error_bodies import RequestFacts
-from chatrepl.services.openai_api.scores import read_scores
+from chatrepl.core.ports.storage import Server
+from chatrepl.services.openai_api.errors.responses import RequestFacts
+from chatrepl.services.openai_api.stream.chunks import ChunkParser
+from chatrepl.services.openai_api.stream.logprobs import read_scores
 
 FACTS = RequestFacts(Server("http://127.0.0.1:1/v1", origin="test"))
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.services.openai_api.sse import ServerSentEvent, SseParser
+from chatrepl.services.openai_api.stream.sse import ServerSentEvent, SseParser
 
 
 def parse(*pieces: bytes) -> list[ServerSentEvent]:

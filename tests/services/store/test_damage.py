@@ -7,7 +7,7 @@ import pytest
 
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, State
-from chatrepl.core.ports import LoadedSession
+from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.services.store import SqliteStore
 from tests.services.store.values import at, message, run, session, streaming
 

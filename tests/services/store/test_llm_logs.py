@@ -10,7 +10,7 @@ import pytest
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Usage
 from chatrepl.core.transcript import Transcript, to_json
-from chatrepl.services.store.llm_logs import is_sqlite, read_llm_logs
+from chatrepl.services.llm_import.reader import is_sqlite, read_llm_logs
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
 OLDER_TABLES = """

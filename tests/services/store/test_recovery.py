@@ -10,7 +10,7 @@ import pytest
 
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import State
-from chatrepl.core.ports import LoadedSession
+from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.services.store import SqliteStore
 from tests.services.store.values import at, crash_image, message, rows_in, run, session, streaming
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import Marks, Message, SessionRecord, State, Usage
-from chatrepl.core.ports import LoadedSession, Store
+from chatrepl.core.ports.storage import LoadedSession, Store
 from chatrepl.services.store import SqliteStore
 from tests.services.store.values import at, message, rows_in, run, session, streaming
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from chatrepl.core.messages import SearchHit
 from chatrepl.services.store import SqliteStore
-from chatrepl.services.store.engine import OpenStore
 from chatrepl.services.store.folding import fold
-from chatrepl.services.store.ranking import MOST_RANKED, score
+from chatrepl.services.store.opening import OpenStore
 from chatrepl.services.store.schema import MIGRATIONS
-from chatrepl.services.store.search_index import SearchIndex
+from chatrepl.services.store.search.index import SearchIndex
+from chatrepl.services.store.search.ranking import MOST_RANKED, score
 from tests.services.store.values import at, crash_image, message, run, session, streaming
 
 # Few characters, so that words meet: two cases, composed and decomposed, full width, digraphs,
@@ -73,7 +73,7 @@ def test_a_search_finds_what_looking_at_every_message_finds(
     expected = [brute_force(texts, query)[: limit or None] for query in queries]
     with pytest.MonkeyPatch.context() as patch:
         # What is to be indexed piece by piece must not be done before it is searched.
-        patch.setattr("chatrepl.services.store.search_index._OLDER_SLICE", 1)
+        patch.setattr("chatrepl.services.store.search.index._OLDER_SLICE", 1)
         patch.setattr(SqliteStore, "_index_later", lambda store: None)
         assert found_in(None, texts, queries, indexed, pairs_from, limit) == expected
 
@@ -97,7 +97,7 @@ def test_what_an_older_program_indexed_is_found_at_each_step_of_indexing_it_anew
         assert await store._run(_pairs_from) == 0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatrepl.services.store.search_index._OLDER_SLICE", 1)
+        patch.setattr("chatrepl.services.store.search.index._OLDER_SLICE", 1)
         patch.setattr(SqliteStore, "_index_later", lambda store: None)
         run(None, work)
 
@@ -122,7 +122,7 @@ def test_a_search_without_an_index_finds_the_same(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            f"chatrepl.services.store.search_index.{missing}",
+            f"chatrepl.services.store.search.index.{missing}",
             "CREATE VIRTUAL TABLE search_index_ USING fts5(folded, tokenize = 'missing')",
         )
         found = found_in(None, texts, queries, len(texts))

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chatrepl.core.messages import Message, SessionRecord, Usage
-from chatrepl.core.usage_total import COST_FIELD, UsageTotal
+from chatrepl.core.usage import COST_FIELD, UsageTotal
 from chatrepl.services.store import SqliteStore
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

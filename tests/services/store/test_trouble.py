@@ -148,7 +148,7 @@ def unprivileged() -> Iterator[None]:
         yield
         return
     # What is imported late may lie where only root can read.
-    import chatrepl.services.store.engine  # noqa: F401
+    import chatrepl.services.store.opening  # noqa: F401
 
     os.seteuid(NOBODY)
     try:
@@ -275,7 +275,7 @@ def test_nothing_is_opened_or_imported_before_the_first_call(tmp_path: Path) -> 
         "import sys, pathlib\n"
         "from chatrepl.services.store import SqliteStore\n"
         "SqliteStore(pathlib.Path(sys.argv[1]))\n"
-        "print('sqlite3' in sys.modules, 'chatrepl.services.store.engine' in sys.modules)\n"
+        "print('sqlite3' in sys.modules, 'chatrepl.services.store.opening' in sys.modules)\n"
     )
     path = tmp_path / "new" / "s.db"
     done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)

@@ -6,7 +6,7 @@ import re
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.style import ColorDepth, DrawStyle
+from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
 
 EXAMPLES = int(os.environ.get("CHATREPL_EXAMPLES", "0"))
 

@@ -4,12 +4,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import AnswerEnded, TextDelta
-from chatrepl.core.in_turn import Coming
-from chatrepl.terminal.draw.answer import AnswerView
-from chatrepl.terminal.draw.beside import BesideView, can_show_beside, cut_line
-from chatrepl.terminal.draw.cells import cell_width, graphemes
+from chatrepl.core.turn.sequencer import Coming
+from chatrepl.terminal.draw.answer_columns import BesideView, can_show_beside, cut_line
+from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.events import draw_answer_end, draw_coming
-from chatrepl.terminal.draw.style import DrawStyle
+from chatrepl.terminal.draw.layout.cell_width import cell_width, graphemes
+from chatrepl.terminal.draw.layout.style import DrawStyle
 from tests.terminal.draw.documents import COLOR, PLAIN, examples, lines, visible
 from tests.terminal.draw.test_events import message
 from tests.terminal.draw.test_markdown_law import assert_harmless

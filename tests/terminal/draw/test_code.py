@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.code import CodeHighlighter
-from chatrepl.terminal.draw.spans import plain_text
+from chatrepl.terminal.draw.layout.spans import plain_text
+from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
 from tests.terminal.draw.documents import examples
 
 LANGUAGES = [

@@ -15,8 +15,7 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.terminal.draw.answer import AnswerView
-from chatrepl.terminal.draw.cells import cell_width
+from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.events import (
     draw_answer_end,
     draw_conversation,
@@ -26,9 +25,10 @@ from chatrepl.terminal.draw.events import (
     draw_table,
     draw_user_message,
 )
-from chatrepl.terminal.draw.markdown import MarkdownStream
-from chatrepl.terminal.draw.plain import ReasoningStream
-from chatrepl.terminal.draw.style import DrawStyle
+from chatrepl.terminal.draw.layout.cell_width import cell_width
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.markdown.stream import MarkdownStream
+from chatrepl.terminal.draw.plain_text import ReasoningStream
 from tests.terminal.draw.documents import COLOR, PLAIN, STYLES, examples, visible
 from tests.terminal.draw.test_markdown_law import assert_harmless
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.html import markdown_to_html
+from chatrepl.terminal.draw.html_export import markdown_to_html
 
 TAGS = {
     *("p", "h1", "h2", "h3", "h4", "h5", "h6", "em", "strong", "s", "code", "pre", "span", "a"),

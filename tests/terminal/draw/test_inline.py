@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from chatrepl.terminal.draw.inline import InlineScanner, inline_spans
-from chatrepl.terminal.draw.inline_rules import REACH
-from chatrepl.terminal.draw.spans import Span, plain_text
-from chatrepl.terminal.draw.style import ColorDepth, DrawStyle
+from chatrepl.terminal.draw.layout.spans import Span, plain_text
+from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
+from chatrepl.terminal.draw.markdown.inline import InlineScanner, inline_spans
+from chatrepl.terminal.draw.markdown.inline_syntax import REACH
 from tests.terminal.draw.documents import examples, inlines
 
 STYLE = DrawStyle(colors=ColorDepth.TRUECOLOR)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.latex import latex_to_unicode
+from chatrepl.terminal.draw.markdown.math import latex_to_unicode
 from tests.terminal.draw.documents import examples
 
 PARTS = [

@@ -6,7 +6,7 @@ from types import FrameType
 
 import pytest
 
-from chatrepl.terminal.draw.markdown import MarkdownStream
+from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from tests.terminal.draw.documents import COLOR
 
 KINDS = {

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.inline_rules import REACH
-from chatrepl.terminal.draw.lines import HEAD
-from chatrepl.terminal.draw.markdown import MarkdownStream
-from chatrepl.terminal.draw.style import DrawStyle
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.markdown.inline_syntax import REACH
+from chatrepl.terminal.draw.markdown.line_syntax import HEAD
+from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from tests.terminal.draw.documents import COLOR, PLAIN, examples, joined, visible
 
 

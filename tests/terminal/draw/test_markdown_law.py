@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.cells import cell_width
-from chatrepl.terminal.draw.markdown import MarkdownStream
-from chatrepl.terminal.draw.plain import PlainStream, ReasoningStream
-from chatrepl.terminal.draw.style import RESET, DrawStyle
+from chatrepl.terminal.draw.layout.cell_width import cell_width
+from chatrepl.terminal.draw.layout.style import RESET, DrawStyle
+from chatrepl.terminal.draw.markdown.stream import MarkdownStream
+from chatrepl.terminal.draw.plain_text import PlainStream, ReasoningStream
 from tests.terminal.draw.documents import (
     COLOR,
     LINK,

@@ -2,9 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import Meter
-from chatrepl.terminal.draw.cells import cell_width
+from chatrepl.terminal.draw.layout.cell_width import cell_width
+from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
 from chatrepl.terminal.draw.meter import draw_meter
-from chatrepl.terminal.draw.style import ColorDepth, DrawStyle
 
 PLAIN = DrawStyle()
 SHARES = [("system", 100), ("pinned", 0), ("history", 700), ("reserve", 100), ("free", 100)]

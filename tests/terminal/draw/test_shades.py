@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import WordsShaded
-from chatrepl.terminal.draw.shades import draw_shaded
-from chatrepl.terminal.draw.style import ColorDepth, DrawStyle, Theme
+from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle, Theme
+from chatrepl.terminal.draw.word_confidence import draw_shaded
 
 WORDS = WordsShaded((("It", 0.99), (" is", 0.7), (" Paris", 0.3), (".", 0.05)))
 

@@ -1,8 +1,8 @@
 import pytest
 from rich.style import Style
 
-from chatrepl.terminal.draw.spans import paint, span
-from chatrepl.terminal.draw.style import (
+from chatrepl.terminal.draw.layout.spans import paint, span
+from chatrepl.terminal.draw.layout.style import (
     _STYLES,
     ColorDepth,
     DrawStyle,

@@ -1,10 +1,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.safe_text import safe_text
-from chatrepl.terminal.draw.cells import cell_width, clip, graphemes, screen_rows
-from chatrepl.terminal.draw.spans import Span, plain_text, span
-from chatrepl.terminal.draw.wrap import Wrapper
+from chatrepl.core.text.terminal_safe import safe_text
+from chatrepl.terminal.draw.layout.cell_width import cell_width, clip, graphemes, screen_rows
+from chatrepl.terminal.draw.layout.spans import Span, plain_text, span
+from chatrepl.terminal.draw.layout.wrapping import Wrapper
 from tests.terminal.draw.documents import examples
 
 WORDS = [

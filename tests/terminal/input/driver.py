@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatrepl.terminal.input.early import exit_by_signal, hold_terminal
+from chatrepl.terminal.tty.raw_mode import exit_by_signal, hold_terminal
 
 HELD = hold_terminal()
 
-from chatrepl.terminal.input.prompt import LivePrompt  # noqa: E402 as the real program does
+from chatrepl.terminal.prompt.prompt import LivePrompt  # noqa: E402 as the real program does
 
 SETTINGS = json.loads(os.environ.get("DRIVER", "{}"))
 COMMANDS = ["/help", "/history", "/model", "/models"]

@@ -3,8 +3,8 @@
 import pytest
 from prompt_toolkit.layout.screen import Char
 
-from chatrepl.terminal.input.cells import cut_row, least_columns, row_of_line, row_of_text
-from chatrepl.terminal.input.slices import ANY_ROWS, PendingLines
+from chatrepl.terminal.screen.pending_lines import ANY_ROWS, PendingLines
+from chatrepl.terminal.screen.screen_cells import cut_row, least_columns, row_of_line, row_of_text
 
 
 @pytest.mark.parametrize(

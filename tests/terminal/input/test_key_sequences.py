@@ -12,7 +12,7 @@ from prompt_toolkit.key_binding.defaults import load_key_bindings
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-from chatrepl.terminal.input.keyboard import ALT_KEYS, Keyboard
+from chatrepl.terminal.tty.keyboard import ALT_KEYS, Keyboard
 from tests.terminal.input.conftest import Start
 
 MODIFIERS = range(2, 17)

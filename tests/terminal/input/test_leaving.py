@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chatrepl.terminal.input.editor import EditorError, choose_editor
+from chatrepl.terminal.prompt.editor import EditorError, choose_editor
 from tests.terminal.input.conftest import DRIVER, MARK, Driven, Start
 
 FATAL = [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]
@@ -42,7 +42,7 @@ def test_a_signal_saves_and_leaves_the_terminal_clean(
 def test_a_signal_while_the_program_loads_leaves_the_terminal_clean(start: Start) -> None:
     code = (
         "import time\n"
-        "from chatrepl.terminal.input.early import hold_terminal\n"
+        "from chatrepl.terminal.tty.raw_mode import hold_terminal\n"
         "held = hold_terminal(); print('held', flush=True); time.sleep(30)\n"
     )
     terminal = start(argv=[sys.executable, "-c", code])
@@ -55,7 +55,7 @@ def test_a_signal_while_the_program_loads_leaves_the_terminal_clean(start: Start
 
 def test_a_failure_while_the_program_loads_leaves_the_terminal_clean(start: Start) -> None:
     code = (
-        "from chatrepl.terminal.input.early import hold_terminal\n"
+        "from chatrepl.terminal.tty.raw_mode import hold_terminal\n"
         "with hold_terminal(): raise SystemExit(3)\n"
     )
     terminal = start(argv=[sys.executable, "-c", code])
@@ -245,7 +245,7 @@ def test_a_history_that_cannot_be_written_is_said_and_kept_in_memory(
 
 
 def test_the_early_part_imports_no_library() -> None:
-    code = "import sys, chatrepl.terminal.input.early; print('prompt_toolkit' in sys.modules)"
+    code = "import sys, chatrepl.terminal.tty.raw_mode; print('prompt_toolkit' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout == "False\n"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.terminal.input.splitter import (
+from chatrepl.terminal.tty.input_parser import (
     InputSplitter,
     Key,
     Paste,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.layout.screen import Char, Screen
 
-from chatrepl.terminal.input.output import DrawnRegion
-from chatrepl.terminal.input.reflow import Erasure, Reflow, SentFrame
+from chatrepl.terminal.screen.reflow import Erasure, Reflow, SentFrame
+from chatrepl.terminal.screen.renderer import DrawnRegion
 
 NARROW, WIDE = Size(rows=33, columns=47), Size(rows=36, columns=93)
 

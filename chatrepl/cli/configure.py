@@ -1,0 +1,305 @@
+"""Put the layers of settings together, and choose the one server that they name."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatrepl.cli.arguments import Options
+from chatrepl.cli.prices import PRICES
+from chatrepl.core.errors import UsageError, about_key
+from chatrepl.core.messages import Json
+from chatrepl.core.ports.storage import Secret, Server
+from chatrepl.core.servers.addresses import OPENAI_URL, check_base_url, check_key
+from chatrepl.core.servers.selection import is_local_profile
+from chatrepl.core.settings.layers import Layer, Settings
+from chatrepl.core.settings.response_format import FORMAT_KEY, format_of_schema, names_schema_file
+from chatrepl.core.settings.table import SETTINGS, find_setting
+from chatrepl.core.text.quoting import nearest
+from chatrepl.core.text.toml import setting_fields
+from chatrepl.services.files.configuration import Configuration
+from chatrepl.services.files.user_files import UserFiles
+from chatrepl.services.system.api_keys import key_from
+
+__all__ = [
+    "checked_values",
+    "choose_profile",
+    "choose_server",
+    "chooses_local",
+    "combine_settings",
+    "find_profile",
+    "names_server",
+]
+
+_KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
+_TEXT_FIELDS = ("base_url", "organization", "project", "azure_api_version", *_KEY_FIELDS)
+_TABLE_FIELDS = ("headers", "query")
+_OPENAI_FIELDS = ("organization", "project", *_TABLE_FIELDS)
+SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
+"""What a profile, or the configuration's top level, may say of a server."""
+
+
+def choose_profile(
+    options: Options, environment: Mapping[str, str], configuration: Configuration
+) -> str | None:
+    """Return the profile's name: by option, else ``CHATREPL_PROFILE``, else none.
+
+    None, too, where the name means the built-in model.
+    """
+    name = _named_profile(options, environment)
+    if name is None or is_local_profile(name, list(configuration.profiles)):
+        return None
+    find_profile(name, configuration)
+    return name
+
+
+def chooses_local(
+    options: Options, environment: Mapping[str, str], configuration: Configuration
+) -> bool:
+    """Say whether the built-in model is asked for: by its options, or as a profile."""
+    if options.local or options.gguf is not None:
+        return True
+    name = _named_profile(options, environment)
+    if name is None or (options.base_url and not options.profile):
+        return False
+    return is_local_profile(name, list(configuration.profiles))
+
+
+def _named_profile(options: Options, environment: Mapping[str, str]) -> str | None:
+    return options.profile or environment.get("CHATREPL_PROFILE") or None
+
+
+def find_profile(name: str, configuration: Configuration) -> Mapping[str, Json]:
+    """Return what a profile says. Unknown: ``UsageError``."""
+    if name not in configuration.profiles:
+        raise UsageError(
+            f"there is no profile “{name}” in {configuration.path}",
+            nearest(name, list(configuration.profiles)) or f"add [profiles.{name}] there",
+        )
+    return configuration.profiles[name]
+
+
+def names_server(fields: Mapping[str, Json]) -> bool:
+    """Say whether a profile names a server, or a key that belongs to OpenAI's."""
+    return any(fields.get(name) for name in ("base_url", *_KEY_FIELDS))
+
+
+def combine_settings(
+    options: Options,
+    environment: Mapping[str, str],
+    configuration: Configuration,
+    profile: str | None,
+) -> Settings:
+    """Check every layer, and put them together. Raises ``UsageError`` naming file and line."""
+    values = checked_values(configuration, None)
+    settings = Settings().with_layer(Layer.FILE, values, "configuration")
+    for name in configuration.profiles:
+        values = checked_values(configuration, name)
+        if name == profile:
+            settings = settings.with_layer(Layer.PROFILE, values, f"profile {name}")
+    model = environment.get("CHATREPL_MODEL", "").strip()
+    if model:
+        settings = settings.with_layer(Layer.ENVIRONMENT, {"model": model}, "CHATREPL_MODEL")
+    return settings.with_layer(Layer.OPTION, options.settings, "option")
+
+
+def checked_values(configuration: Configuration, profile: str | None) -> dict[str, Json]:
+    """Return a table's settings; its server fields are checked too, but left to the server."""
+    table = configuration.values if profile is None else configuration.profiles[profile]
+    values: dict[str, Json] = {}
+    for key, value in setting_fields(table):
+        try:
+            if key[0] == PRICES and profile is None:
+                continue
+            if key[0] in SERVER_FIELDS:
+                _check_server_field(key[0], value)
+            else:
+                setting = find_setting(".".join(key) if key[1:] else _known(key[0]))
+                is_form = setting.key == FORMAT_KEY
+                form = _schema_beside(configuration.path, value) if is_form else value
+                values[setting.key] = setting.kind.check(form)
+        except UsageError as error:
+            raise _placed(error, configuration, profile, key) from None
+    return values
+
+
+def _placed(
+    error: UsageError, configuration: Configuration, profile: str | None, key: Sequence[str]
+) -> UsageError:
+    """Return an error of a key's value that says where it is."""
+    line = configuration.line_of(profile, *key)
+    where = f"{configuration.path}, line {line}" if line else str(configuration.path)
+    return UsageError(f"{where}: {about_key(key[-1], error.message)}", error.hint)
+
+
+def _schema_beside(path: Path, value: Json) -> Json:
+    """Return the form of answers that a schema's file says; it lies beside the configuration."""
+    if not isinstance(value, str) or not names_schema_file(value):
+        return value
+    schema = path.parent / Path(value.strip()).expanduser()
+    return format_of_schema(UserFiles.read_now(str(schema)), str(schema))
+
+
+def _known(key: str) -> str:
+    if key == "extra":
+        raise UsageError("extra is not a table", "write [extra], or extra.NAME = VALUE")
+    names = [*(setting.key for setting in SETTINGS), *SERVER_FIELDS, PRICES]
+    if key.startswith("api_key") or key in ("key", "apikey", "openai_api_key"):
+        raise UsageError(
+            f"unknown key “{key}”",
+            'keys don\'t belong in this file: name a variable by api_key_env = "NAME", '
+            "or a command by api_key_cmd",
+        )
+    if key not in names:
+        raise UsageError(
+            f"unknown key “{key}”",
+            nearest(key, names) or "the known ones: " + ", ".join(sorted(names)),
+        )
+    return key
+
+
+def _check_server_field(key: str, value: Json) -> None:
+    if key in _TEXT_FIELDS and not isinstance(value, str):
+        raise UsageError(f"{key} is not text", "put it in quotes")
+    if key == "base_url":
+        check_base_url(str(value))
+    if key in _TABLE_FIELDS and not (
+        isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+    ):
+        raise UsageError(f"{key} is not a table of texts", f'write {key} = {{ name = "text" }}')
+    if key == "timeout_s" and not (
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 86_400
+    ):
+        raise UsageError("timeout_s is not a number of seconds above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A server and its key, as one layer tells them."""
+
+    fields: Mapping[str, Json]
+    origin: str
+
+
+def choose_server(
+    options: Options,
+    environment: Mapping[str, str],
+    configuration: Configuration,
+    profile: str | None,
+    stop: threading.Event | None = None,
+) -> Server | None:
+    """Return the server, with the key of the same layer; None: no layer names one.
+
+    A server given by hand is paired with the default key. A key alone, wherever it is, belongs to
+    OpenAI's own server and goes nowhere else; only in a profile, which was chosen by name, does it
+    beat another layer's address. May run the user's own key command, until ``stop`` is set.
+    """
+    units = _units(environment, configuration, profile)
+    default_key = environment.get("OPENAI_API_KEY", "")
+    unit: _Unit | None = _Unit({"base_url": options.base_url}, "option")
+    if not options.base_url:
+        has_key = bool(default_key.strip())
+        unit = _naming(units, has_default_key=has_key, by_name=profile is not None)
+    if unit is None:
+        return None
+    key = default_key if unit.origin in ("environment", "option") else ""
+    fields = {**_from_others(unit, units), **unit.fields}
+    return _server(fields, unit.origin, environment, _default_key(key), stop)
+
+
+def _naming(units: Sequence[_Unit], *, has_default_key: bool, by_name: bool) -> _Unit | None:
+    """Find the layer that names the server: by an address, else by a key."""
+    if by_name and names_server(units[0].fields):
+        return units[0]
+    addresses = [unit for unit in units if unit.fields.get("base_url")]
+    keys = [
+        unit
+        for unit in units
+        if names_server(unit.fields) or (has_default_key and unit.origin == "environment")
+    ]
+    return next(iter(addresses or keys), None)
+
+
+def _from_others(unit: _Unit, units: Sequence[_Unit]) -> dict[str, Json]:
+    """Collect what holds for this server though another layer says it.
+
+    A patience holds for any server. What else the file's top level says of one may be secret: it is
+    for OpenAI's, where it gives no address, and goes nowhere else.
+    """
+    file = units[-1].fields
+    found: dict[str, Json] = {}
+    if unit.origin == "environment" and not (unit.fields.get("base_url") or file.get("base_url")):
+        found = {name: file[name] for name in _OPENAI_FIELDS if name in file}
+    patience = [layer.fields["timeout_s"] for layer in units if "timeout_s" in layer.fields]
+    return found | {"timeout_s": patience[0] if patience else None}
+
+
+def _units(
+    environment: Mapping[str, str], configuration: Configuration, profile: str | None
+) -> list[_Unit]:
+    units = []
+    if profile is not None:
+        units.append(_Unit(configuration.profiles[profile], f"profile {profile}"))
+    from_environment: dict[str, Json] = {
+        field: environment[name].strip()
+        for field, name in (
+            ("base_url", "OPENAI_BASE_URL"),
+            ("organization", "OPENAI_ORG_ID"),
+            ("project", "OPENAI_PROJECT_ID"),
+        )
+        if environment.get(name, "").strip()
+    }
+    units.append(_Unit(from_environment, "environment"))
+    units.append(_Unit(configuration.values, "configuration"))
+    return units
+
+
+def _default_key(text: str) -> tuple[Secret, str] | None:
+    if not text.strip():
+        return None
+    try:
+        return check_key(text), "OPENAI_API_KEY"
+    except UsageError as error:
+        raise UsageError(f"OPENAI_API_KEY: {error.message}", error.hint) from None
+
+
+def _server(
+    fields: Mapping[str, Json],
+    origin: str,
+    environment: Mapping[str, str],
+    default_key: tuple[Secret, str] | None,
+    stop: threading.Event | None,
+) -> Server:
+    if fields.get("azure_api_version") and not fields.get("base_url"):
+        raise UsageError(
+            f"the {origin} has azure_api_version and no base_url",
+            'add base_url = "https://NAME.openai.azure.com"',
+        )
+    base_url = check_base_url(str(fields.get("base_url") or OPENAI_URL))
+    key, key_origin = default_key or (None, "")
+    if any(fields.get(name) for name in _KEY_FIELDS):
+        key, key_origin = key_from(fields, environment, stop=stop)
+    timeout_s = fields.get("timeout_s")
+    return Server(
+        base_url=base_url,
+        origin=origin,
+        api_key=key,
+        key_origin=key_origin,
+        organization=_text(fields, "organization"),
+        project=_text(fields, "project"),
+        headers=_table(fields, "headers"),
+        query=_table(fields, "query"),
+        timeout_s=float(timeout_s) if isinstance(timeout_s, int | float) else 120.0,
+        is_openai=base_url == OPENAI_URL,
+        azure_api_version=_text(fields, "azure_api_version") or "",
+    )
+
+
+def _text(fields: Mapping[str, Json], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _table(fields: Mapping[str, Json], name: str) -> dict[str, str]:
+    value = fields.get(name)
+    return {key: str(text) for key, text in value.items()} if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""Modes of running: interactive, one-shot, batch, script, listing."""

@@ -1,0 +1,160 @@
+"""Each line of stdin is a message of its own, and each answer a line of JSON."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from chatrepl.cli.modes.line_source import LineSource
+from chatrepl.cli.modes.one_shot import exit_code, results_of
+from chatrepl.cli.process import printable_json
+from chatrepl.cli.wiring import Program
+from chatrepl.core.errors import ChatreplError
+from chatrepl.core.events import AnswerEnded, Level, Notice
+from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.session import Session
+from chatrepl.core.settings.layers import Layer
+from chatrepl.core.turn.sequencer import in_turn
+
+__all__ = ["EachLine"]
+
+_PROGRESS_S = 0.1
+_INTERRUPTED = 130
+
+
+class EachLine:
+    """Asks so many lines at the same time as ``parallel`` says; each is a conversation of its own.
+
+    Results go out as they come, each with its line's number.
+    """
+
+    def __init__(self, program: Program, words: Sequence[str], source: LineSource) -> None:
+        self._program = program
+        self._before = " ".join(words)
+        self._source = source
+        self._sessions: list[Session] = []
+        self._attached: Sequence[Mapping[str, Json]] = ()
+        self._is_stopped = False
+        self._failure: ChatreplError | OSError | None = None
+        """Why no further line is asked."""
+        self._done = self._failed = 0
+        self._shows_progress = not program.options.quiet and _is_terminal(2)
+        self._shown_s = 0.0
+
+    def stop(self) -> bool:
+        """Stop all; what came of the answers is written."""
+        self._is_stopped = True
+        self._source.close()
+        for session in self._sessions:
+            session.stop()
+        return bool(self._sessions)
+
+    async def run(self) -> int:
+        """Ask all lines; return the exit code: 1 if any of them failed.
+
+        Lines that cannot be read and rows that cannot be written raise ``ChatreplError`` when the
+        answers on their way are over, a reader of the rows that has left ``BrokenPipeError``.
+        """
+        first = self._program.session
+        self._attached = first.pending
+        async for _ in first.prepare_local():
+            pass
+        # Who is asked is found out once, and what is wrong with that is told once.
+        model = (await first.target()).model
+        self._sessions = [first, *(self._twin(model) for _ in range(self._parallel - 1))]
+        workers = [asyncio.create_task(self._work(session)) for session in self._sessions]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            self._show_progress(is_last=True)
+        for session in self._sessions:
+            # What the disk did not take of each must not stay untold.
+            first.keeper.notices.extend(() if session is first else session.take_notices())
+        if self._failure is not None:
+            raise self._failure
+        if self._is_stopped:
+            return _INTERRUPTED
+        return 1 if self._failed else 0
+
+    @property
+    def _parallel(self) -> int:
+        return self._program.options.parallel or 1
+
+    def _twin(self, model: str) -> Session:
+        """Make a further session that talks to the same model with the same settings."""
+        first = self._program.session
+        if first.uses_local:
+            return Session(first.ports, first.settings, server=None, uses_local=True)
+        settings = first.settings.with_value(Layer.COMMAND, "model", model)
+        return Session(first.ports, settings, server=first.server)
+
+    async def _work(self, session: Session) -> None:
+        try:
+            await self._ask_lines(session)
+        except (ChatreplError, BrokenPipeError) as error:
+            self._failure = self._failure or error
+            # What the others are asking comes to its end, and is kept.
+            self._source.close()
+
+    async def _ask_lines(self, session: Session) -> None:
+        async for number, line in self._source:
+            if not line.strip():
+                continue
+            session.pending = self._attached
+            text = f"{self._before}\n\n{line}" if self._before else line
+            self._write({"line": number, "input": line, **await self._ask(session, text)})
+            self._done += 1
+            self._show_progress()
+            session.start_new()
+
+    async def _ask(self, session: Session, text: str) -> Mapping[str, Json]:
+        answers: list[Message] = []
+        said: Notice | None = None
+        async for event in in_turn(session.ask(text)):
+            match event:
+                case AnswerEnded(message=message, error=error):
+                    answers.append(message)
+                    said = error or said
+                case Notice(level=Level.ERROR):
+                    said = event
+                case _:
+                    pass
+        if answers and exit_code(*answers) == 0:
+            return results_of(answers)
+        self._failed += 1
+        why = said.text if said else "stopped" if self._is_stopped else "no answer came"
+        kept = results_of(answers) if answers else {"state": State.FAILED.value}
+        return {**kept, "error": {"message": why, "hint": said.hint if said else ""}}
+
+    def _write(self, row: Mapping[str, Json]) -> None:
+        """Write a line at once. Where that fails, what still comes is stopped: nobody gets it."""
+        try:
+            sys.stdout.write(printable_json(dict(row)) + "\n")
+            sys.stdout.flush()
+        except OSError as error:
+            self.stop()
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise ChatreplError(f"the results cannot be written: {error.strerror}") from None
+
+    def _show_progress(self, *, is_last: bool = False) -> None:
+        now_s = time.monotonic()
+        if not self._shows_progress or (now_s - self._shown_s < _PROGRESS_S and not is_last):
+            return
+        self._shown_s = now_s
+        failed = f", {self._failed:,} failed" if self._failed else ""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"\r\x1b[K{self._done:,} done{failed}" + ("\n" if is_last else ""))
+            sys.stderr.flush()
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False

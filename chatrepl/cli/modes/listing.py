@@ -1,0 +1,114 @@
+"""Print what there is, and exit: sessions, models, transcripts."""
+
+import sys
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from chatrepl.cli.process import print_line, printable_json, stdout_encoding
+from chatrepl.cli.wiring import Program
+from chatrepl.core.commands.handlers import roles
+from chatrepl.core.commands.handlers.sessions import choose_at_start, written
+from chatrepl.core.errors import UsageError
+from chatrepl.core.safe_json import escape_json
+from chatrepl.core.sessions import library
+from chatrepl.core.settings.roles import variables_of
+from chatrepl.core.text.terminal_safe import safe_line
+
+if TYPE_CHECKING:
+    from chatrepl.core.messages import Json
+
+__all__ = ["export", "list_models", "list_roles", "list_sessions"]
+
+
+async def list_sessions(program: Program) -> int:
+    """Print the saved sessions, newest first: one a line, or JSON."""
+    listed = await program.session.ports.store.sessions()
+    if program.options.json:
+        rows: list[Json] = [
+            {
+                "id": summary.id,
+                "name": summary.name,
+                "title": summary.title,
+                "updated": summary.updated.isoformat().replace("+00:00", "Z"),
+                "model": summary.model,
+                "messages": summary.message_count,
+                "first_words": summary.first_words,
+            }
+            for summary in listed
+        ]
+        print_line(printable_json(rows, indent=2))
+        return 0
+    for summary in listed:
+        updated = summary.updated.strftime("%Y-%m-%d %H:%M")
+        name = summary.name or summary.id[:8]
+        words = safe_line(summary.title or summary.first_words)
+        print_line(f"{safe_line(name):20}  {updated}  {summary.message_count:5}  {words}")
+    if not listed and sys.stdout.isatty():
+        print_line("no session is saved yet", to_stderr=True)
+    return 0
+
+
+async def list_models(program: Program) -> int:
+    """Print what the server offers: one a line, or JSON."""
+    session = program.session
+    async for _ in session.prepare_local():
+        pass
+    models = await session.models()
+    if program.options.json:
+        rows: list[Json] = [
+            {
+                "id": info.id,
+                "owned_by": info.owned_by,
+                "context_window": info.context_window
+                or session.ports.catalog.context_window(info.id),
+            }
+            for info in models
+        ]
+        print_line(printable_json(rows, indent=2))
+        return 0
+    for info in models:
+        print_line(safe_line(info.id))
+    return 0
+
+
+async def list_roles(program: Program) -> int:
+    """Print the roles, one a line, or JSON."""
+    listed = await roles.list_roles(program.session)
+    if program.options.json:
+        rows: list[Json] = [
+            {
+                "name": role.name,
+                "description": role.description,
+                "variables": {**variables_of(role)},
+                "model": role.settings.get("model"),
+            }
+            for role, _ in listed
+        ]
+        print_line(printable_json(rows, indent=2))
+        return 0
+    for role, variables in listed:
+        words = role.description or variables
+        print_line(safe_line(f"{role.name:20}  {words}").rstrip())
+    return 0
+
+
+async def export(program: Program, path: str) -> int:
+    """Write the chosen session's transcript; ``-`` is the JSON on stdout."""
+    options = program.options
+    if not (options.continue_newest or options.resume or options.session):
+        raise UsageError("--export wants a session", "add -c, -r NAME or -S NAME")
+    suffix = ".json" if path == "-" else PurePath(path).suffix.lower()
+    if suffix not in (".md", ".json", ".html"):
+        raise UsageError(f"--export does not know the suffix of {path}", ".md, .json or .html")
+    session = program.session
+    async for _ in choose_at_start(session, program.options.choice, must_exist=True):
+        pass
+    if not len(library.transcript_of(session).messages):
+        raise UsageError("this session has no messages")
+    text = await written(session, suffix)
+    if path == "-":
+        print_line(escape_json(text.rstrip("\n"), stdout_encoding()))
+    else:
+        where = await session.ports.files.write(path, text)
+        print_line(f"chatrepl: wrote {where}", to_stderr=True)
+    return 0

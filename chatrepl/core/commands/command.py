@@ -1,0 +1,75 @@
+"""What a command is: a row with a handler, and what its handler is given."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Event
+from chatrepl.core.text.quoting import split_words
+
+if TYPE_CHECKING:
+    from chatrepl.core.session import Session
+
+__all__ = ["Call", "Command", "Complete", "Handler", "Value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that completion offers, with a few words about it."""
+
+    text: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command as it was typed."""
+
+    session: "Session"
+    name: str
+    """The row's full name, whatever was typed."""
+    rest: str
+    """All that follows the name, as typed, less the blanks around it."""
+    commands: Sequence["Command"]
+    """The whole table."""
+
+    @property
+    def words(self) -> list[str]:
+        """The rest as separate words; quoted ones hold blanks and escapes."""
+        return split_words(self.rest)
+
+    def takes_nothing(self) -> None:
+        """Refuse words after a command that takes none."""
+        if self.rest:
+            raise UsageError(f"/{self.name} takes no words", f"/help {self.name}")
+
+    def count(self, default: int) -> int:
+        """Read one optional whole number above zero."""
+        if not self.rest:
+            return default
+        if not self.rest.isdecimal() or not int(self.rest[:9]) > 0:
+            raise UsageError(f"“{self.rest}” is not a number above 0", f"/help {self.name}")
+        return int(self.rest[:9])
+
+
+Handler = Callable[[Call], AsyncIterator[Event]]
+Complete = Callable[["Session", str], Sequence[Value]]
+"""Offers values for the text after the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table. Without a handler: known by name, and not there yet."""
+
+    name: str
+    summary: str
+    handler: Handler | None = None
+    aliases: tuple[str, ...] = ()
+    usage: str = ""
+    complete: Complete | None = None
+    at_once: bool = False
+    """Runs while an answer streams; others wait for its end."""
+    is_setting: bool = False
+    takes_phrase: bool = False
+    """Completion replaces all that follows the name, blanks included."""

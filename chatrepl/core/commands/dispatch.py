@@ -1,0 +1,156 @@
+"""One line from the person: what it is, and the events it leads to. The one door into the core."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from chatrepl.core.commands.command import Call, Command
+from chatrepl.core.commands.handlers.files import mentioned, told
+from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.commands.shell import run_in_shell
+from chatrepl.core.commands.table import COMMANDS
+from chatrepl.core.errors import ChatreplError, UsageError, unexpected
+from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice
+from chatrepl.core.session import Session
+
+__all__ = [
+    "CommandLine",
+    "MessageLine",
+    "ShellLine",
+    "handle_line",
+    "is_message",
+    "leaves",
+    "parse_line",
+    "runs_at_once",
+]
+
+_COMMAND = re.compile(r"/(\?|[A-Za-z][\w-]*)(?=\s|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """A line that is sent to the model."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A line that is a command; never sent."""
+
+    name: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLine:
+    """A line that the shell runs; never sent."""
+
+    command: str
+    adds_output: bool
+    """The output goes with the next message."""
+
+
+def parse_line(line: str) -> MessageLine | CommandLine | ShellLine:
+    """Tell a command from a message. A path, ``//`` or a leading blank make it a message.
+
+    Raises ``UsageError`` for a line that begins like a command and is none.
+    """
+    if line.startswith("//"):
+        return MessageLine(line[1:])
+    if line.startswith("!") and not line.startswith("!["):
+        return _shell_line(line)
+    if not line.startswith("/"):
+        return MessageLine(line.lstrip(" ") if line[:2] in (" /", " !", " @") else line)
+    match = _COMMAND.match(line)
+    if match is not None:
+        return CommandLine(match[1], line[match.end() :].strip())
+    first = line.split(maxsplit=1)[0]
+    if "/" in first[1:]:
+        return MessageLine(line)
+    raise UsageError(
+        f"there is no command {first}", "/help lists all; // sends a text that starts with /"
+    )
+
+
+def _shell_line(line: str) -> ShellLine:
+    command = line.lstrip("!").strip()
+    if not command or "\n" in command:
+        raise UsageError(
+            "! wants one command, on one line" if command else "! wants a command",
+            "begin with a blank to send a text that starts with !",
+        )
+    return ShellLine(command, line.startswith("!!"))
+
+
+def is_message(line: str) -> bool:
+    """Say whether a line goes to the model."""
+    try:
+        return isinstance(parse_line(line), MessageLine)
+    except UsageError:
+        return False
+
+
+def runs_at_once(line: str) -> bool:
+    """Say whether a line is dealt with while an answer streams; others wait for its end."""
+    try:
+        parsed = parse_line(line)
+        if not isinstance(parsed, CommandLine):
+            return False
+        command = find_command(parsed.name, COMMANDS)
+    except UsageError:
+        return True
+    return command.at_once or command.handler is None
+
+
+def leaves(line: str) -> bool:
+    """Say whether a line ends the session."""
+    try:
+        parsed = parse_line(line)
+        if not isinstance(parsed, CommandLine):
+            return False
+        return find_command(parsed.name, COMMANDS).name == "exit"
+    except UsageError:
+        return False
+
+
+async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
+    """Deal with one line: every failure becomes a notice, nothing is raised."""
+    try:
+        parsed = parse_line(line)
+        match parsed:
+            case MessageLine(text=text):
+                events = _send(session, line, text)
+            case ShellLine(command=command, adds_output=adds_output):
+                events = run_in_shell(session, command, adds_output=adds_output)
+            case _:
+                events = _run(session, parsed)
+        async for event in events:
+            yield event
+    except ChatreplError as error:
+        yield Notice.of(error)
+        if "\n" in line.strip() or is_message(line):
+            yield DraftReturned(line)
+    except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
+        yield Notice.of(unexpected(error))
+        yield DraftReturned(line)
+
+
+async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
+    if not text.strip():
+        return
+    attached = await mentioned(session, text) if not line.startswith(" ") else []
+    async for event in session.ask(text, attached):
+        yield event
+        if isinstance(event, MessageAccepted):
+            for attachment in event.message.attachments:
+                yield Notice(f"attached {await told(session, attachment)}")
+
+
+async def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:
+    command: Command = find_command(line.name, COMMANDS)
+    if command.handler is None:
+        yield Notice(f"/{command.name} is not there yet", Level.WARNING, hint="/help lists what is")
+        return
+    async for event in command.handler(Call(session, command.name, line.rest, COMMANDS)):
+        yield event

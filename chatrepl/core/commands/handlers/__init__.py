@@ -1,0 +1,1 @@
+"""Handlers of the slash-commands, one module for each group."""

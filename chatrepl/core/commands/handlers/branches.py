@@ -1,0 +1,239 @@
+"""Commands that move about in the tree: /tree, /alternatives, /pick, /edit, /redo."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from chatrepl.core.commands.command import Call, Value
+from chatrepl.core.conversation.api_response import answers_of_response, tell_usage
+from chatrepl.core.conversation.branches import (
+    alternatives,
+    branch_ends,
+    can_follow,
+    draw_tree,
+    newest_end,
+)
+from chatrepl.core.conversation.metadata import speed, times_of
+from chatrepl.core.conversation.outcomes import called_tools, in_a_word, said_in, tell_tool
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
+from chatrepl.core.events import Table as TableShown
+from chatrepl.core.messages import Message, State, Usage
+from chatrepl.core.session import Session
+from chatrepl.core.text.excerpts import first_words
+from chatrepl.core.turn.spending_limit import cost_of, dollars
+from chatrepl.core.usage import COST_FIELD
+
+__all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
+
+_WORDS_CHARS = 60
+_COUNTED = "counted here"
+
+
+async def tree(call: Call) -> AsyncIterator[Event]:
+    """/tree: draw the conversation's branches."""
+    call.takes_nothing()
+    conversation = call.session.conversation
+    if not len(conversation):
+        yield Notice("nothing has been said yet")
+        return
+    yield PlainText("\n".join(draw_tree(conversation)))
+    letters = ", /pick LETTER goes to a branch's end" if branch_ends(conversation) else ""
+    yield Notice("● is the current path", hint=f"/edit N goes on from a message of it{letters}")
+
+
+async def siblings(call: Call) -> AsyncIterator[Event]:
+    """/alternatives: list the answers to the last message, and mark the current one."""
+    call.takes_nothing()
+    session = call.session
+    answers, current = alternatives(session.conversation)
+    if not answers:
+        yield Notice("there is no answer yet")
+        return
+    shared = _shared(session, answers)
+    yield TableShown(
+        ("#", "", "model", "first words", "figures"),
+        [
+            (
+                str(number),
+                "●" if answer.id == current else "",
+                (answer.model or "") + (f" ({in_a_word(answer)})" if in_a_word(answer) else ""),
+                _first_words(answer),
+                _figures(_counted(session, answer) if _is_in(answer, shared) else answer),
+            )
+            for number, answer in enumerate(answers, 1)
+        ],
+        numeric=frozenset({0}),
+        footer=(
+            *(_tell_shared(answers, together) for together in shared),
+            "/pick N goes on with one of them; /retry asks for a further one",
+        ),
+    )
+
+
+def _shared(session: Session, answers: Sequence[Message]) -> list[Sequence[Message]]:
+    """Return the responses that brought several of the answers: what they used is told of all."""
+    responses = {
+        tuple(one.id for one in together): together
+        for answer in answers
+        if len(together := answers_of_response(session.conversation, answer)) > 1
+    }
+    return [*responses.values()]
+
+
+def _is_in(answer: Message, shared: Sequence[Sequence[Message]]) -> bool:
+    return any(answer is one for together in shared for one in together)
+
+
+def _counted(session: Session, answer: Message) -> Message:
+    """Return an answer with its own length, as it is counted here, for what was used."""
+    uncounted = replace(answer, usage=None)
+    tokens, _ = session.planner.answer_tokens(answer.model or "", uncounted)
+    own = {key: value for key, value in answer.extra.items() if key != COST_FIELD}
+    return replace(answer, usage=Usage(completion_tokens=tokens), extra={**own, _COUNTED: True})
+
+
+def _tell_shared(answers: Sequence[Message], together: Sequence[Message]) -> str:
+    """Say what a response used that brought several answers."""
+    numbers = [number for number, answer in enumerate(answers, 1) if answer in together]
+    usage = next((one.usage for one in together if one.usage), None)
+    cost = next((cost for one in together if (cost := cost_of(one)) is not None), None)
+    used = [tell_usage(usage) if usage else "", "" if cost is None else dollars(cost)]
+    told = ", ".join(part for part in used if part) or "nothing"
+    which = f"{numbers[0]} to {numbers[-1]}"
+    if numbers[-1] - numbers[0] + 1 != len(numbers):
+        which = ", ".join(map(str, numbers))
+    return f"answers {which} are one response; reported of it: {told}; ≈ is counted here"
+
+
+def _figures(answer: Message) -> str:
+    """Say how fast, how long and how dear an answer was, as far as that is known."""
+    mark = "≈" if _COUNTED in answer.extra else ""
+    first_s, _ = times_of(answer)
+    tokens_a_second, cost = speed(answer), cost_of(answer)
+    tokens = answer.usage.completion_tokens if answer.usage else None
+    figures = [
+        "" if first_s is None else f"{first_s:.2f} s",
+        "" if tokens_a_second is None else f"{mark}{tokens_a_second:.0f} tokens/s",
+        "" if tokens is None else f"{mark}{tokens:,} {'token' if tokens == 1 else 'tokens'}",
+        "" if cost is None else dollars(cost),
+    ]
+    return " · ".join(figure for figure in figures if figure)
+
+
+async def pick(call: Call) -> AsyncIterator[Event]:
+    """/pick: go on with the answer of that number, or at the end of the branch of that letter."""
+    session = call.session
+    conversation = session.conversation
+    wanted = call.rest.lower()
+    answers, current = alternatives(conversation)
+    if wanted.isdecimal():
+        at = int(wanted[:9])
+        if not 1 <= at <= len(answers):
+            raise UsageError(f"there is no answer {wanted}", "/alternatives numbers them")
+        answer = answers[at - 1]
+        if not can_follow(answer):
+            how = "was stopped" if answer.state is State.STOPPED else "failed"
+            raise UsageError(f"answer {at} is empty: it {how}", "/retry asks again")
+        chosen = answer.id
+        if chosen == current:
+            yield Notice("that one is current already")
+            return
+    else:
+        ends = branch_ends(conversation)
+        if wanted not in ends:
+            raise UsageError(
+                f"there is no branch “{call.rest}”" if wanted else "/pick wants a number or letter",
+                "/alternatives numbers the answers, /tree shows the branches' letters",
+            )
+        chosen = ends[wanted]
+    before = {message.id for message in conversation.path}
+    session.undone.clear()
+    await session.save_head(newest_end(conversation, chosen))
+    for notice in session.take_notices():
+        yield notice
+    yield ConversationShown([m for m in session.conversation.path if m.id not in before])
+    yield Notice("going on from here", Level.SUCCESS)
+
+
+async def edit(call: Call) -> AsyncIterator[Event]:
+    """/edit: put an earlier message into the input line; Enter goes on from there."""
+    session = call.session
+    path = session.conversation.path
+    if call.rest:
+        number = call.count(0)
+        if number > len(path):
+            raise UsageError(f"there is no message {number}", "/context shows the numbers")
+        question = path[number - 1]
+        if question.role != "user":
+            raise UsageError(
+                f"message {number} is not yours: it is the {question.role}'s",
+                "/context shows the numbers",
+            )
+    else:
+        last = session.conversation.last_question()
+        if last is None:
+            raise UsageError("there is no message to edit", "type one")
+        question = last
+    if session.conversation.head is not None:
+        session.undone.append(session.conversation.head)
+    await session.save_head(question.parent)
+    for notice in session.take_notices():
+        yield notice
+    keys = ", Ctrl+G opens the editor" if session.ports.person.has_input_line else ""
+    yield Notice(
+        "editing an earlier message: what you send goes beside it", hint=f"/redo goes back{keys}"
+    )
+    session.take_back(question)
+    yield DraftReturned(question.content, was_sent=True)
+
+
+async def redo(call: Call) -> AsyncIterator[Event]:
+    """/redo: step forward to where the last undo or edit came from, or to the newest branch's end.
+
+    The latter serves after a restart, when the single steps are forgotten.
+    """
+    call.takes_nothing()
+    session = call.session
+    conversation = session.conversation
+    head = session.undone.pop() if session.undone else newest_end(conversation, conversation.head)
+    if head == conversation.head:
+        raise UsageError("there is nothing to redo")
+    before = {message.id for message in conversation.path}
+    session.let_go()
+    await session.save_head(head)
+    for notice in session.take_notices():
+        yield notice
+    yield ConversationShown([m for m in session.conversation.path if m.id not in before])
+
+
+def complete_pick(session: Session, text: str) -> Sequence[Value]:
+    """Offer the sibling answers, and the ends of branches."""
+    if " " in text.lstrip():
+        return ()
+    conversation = session.conversation
+    answers, _ = alternatives(conversation)
+    return [
+        *(Value(str(number), _first_words(answer)) for number, answer in enumerate(answers, 1)),
+        *(
+            Value(letter, _first_words(conversation.get(end)))
+            for letter, end in branch_ends(conversation).items()
+        ),
+    ]
+
+
+def complete_edit(session: Session, text: str) -> Sequence[Value]:
+    """Offer the user's messages on the path, newest first."""
+    if " " in text.lstrip():
+        return ()
+    numbered = list(enumerate(session.conversation.path, 1))
+    return [
+        Value(str(number), _first_words(message))
+        for number, message in reversed(numbered)
+        if message.role == "user"
+    ]
+
+
+def _first_words(message: Message) -> str:
+    calls = "; ".join(tell_tool(name, arguments) for name, arguments in called_tools(message))
+    text = said_in(message) or calls or str(message.extra.get("error", ""))
+    return first_words(text, _WORDS_CHARS)

@@ -1,0 +1,163 @@
+"""/context: every message, its tokens, whether it would be sent, and how the window is filled."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+
+from chatrepl.core.commands.command import Call, Value
+from chatrepl.core.context.context_report import Place, Row, rows_of
+from chatrepl.core.context.fitting import Plan
+from chatrepl.core.conversation.attachments import image_tokens, name_of, text_of
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Event, Meter, PlainText, Table
+from chatrepl.core.messages import Json, Message
+from chatrepl.core.servers.target import Target
+from chatrepl.core.session import Session
+from chatrepl.core.text.excerpts import first_words
+from chatrepl.core.told_tokens import tell_limits, tell_room
+
+__all__ = ["complete_context", "context"]
+
+_FIRST_WORDS_CHARS = 80
+_ROWS_A_STEP = 500
+_SHARES = (Place.SYSTEM, Place.PINNED, Place.SUMMARY, Place.HISTORY, Place.NEWEST)
+
+
+async def context(call: Call) -> AsyncIterator[Event]:
+    """/context: list all messages, and show how the window is filled; or the same as JSON."""
+    if call.rest not in ("", "--json"):
+        raise UsageError(f"/{call.name} does not know “{call.rest}”", f"/{call.name} [--json]")
+    session = call.session
+    target, plan = await session.plan()
+    plan = await session.preflight.confirmed(target, plan)
+    rows = await _all_rows(session, target, plan)
+    await session.keeper.set_counts(session.planner.take_fresh())
+    if call.rest:
+        yield PlainText(json.dumps(_as_json(session, target, plan, rows), indent=2), "json")
+        return
+    yield Table(
+        ("#", "role", "tokens", "", "first words"),
+        [_cells(session, row, target) for row in rows],
+        numeric=frozenset({0, 2}),
+        is_clipped=True,
+    )
+    yield _meter(session, target, plan, rows)
+
+
+async def _all_rows(session: Session, target: Target, plan: Plan) -> list[Row]:
+    """Count what was never counted, too, and let others work meanwhile."""
+    rows: list[Row] = []
+    for row in rows_of(plan, session.planner.measure(target)):
+        rows.append(row)
+        if not len(rows) % _ROWS_A_STEP:
+            await asyncio.sleep(0)
+    return rows
+
+
+def _cells(session: Session, row: Row, target: Target) -> tuple[str, ...]:
+    mark = "≈" if session.planner.is_estimated(target, row.message) else ""
+    is_quiet = row.place in (Place.SYSTEM, Place.HISTORY, Place.NEWEST)
+    state = "in" if is_quiet else row.place.value
+    return (
+        str(row.number) if row.number else "",
+        row.message.role + (f" ({row.message.name})" if row.message.name else ""),
+        f"{mark}{row.tokens:,}",
+        "pinned" if row.is_pinned and row.place.is_in else state,
+        _first_words(session, row.message, target.model),
+    )
+
+
+def _first_words(session: Session, message: Message, model: str) -> str:
+    words = first_words(message.content, _FIRST_WORDS_CHARS)
+    return _attached(session, message, model) + words
+
+
+def _attached(session: Session, message: Message, model: str) -> str:
+    """Name a message's attachments, each with what it counts of the message's tokens."""
+    told = ""
+    for attachment in message.attachments:
+        text = text_of(attachment)
+        count = (
+            image_tokens([attachment]) if text is None else session.planner.count_text(text, model)
+        )
+        told += f"+{name_of(attachment)} ({count:,})  "
+    return told
+
+
+def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) -> Meter:
+    limits = plan.limits
+    mark = session.planner.mark(target, plan)
+    lines = [
+        f"{mark}{plan.tokens:,} of {tell_room(limits)} tokens would go to {target.model}: "
+        + _how(session, target, plan),
+        tell_limits(limits),
+    ]
+    if plan.omitted_turns:
+        count = plan.omitted_turns
+        many = f"the oldest {count} turns no longer fit; /compact summarises them"
+        one = "the oldest turn no longer fits; /compact summarises it"
+        lines.append(one if count == 1 else many)
+    return Meter(_shares(plan, rows), limits.window, lines=lines)
+
+
+def _how(session: Session, target: Target, plan: Plan) -> str:
+    encoding = session.planner.encoding(target.model)
+    is_estimate = bool(session.planner.mark(target, plan))
+    if plan.is_reported:
+        if not plan.new_messages:
+            return "reported, the server's own count"
+        since = f"{plan.new_messages} since then {'estimated' if is_estimate else 'counted'}"
+        return f"reported by the server, {since} with {encoding}"
+    return f"estimated with {encoding}" if is_estimate else f"exact, counted with {encoding}"
+
+
+def _shares(plan: Plan, rows: Sequence[Row]) -> list[tuple[str, int]]:
+    """Divide the window; the reply's priming, and what a server counted beyond, is history's."""
+    limits = plan.limits
+    shares = dict.fromkeys(_SHARES, 0)
+    for row in rows:
+        if row.place in shares:
+            shares[row.place] += row.tokens
+    beyond = plan.tokens - sum(shares.values())
+    takes = Place.HISTORY if shares[Place.HISTORY] + beyond > 0 < shares[Place.HISTORY] else None
+    takes = takes or (Place.NEWEST if shares[Place.NEWEST] else Place.SYSTEM)
+    shares[takes] = max(0, shares[takes] + beyond)
+    reserve = min(limits.reserve, max(0, limits.window - plan.tokens))
+    usable = min(limits.budget, limits.window)
+    free = max(0, usable - plan.tokens - reserve)
+    return [
+        *((place.value, shares[place]) for place in _SHARES),
+        ("reserve", reserve),
+        ("free", free),
+        ("beyond the budget", max(0, limits.window - plan.tokens - reserve - free)),
+    ]
+
+
+def _as_json(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) -> dict[str, Json]:
+    messages: list[Json] = [
+        {
+            "n": row.number,
+            "id": row.message.id or "system",
+            "role": row.message.role,
+            "tokens": row.tokens,
+            "in": row.place.is_in,
+            "pinned": row.is_pinned,
+            "dropped": row.is_dropped,
+        }
+        for row in rows
+    ]
+    return {
+        "model": target.model,
+        "encoding": session.planner.encoding(target.model),
+        "estimate": bool(session.planner.mark(target, plan)),
+        "tokens": plan.tokens,
+        "budget": plan.limits.budget,
+        "window": plan.limits.window,
+        "reserve": plan.limits.reserve,
+        "messages": messages,
+    }
+
+
+def complete_context(_session: Session, _text: str) -> Sequence[Value]:
+    """Offer the JSON form."""
+    return [Value("--json", "for programs")]

@@ -1,0 +1,157 @@
+"""Commands that tell: /help, /info, /response."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from chatrepl.core.commands.command import Call, Command
+from chatrepl.core.commands.handlers.settings import left_out, tell_left_out
+from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.conversation.api_response import (
+    FINGERPRINT_FIELD,
+    answers_of_response,
+    completion_of,
+    created_s,
+    tell_usage,
+)
+from chatrepl.core.conversation.logprobs import scores_of
+from chatrepl.core.conversation.metadata import tell_timing
+from chatrepl.core.events import Event, Notice, PlainText, Table
+from chatrepl.core.messages import Message
+from chatrepl.core.safe_json import safe_json
+from chatrepl.core.session import Session
+from chatrepl.core.told_tokens import tell_limits, tell_tokens
+
+_KEYS = (
+    "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
+    "Esc or Ctrl+C stops an answer · Up takes back a line that waits · Ctrl+D leaves"
+)
+_KEYS_OF_LINES = (
+    "a line that ends in \\ goes on in the next line · Ctrl+C stops an answer · Ctrl+D leaves"
+)
+
+
+async def help_(call: Call) -> AsyncIterator[Event]:
+    """/help: list all commands, or tell about one."""
+    if call.rest:
+        command = _named(call)
+        yield Notice(f"/{command.name} {command.usage}".rstrip(), hint=command.summary)
+        if command.aliases:
+            yield Notice("also " + ", ".join(f"/{alias}" for alias in command.aliases))
+        return
+    commands = [command for command in call.commands if command.handler and not command.is_setting]
+    settings = [command for command in call.commands if command.handler and command.is_setting]
+    yield Table(("command", "what it does"), [_help_row(command) for command in commands])
+    yield Table(
+        ("setting", "what it sets"),
+        [_help_row(command) for command in settings],
+        footer=(
+            "names may be shortened; a bare setting shows its value; “default” resets it",
+            _KEYS if call.session.ports.person.has_input_line else _KEYS_OF_LINES,
+            "@path in a message attaches a file · !command runs in the shell, "
+            "!!command adds its output to the next message",
+            "a line typed while an answer comes is sent after it · //text sends text "
+            "that starts with /",
+        ),
+    )
+
+
+def _named(call: Call) -> Command:
+    return find_command(call.words[0].lstrip("/"), call.commands)
+
+
+def _help_row(command: Command) -> tuple[str, str]:
+    usage = "" if command.is_setting else command.usage
+    names = f"/{command.name} {usage}".rstrip()
+    aliases = "  (" + ", ".join(f"/{alias}" for alias in command.aliases) + ")"
+    return names, command.summary + (aliases if command.aliases else "")
+
+
+async def info(call: Call) -> AsyncIterator[Event]:
+    """/info: model, server, session, budget, and the last response. Never the key."""
+    call.takes_nothing()
+    session = call.session
+    rows = [("model", session.model_name() or "the first that the server lists")]
+    rows += _server_rows(session) + await _session_rows(session)
+    if refused := await left_out(session):
+        rows.append(("not sent", tell_left_out(session, refused)))
+    answer = session.conversation.last_answer()
+    rows += _response_rows(session, answer) if answer is not None else []
+    yield Table(("", ""), rows)
+
+
+def _server_rows(session: Session) -> list[tuple[str, str]]:
+    if session.uses_local:
+        return [("server", "the built-in model, on this machine")]
+    server = session.server
+    if server is None:
+        return [("server", "none: set OPENAI_API_KEY or --base-url, or use /local")]
+    key = server.key_origin if server.api_key else "none"
+    return [("server", f"{server.base_url}  ({server.origin})"), ("key", key)]
+
+
+async def _session_rows(session: Session) -> list[tuple[str, str]]:
+    record = session.record
+    name = session.name or (record.title if record else "")
+    saved = "yes" if session.keeper.is_saved else "NOT SAVED"
+    if session.disk_store is not None:
+        saved = "no, for --no-save"
+    rows = [
+        ("session", name or "new, nothing said yet"),
+        ("messages", f"{len(session.conversation.path)} on this path"),
+        ("saved", saved),
+    ]
+    if session.model_name() is not None:
+        target, plan = await session.plan()
+        plan = await session.preflight.confirmed(target, plan)
+        rows.append(("tokens", tell_tokens(session.planner, target, plan)))
+        rows.append(("", tell_limits(plan.limits)))
+    return rows
+
+
+def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
+    together = answers_of_response(session.conversation, answer)
+    usage = next((one.usage for one in together if one.usage), None)
+    used = tell_usage(usage) if usage else ""
+    timing = tell_timing(answer)
+    if len(together) > 1:
+        # Of several answers' tokens nobody says which are whose.
+        used += f" (reported of all {len(together)} answers)" if used else ""
+        timing = tell_timing(replace(answer, usage=None))
+    fingerprint = answer.extra.get(FINGERPRINT_FIELD)
+    scored = len(scores_of(answer))
+    return [
+        ("last response", answer.response_id or "no id"),
+        ("its model", answer.model or "not told"),
+        ("created", _created(answer)),
+        ("finish reason", answer.finish_reason or answer.state.value),
+        ("usage", used or "not reported"),
+        *timing,
+        *([("fingerprint", str(fingerprint))] if fingerprint else []),
+        *([("logprobs", f"of {scored:,} tokens; /logprobs show")] if scored else []),
+    ]
+
+
+def _created(answer: Message) -> str:
+    """Say when the response was made: by the server's clock, else by this machine's."""
+    told_s = created_s(answer)
+    with suppress(ValueError, OverflowError, OSError):
+        if told_s is not None:
+            return _time(datetime.fromtimestamp(told_s, UTC))
+    return f"{_time(answer.created)}, by this machine's clock"
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+async def response(call: Call) -> AsyncIterator[Event]:
+    """/response: the last response, as JSON."""
+    call.takes_nothing()
+    answer = call.session.conversation.last_answer()
+    if answer is None:
+        yield Notice("no answer has come yet")
+        return
+    body = completion_of(call.session.conversation, answer)
+    yield PlainText(safe_json(body, indent=2), "json")

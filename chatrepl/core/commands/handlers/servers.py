@@ -1,0 +1,204 @@
+"""Commands about who answers: /models, /profile, /key and /local."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from chatrepl.core.commands.command import Call, Value
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Event, Level, Notice, Table
+from chatrepl.core.ports.storage import ModelInfo, Server
+from chatrepl.core.servers.addresses import check_key, host_of
+from chatrepl.core.servers.selection import LOCAL_PROFILE, is_local_profile
+from chatrepl.core.session import Session
+
+__all__ = ["introduce_local", "key", "local", "models", "profile"]
+
+_DEMO_INTRODUCTION = Notice(
+    "this is the built-in demo model, SmolLM2-135M: small enough to run anywhere, "
+    "often wrong, good for a first try",
+    hint="a real one: set OPENAI_API_KEY, or --base-url URL",
+)
+_FRESH = "--fresh"
+_MANY = 30
+_NO_PROFILE = "default"
+
+
+def introduce_local(session: Session) -> Notice:
+    """Say what the model is that runs on this machine."""
+    local = session.ports.local
+    if local.is_demo:
+        return _DEMO_INTRODUCTION
+    return Notice(f"{local.name} runs on this machine", hint="/local off goes back to the server")
+
+
+async def models(call: Call) -> AsyncIterator[Event]:
+    """/models: list what the server offers, filtered by words; asked once, or anew by --fresh."""
+    session = call.session
+    async for event in session.prepare_local():
+        yield event
+    known = () if _FRESH in call.words else tuple(session.planner.models.values())
+    listed = known or await session.models()
+    await session.ports.catalog.prepare()
+    wanted = [word.lower() for word in call.words if word != _FRESH]
+    rows = [
+        _model_row(session, info)
+        for info in listed
+        if all(word in info.id.lower() for word in wanted)
+    ]
+    if not rows:
+        yield Notice(
+            f"none of the server's {len(listed)} models matches"
+            if listed
+            else "the server lists no models",
+            Level.WARNING,
+        )
+        return
+    narrow = f"{len(rows)} models: /models WORD shows those of that name"
+    yield Table(
+        ("model", "window", "in $/M", "out $/M", "by"),
+        rows,
+        numeric=frozenset({1, 2, 3}),
+        footer=(
+            f"now: {session.model_name()}; /model NAME switches, /models --fresh asks again",
+            *([narrow] if len(rows) > _MANY else []),
+        ),
+    )
+
+
+def _model_row(session: Session, info: ModelInfo) -> tuple[str, ...]:
+    catalog = session.ports.catalog
+    window = info.context_window or catalog.context_window(info.id)
+    # A server of one's own may call a free model by the name of one that costs.
+    is_free = session.uses_local or session.server is None
+    price = None if is_free else catalog.price(info.id)
+    prices = ("", "") if price is None else (f"{price.prompt:g}", f"{price.completion:g}")
+    return (info.id, f"{window:,}" if window else "", *prices, info.owned_by)
+
+
+def complete_models(_session: Session, text: str) -> Sequence[Value]:
+    """Offer to ask anew."""
+    return [Value(_FRESH, "ask the server again")] if " " not in text.lstrip() else ()
+
+
+async def profile(call: Call) -> AsyncIterator[Event]:
+    """/profile: show the profiles, or talk to another one's server from now on."""
+    session, name = call.session, call.rest
+    profiles = session.ports.profiles
+    if not name:
+        for event in _profiles_shown(session):
+            yield event
+        return
+    if is_local_profile(name, profiles.names()):
+        async for event in _switch_to_local(session):
+            yield event
+        return
+    loaded = await profiles.load(None if name == _NO_PROFILE else name)
+    before = session.settings.text("model")
+    session.settings = session.answerer.use_profile(session.settings, loaded)
+    await session.save_settings()
+    for notice in session.take_notices():
+        yield notice
+    if session.server is None:
+        yield Notice(
+            "no profile any more, and no server without one", Level.WARNING, hint="/profile"
+        )
+        return
+    model = session.model_name() or "the first model that it lists"
+    yield Notice(
+        f"{name}: {model} at {host_of(session.server.base_url)}",
+        Level.SUCCESS,
+        hint=_about_model(before, model),
+    )
+
+
+def _about_model(before: str | None, now: str) -> str:
+    return f"{before} was the old server's; /model switches" if before and before != now else ""
+
+
+def _profiles_shown(session: Session) -> list[Event]:
+    profiles = session.ports.profiles
+    names = [*profiles.names()]
+    is_named = LOCAL_PROFILE in names
+    current = LOCAL_PROFILE if session.uses_local and not is_named else profiles.current()
+    server = session.server
+    shown = "the built-in model" if session.uses_local else server.base_url if server else "none"
+    told = Notice(f"profile: {current or 'none'}; server: {shown}")
+    if not names:
+        told_none = Notice(
+            "the configuration has no [profiles.NAME] yet",
+            hint=f"/profile {LOCAL_PROFILE} is the built-in model",
+        )
+        return [told, told_none]
+    rows = [("→" if name == current else "", name, *profiles.about(name)) for name in names]
+    if not is_named:
+        is_current = "→" if current == LOCAL_PROFILE else ""
+        rows.append((is_current, LOCAL_PROFILE, "this machine", "the built-in model"))
+    footer = ("/profile NAME switches; /profile default goes back to none",)
+    return [told, Table(("", "profile", "server", "model"), rows, footer=footer)]
+
+
+def complete_profile(session: Session, text: str) -> Sequence[Value]:
+    """Offer the profiles."""
+    if " " in text.lstrip():
+        return ()
+    names = session.ports.profiles.names()
+    offered = [Value(name) for name in names]
+    if LOCAL_PROFILE not in names:
+        offered.append(Value(LOCAL_PROFILE, "the built-in model"))
+    return [*offered, Value(_NO_PROFILE, "without a profile")]
+
+
+async def key(call: Call) -> AsyncIterator[Event]:
+    """/key: ask for a key without echo; it holds for this run and is written nowhere."""
+    if call.rest:
+        raise UsageError(
+            "a key is never typed in clear", "/key alone asks for it without showing it"
+        )
+    session = call.session
+    if session.uses_local:
+        raise UsageError("the built-in model needs no key", "/local off goes back to the server")
+    if not session.ports.person.has_input_line:
+        raise UsageError("a key cannot be typed unseen here", "set OPENAI_API_KEY before the start")
+    host = _key_host(session.server)
+    typed = await session.ports.person.ask_text(f"Key for {host}:", secret=True)
+    if not typed:
+        yield Notice("no key was typed; nothing changes")
+        return
+    session.answerer.use_key(check_key(typed))
+    yield Notice(
+        f"the key goes to {host} until you leave; it is written nowhere",
+        Level.SUCCESS,
+        hint="api_key_cmd or api_key_keyring in a profile finds one at each start",
+    )
+
+
+def _key_host(server: Server | None) -> str:
+    return host_of(server.base_url) if server is not None else "api.openai.com"
+
+
+async def local(call: Call) -> AsyncIterator[Event]:
+    """/local: talk to the built-in model; ``off`` goes back to the server."""
+    session = call.session
+    if call.rest == "off":
+        if not session.uses_local:
+            raise UsageError("the built-in model is not in use", "/local switches to it")
+        session.leave_local()
+        where = session.server.base_url if session.server else "no server"
+        yield Notice(f"back to {where}", Level.SUCCESS)
+        return
+    if call.rest:
+        raise UsageError(f"/local does not know “{call.rest}”", "/local, or /local off")
+    async for event in _switch_to_local(session):
+        yield event
+
+
+async def _switch_to_local(session: Session) -> AsyncIterator[Event]:
+    session.use_local()
+    yield introduce_local(session)
+    async for event in session.prepare_local():
+        yield event
+    yield Notice(f"{session.model_name()} is ready", Level.SUCCESS)
+
+
+def complete_local(_session: Session, _text: str) -> Sequence[Value]:
+    """Offer ``off``."""
+    return [Value("off", "back to the server")]

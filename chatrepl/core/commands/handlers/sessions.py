@@ -1,0 +1,299 @@
+"""Commands about sessions on disk: /save, /load, /sessions, /export."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import PurePath
+
+from chatrepl.core.commands.command import Call, Value
+from chatrepl.core.commands.handlers import library as shelf
+from chatrepl.core.conversation.branches import newest_end
+from chatrepl.core.errors import StoreError, UsageError
+from chatrepl.core.events import (
+    ConversationShown,
+    DraftReturned,
+    Event,
+    Level,
+    Notice,
+    SessionChanged,
+    Table,
+)
+from chatrepl.core.messages import SearchHit, SessionSummary
+from chatrepl.core.session import Session
+from chatrepl.core.sessions import library
+from chatrepl.core.text.excerpts import first_words
+
+__all__ = ["choose_at_start", "export", "load", "resume", "save", "sessions", "written"]
+
+_SHOWN_TURNS = 3
+_LISTED = 20
+_WORDS_CHARS = 50
+_SUFFIXES = (".md", ".json", ".html")
+
+
+async def save(call: Call) -> AsyncIterator[Event]:
+    """/save: name this session, or write a transcript where a file is named."""
+    session, name = call.session, call.rest
+    if _is_file(name):
+        async for event in export(call):
+            yield event
+        return
+    if not name:
+        shown = session.name or (session.record.title if session.record else "nothing yet")
+        state = "saved" if session.keeper.is_saved else "NOT SAVED"
+        if session.disk_store is not None:
+            state = "not saved (--no-save)"
+        yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
+        return
+    await library.check_free(session, name)
+    await library.start_saving(session)
+    await library.rename(session, name)
+    yield SessionChanged(session.record)
+    for notice in session.take_notices():
+        yield notice
+    if session.record is None:
+        yield Notice(f"this session will be saved as “{name}”", Level.SUCCESS)
+    elif session.keeper.is_saved:
+        yield Notice(f"saved as “{name}”", Level.SUCCESS, hint=f"chatrepl -r {_quoted(name)}")
+
+
+async def load(call: Call) -> AsyncIterator[Event]:
+    """/load: go on with a session by name, id or number in the last list; or with a transcript."""
+    session, name = call.session, call.rest
+    if not name:
+        async for event in pick_from_menu(session):
+            yield event
+        return
+    record = await session.ports.store.find(name)
+    listed = None if record is not None and record.name == name else session.listed_at(name)
+    if isinstance(listed, SearchHit):
+        async for event in resume(session, listed.session_id, at=listed.message_id):
+            yield event
+    elif listed is not None:
+        record = await library.bring_back(session, listed)
+        async for event in resume(session, record.id if record else listed):
+            yield event
+    elif record is None and (_is_file(name) or session.ports.files.names_file(name)):
+        async for event in shelf.read_file(session, name, goes_on=True):
+            yield event
+    else:
+        async for event in resume(session, await _found(session, name)):
+            yield event
+
+
+async def _found(session: Session, name: str) -> str:
+    """Return the id of the session of that name, else of the only one that the words lead to."""
+    try:
+        record = await library.find(session, library.Choice(existing=name))
+        assert record is not None
+    except UsageError:
+        matching = [one for store in session.stores for one in await store.sessions(name, limit=2)]
+        if len(matching) != 1:
+            raise
+        return matching[0].id
+    return record.id
+
+
+async def pick_from_menu(session: Session) -> AsyncIterator[Event]:
+    """Open the menu of sessions in the input line, which filters them as one types.
+
+    Where there is no input line they are listed.
+    """
+    if not session.ports.person.has_input_line:
+        async for event in _list(session, "", deleted=False, everything=False):
+            yield event
+        return
+    await session.list_known()
+    if not session.known_sessions:
+        yield Notice("no session is saved yet")
+        return
+    yield Notice("choose a session: type some of its name, then Tab or the arrows, Enter")
+    yield DraftReturned("/load ", offers=True)
+
+
+async def choose_at_start(
+    session: Session, choice: library.Choice, *, must_exist: bool = False
+) -> AsyncIterator[Event]:
+    """Go on with the session that is asked for, or begin a new one."""
+    if choice.pick:
+        async for event in pick_from_menu(session):
+            yield event
+        return
+    record = await library.find(session, choice)
+    if record is not None:
+        async for event in resume(session, record.id):
+            yield event
+    elif must_exist:
+        raise UsageError("there is no such session", "chatrepl --list-sessions")
+    elif choice.newest:
+        yield Notice("no session is saved yet: this is a new one")
+
+
+async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterator[Event]:
+    """Go on with a session on disk, and show its last turns, or those around a message."""
+    store, current = session.ports.store, session.record
+    if current is not None and current.id == session_id and not session.keeper.is_saved:
+        raise UsageError("this session is open here, and not saved yet", "/history shows it")
+    session_id, at = await library.copy_in(session, session_id, at)
+    is_free = await store.lock(session_id)
+    try:
+        recovered = await session.open(session_id)
+    except StoreError:
+        if current is not None:
+            await store.lock(current.id)
+        raise
+    if not is_free:
+        library.fork(session)
+        yield Notice("this session is open in another terminal: going on in a copy", Level.WARNING)
+    yield SessionChanged(session.record)
+    if at:
+        await _lead_to(session, at)
+    for event in _shown_turns(session, at):
+        yield event
+    for notice in shelf.going_on(session):
+        yield notice
+    if recovered:
+        yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
+
+
+async def _lead_to(session: Session, message_id: str) -> None:
+    """Move the head, where it has to be for a message to be on the path."""
+    conversation = session.conversation
+    if message_id in conversation and message_id not in {one.id for one in conversation.path}:
+        await session.save_head(newest_end(conversation, message_id))
+
+
+def _shown_turns(session: Session, at: str) -> list[Event]:
+    """Show the last turns, or those around a message."""
+    turns = session.conversation.turns()
+    found = (n for n, turn in enumerate(turns) if any(m.id == at for m in turn.messages))
+    place = next(found, None)
+    first = max(0, len(turns) - _SHOWN_TURNS if place is None else place - 1)
+    shown = turns[first : first + _SHOWN_TURNS]
+    later = len(turns) - first - len(shown)
+    events: list[Event] = []
+    if first:
+        events.append(Notice(f"… {_turns(first)} before", hint="/history shows all"))
+    events.append(ConversationShown([m for turn in shown for m in turn.messages]))
+    if later:
+        events.append(Notice(f"… {_turns(later)} after, where you go on", hint="/history, /edit N"))
+    return events
+
+
+def _turns(count: int) -> str:
+    return "one turn" if count == 1 else f"{count} turns"
+
+
+async def sessions(call: Call) -> AsyncIterator[Event]:
+    """/sessions: list the saved sessions, newest first: twenty, or all of them."""
+    session = call.session
+    words = call.rest.split()
+    deleted, everything = "--deleted" in words, "--all" in words
+    wanted = " ".join(word for word in words if word not in ("--deleted", "--all"))
+    async for event in _list(session, wanted, deleted=deleted, everything=everything):
+        yield event
+
+
+async def _list(
+    session: Session, wanted: str, *, deleted: bool, everything: bool
+) -> AsyncIterator[Event]:
+    limit = 0 if everything else _LISTED + 1
+    listed = [
+        summary
+        for store in session.stores
+        for summary in await store.sessions(wanted, deleted=deleted, limit=limit)
+    ]
+    if not listed:
+        where = "in the bin" if deleted else "saved yet"
+        yield Notice("no session matches" if wanted else f"no session is {where}")
+        return
+    shown = listed if everything else listed[:_LISTED]
+    session.listed = [summary.id for summary in shown]
+    back = "brings one back" if deleted else "goes on with one"
+    footer = [f"/load NUMBER or NAME {back}"]
+    if len(shown) < len(listed):
+        footer.append("there are more: /sessions --all, or /sessions WORDS")
+    yield session_table(shown, footer)
+
+
+def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) -> Table:
+    """Lay out a list of sessions."""
+    return Table(
+        ("#", "session", "last used", "messages", "size", "model", "first words"),
+        [
+            (
+                str(number),
+                summary.name or summary.id[:8],
+                summary.updated.strftime("%Y-%m-%d %H:%M"),
+                str(summary.message_count),
+                _size(summary.size_bytes),
+                summary.model or "",
+                _first_words(summary),
+            )
+            for number, summary in enumerate(listed, 1)
+        ],
+        numeric=frozenset({0, 3, 4}),
+        footer=footer,
+    )
+
+
+def _first_words(summary: SessionSummary) -> str:
+    """Say how a session begins; before that its title, where it has one of its own."""
+    words = first_words(summary.first_words, _WORDS_CHARS)
+    title = " ".join(summary.title.split())
+    if words.startswith(title.removesuffix("…")):
+        return words
+    return first_words(f"{title} — {words}", _WORDS_CHARS)
+
+
+def _size(size_bytes: int) -> str:
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    kilobytes = size_bytes / 1000
+    return f"{kilobytes:.0f} kB" if kilobytes < 1000 else f"{kilobytes / 1000:.1f} MB"
+
+
+async def export(call: Call) -> AsyncIterator[Event]:
+    """/export: write the conversation to a .md, .json or .html file."""
+    session, path = call.session, call.rest
+    if not _is_file(path):
+        raise UsageError("/export wants a file that ends in .md, .json or .html", "/export FILE.md")
+    if not session.conversation.path:
+        raise UsageError("there is nothing to write yet")
+    text = await written(session, PurePath(path).suffix.lower())
+    where = await session.ports.files.write(path, text)
+    yield Notice(f"wrote {where}", Level.SUCCESS)
+
+
+async def written(session: Session, suffix: str) -> str:
+    """Write a session as a transcript: ``.md``, ``.html``, else JSON."""
+    from chatrepl.core import transcript
+
+    one, html = library.transcript_of(session), session.ports.html
+    # In a thread: a long conversation must not hold up the prompt while it is written.
+    match suffix:
+        case ".md":
+            return await asyncio.to_thread(transcript.to_markdown, one)
+        case ".html":
+            return await asyncio.to_thread(transcript.to_html, one, html)
+        case _:
+            return await asyncio.to_thread(transcript.to_json, one)
+
+
+def complete_sessions(session: Session, _text: str) -> Sequence[Value]:
+    """Offer the sessions seen last."""
+    return [Value(name, title) for name, title in session.known_sessions]
+
+
+def complete_list(_session: Session, text: str) -> Sequence[Value]:
+    """Offer the list's options."""
+    if text and not text.rpartition(" ")[2].startswith("-"):
+        return ()
+    return [Value("--all", "not only the newest 20"), Value("--deleted", "those in the bin")]
+
+
+def _is_file(name: str) -> bool:
+    return PurePath(name).suffix.lower() in _SUFFIXES
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name

@@ -1,0 +1,1 @@
+"""The context window: limits, counting, fitting, planning, and the request body."""

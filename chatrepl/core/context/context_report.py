@@ -1,0 +1,96 @@
+"""The messages of a conversation as ``/context`` lists them: all of them, with what each counts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from chatrepl.core.context.fitting import Measure, Plan
+from chatrepl.core.messages import Message
+
+__all__ = ["Place", "Row", "rows_of"]
+
+
+class Place(Enum):
+    """Where a message stands in what would be sent."""
+
+    SYSTEM = "system"
+    EXAMPLE = "example"
+    PINNED = "pinned"
+    SUMMARY = "summary"
+    HISTORY = "history"
+    NEWEST = "newest"
+    OUT = "out"
+    """It no longer fits."""
+    DROPPED = "dropped"
+    SUMMARISED = "summarised"
+    """A summary stands for it."""
+
+    @property
+    def is_in(self) -> bool:
+        """Say whether it would be sent."""
+        return self not in (Place.OUT, Place.DROPPED, Place.SUMMARISED)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message, its tokens as corrected, and where it stands."""
+
+    number: int
+    """Its position on the path, from 1; 0: the system text, an example, or a summary."""
+    message: Message
+    tokens: int
+    place: Place
+    is_pinned: bool = False
+    is_dropped: bool = False
+
+
+def rows_of(plan: Plan, measure: Measure) -> Iterator[Row]:
+    """Yield a row for every message in order, the system text first.
+
+    The rows that go, and the reply's priming, add up to the plan's estimate: what rounding the
+    corrected sum leaves is spread over them.
+    """
+    contents = plan.contents
+    plain = measure.priming
+
+    def share(message_tokens: int) -> int:
+        nonlocal plain
+        before = measure.scaled(plain)
+        plain += message_tokens
+        return measure.scaled(plain) - before
+
+    if contents.system is not None:
+        yield Row(0, contents.system, share(plan.system_tokens), Place.SYSTEM)
+    for example in contents.opening:
+        yield Row(0, example, share(measure.message(example)), Place.EXAMPLE)
+    for index in range(len(contents.turns) + 1):
+        if (summary := contents.summaries.get(index)) is not None:
+            yield Row(0, summary, share(measure.message(summary)), Place.SUMMARY)
+        if index == len(contents.turns):
+            return
+        place = _place(plan, index)
+        for number, message in enumerate(
+            contents.turns[index].messages, contents.turns.start_of(index) + 1
+        ):
+            tokens = measure.message(message)
+            yield Row(
+                number,
+                message,
+                share(tokens) if place.is_in else measure.scaled(tokens),
+                place,
+                is_pinned=index in contents.pinned,
+                is_dropped=index in contents.dropped,
+            )
+
+
+def _place(plan: Plan, index: int) -> Place:
+    contents = plan.contents
+    if index in contents.summarised:
+        return Place.SUMMARISED
+    if index in contents.dropped:
+        return Place.DROPPED
+    if not contents.has(index, plan.oldest):
+        return Place.OUT
+    if index == len(contents.turns) - 1:
+        return Place.NEWEST
+    return Place.PINNED if index in contents.pinned else Place.HISTORY

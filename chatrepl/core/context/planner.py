@@ -1,0 +1,354 @@
+"""What would be sent now: counts each message once, fits the budget, writes the request body."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from chatrepl.core.context.calibration import Lessons, TokenLessons
+from chatrepl.core.context.counting import Counts
+from chatrepl.core.context.fitting import (
+    Anchor,
+    Contents,
+    Limits,
+    Measure,
+    Plan,
+    fit,
+    format_of,
+    too_large,
+)
+from chatrepl.core.context.reported_counts import Reports, digest_of, sent_ids
+from chatrepl.core.context.request_body import SEAM, BodyWriter, has_more_than_text
+from chatrepl.core.context.turn_selection import TurnSorter
+from chatrepl.core.conversation.tree import Conversation
+from chatrepl.core.errors import ModelError
+from chatrepl.core.events import ResponseStarted
+from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.ports.remembered import Memory
+from chatrepl.core.ports.storage import Catalog, ChatRequest, ModelInfo, TokenCounter
+from chatrepl.core.servers.refused_parameters import COUNT, Refusals
+from chatrepl.core.servers.target import Target
+from chatrepl.core.settings.layers import Settings
+from chatrepl.core.settings.logit_bias import token_biases
+
+__all__ = ["Planner"]
+
+_LLAMA_BUILD = re.compile(r"b\d+-\w")
+"""How llama.cpp's server fingerprints itself."""
+
+
+class Planner:
+    """Knows what everything counts. Holds caches; the truth is in the conversation and settings."""
+
+    def __init__(self, counter: TokenCounter, catalog: Catalog, memory: Memory) -> None:
+        self._counter = counter
+        self._catalog = catalog
+        self._counts = Counts(counter)
+        self._writer = BodyWriter()
+        self.refusals = Refusals(memory)
+        self._lessons = Lessons(memory)
+        self._anchor: tuple[tuple[str, ...], Anchor] | None = None
+        self._reports = Reports()
+        self._sorter = TurnSorter()
+        self.models: dict[str, ModelInfo] = {}
+        """What the current server listed, by id."""
+        self.elsewhere: dict[str, dict[str, ModelInfo]] = {}
+        """What other servers listed that were asked beside it, by base URL and id."""
+
+    def is_estimate(self, model: str) -> bool:
+        """Say whether counts for a model are estimates: its encoding is not known."""
+        return not self._counter.encoding_for(model)[1]
+
+    def mark(self, target: Target, plan: Plan) -> str:
+        """Return ``≈`` where some of a plan's figure is an estimate, else nothing."""
+        if plan.is_reported and not plan.new_messages:
+            return ""
+        if self._is_corrected(target):
+            return "≈"
+        new = plan.sent[-plan.new_messages :] if plan.is_reported else plan.sent
+        return "≈" if any(has_more_than_text(message) for message in new) else ""
+
+    def is_estimated(self, target: Target, message: Message) -> bool:
+        """Say whether what a message counts is an estimate: beside texts nothing is exact."""
+        return self._is_corrected(target) or has_more_than_text(message)
+
+    def _is_corrected(self, target: Target) -> bool:
+        return self.is_estimate(target.model) or self.lessons(target).is_off
+
+    def encoding(self, model: str) -> str:
+        """Name a model's encoding."""
+        return self._counter.encoding_for(model)[0]
+
+    async def prepare(self, settings: Settings, model: str) -> None:
+        """Load the vocabulary, and where it is needed the catalog, off the event loop."""
+        await self.refusals.recall()
+        await self._lessons.recall()
+        await self._counter.prepare(self.encoding(model))
+        listed = self.models.get(model)
+        if settings.integer("context_window") is None and not (listed and listed.context_window):
+            await self._catalog.prepare()
+
+    async def keep(self) -> None:
+        """Write what servers taught for later runs."""
+        await self.refusals.keep()
+        await self._lessons.keep()
+
+    async def count_ahead(self, target: Target, message: Message) -> None:
+        """Count a long message off the event loop, before it is planned with."""
+        await self._counts.ahead(message, target.model, target.reminder)
+
+    def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Take counts that were made before."""
+        self._counts.remember(counts)
+
+    def take_fresh(self) -> dict[tuple[str, str], int]:
+        """Return the counts made since the last call, to be kept with the messages."""
+        return self._counts.take_fresh()
+
+    def check_fits(self, target: Target, plan: Plan) -> None:
+        """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
+        if not plan.fits:
+            raise too_large(plan, self.mark(target, plan))
+
+    def limits(self, settings: Settings, target: Target) -> Limits:
+        """Work out what one request may use."""
+        return Limits.of(
+            window=self.window(settings, target),
+            budget=settings.integer("budget"),
+            reserve=settings.integer("reserve"),
+            max_tokens=settings.integer("max_tokens"),
+        )
+
+    def window(self, settings: Settings, target: Target) -> int | None:
+        """Return the context window in tokens: as set, listed or known, and no more than taught."""
+        models = self.elsewhere.get(target.server.base_url, self.models)
+        listed = models.get(target.model)
+        told = settings.integer("context_window") or (listed.context_window if listed else None)
+        known = told or self._catalog.context_window(target.model)
+        taught = self.lessons(target).window
+        return min(known, taught) if known and taught else known or taught
+
+    def knows_window(self, settings: Settings, model: str) -> bool:
+        """Say whether a model's window is known without its server; ``prepare`` comes before."""
+        told = settings.integer("context_window") or self._catalog.context_window(model)
+        return told is not None
+
+    def plan(
+        self,
+        settings: Settings,
+        target: Target,
+        conversation: Conversation,
+        question: Message | None = None,
+        *,
+        newest_goes: bool = True,
+    ) -> Plan:
+        """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
+        contents = self._sorter.contents(target, conversation, question, newest_goes=newest_goes)
+        measure = self.measure(target)
+        limits = self.limits(settings, target)
+        plan = fit(contents, measure, limits, self._anchor_for(target, contents))
+        frame, hidden = self._beyond_ours(target)
+        added = frame * _messages_of(plan) + hidden
+        return replace(plan, plain_tokens=plan.plain_tokens - added) if added else plan
+
+    def measure(self, target: Target) -> Measure:
+        """Tell how much things count for a target."""
+        model, reminder, counts = target.model, target.reminder, self._counts
+        frame, hidden = self._beyond_ours(target)
+        return Measure(
+            message=lambda message: counts.message(message, model, reminder) + frame,
+            turns=lambda turns, first, after: (
+                counts.turns(turns, first, after, model, reminder)
+                + frame * turns.count(first, after)
+            ),
+            system=self._system_tokens(target) + (frame if target.system else 0),
+            folded=self._folding(target),
+            priming=format_of(model).priming + hidden,
+            ratio=self.lessons(target).ratio,
+        )
+
+    def count_text(self, text: str, model: str) -> int:
+        """Count a text by itself."""
+        return self._counts.text(text, model)
+
+    def request(self, settings: Settings, target: Target, plan: Plan) -> ChatRequest:
+        """Write the request, less what this server refused before."""
+        body: dict[str, Json] = {
+            "model": target.model,
+            "messages": self._writer.messages_of(plan.sent, target.reminder),
+            **self._parameters(settings, target.model),
+        }
+        if settings.is_on("stream"):
+            body["stream"] = True
+            body["stream_options"] = {"include_usage": True}
+        refused = self.refusals.about(target.server.base_url, target.model)
+        return ChatRequest(target.server, refused.apply(body))
+
+    async def write_ahead(self, target: Target, plan: Plan) -> None:
+        """Write what goes with the next request while nobody waits for it."""
+        await self._writer.ahead(plan.sent, target.reminder)
+
+    def side_request(self, target: Target, body: Mapping[str, Json]) -> ChatRequest:
+        """Write a request that is no turn, streamed, less what this server refused before."""
+        whole: dict[str, Json] = {
+            "model": target.model,
+            **body,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        refused = self.refusals.about(target.server.base_url, target.model)
+        return ChatRequest(target.server, refused.apply(whole))
+
+    def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
+        parameters = settings.parameters()
+        biases = parameters.get("logit_bias")
+        if isinstance(biases, dict):
+            parameters["logit_bias"] = token_biases(biases, self._counter, model)
+        return parameters
+
+    def learn_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
+        """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
+        return self.refusals.learn((target.server.base_url, target.model), error, body)
+
+    def refuses(self, target: Target, parameter: str) -> bool:
+        """Say whether a parameter is left out, because the server refused it for this model."""
+        return parameter in self.refusals.about(target.server.base_url, target.model).left_out
+
+    def learn_most_answers(self, target: Target, most: int) -> None:
+        """Remember how many answers the server gives to one request."""
+        self.refusals.learn_most_answers((target.server.base_url, target.model), most)
+
+    def most_answers(self, target: Target) -> int | None:
+        """Return how many answers one request may ask for; None: as many as are wanted."""
+        if self.refuses(target, COUNT):
+            return 1
+        return self.refusals.about(target.server.base_url, target.model).most_answers
+
+    def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
+        """Return an answer's length: as the server reported it, else counted; True: estimated."""
+        reported = answer.usage.completion_tokens if answer.usage else None
+        if reported is not None:
+            return reported, False
+        text = answer.content + answer.reasoning
+        return self._counter.count(text, self.encoding(model)), self.is_estimate(model)
+
+    def learn_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
+        """Remember the server's own numbers after it refused a request's length."""
+        lessons = self.lessons(target)
+        before = (lessons.window, lessons.ratio)
+        window = error.details.get("window")
+        if isinstance(window, int) and window > 0:
+            lessons.window = window
+        prompt_tokens = error.details.get("prompt_tokens")
+        if isinstance(prompt_tokens, int) and plan.plain_tokens > 0:
+            frame, hidden = self._beyond_ours(target)
+            counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
+            if self.is_estimate(target.model) or prompt_tokens > counted:
+                lessons.learn_refusal(counted, prompt_tokens)
+            if prompt_tokens > plan.tokens:
+                self._reports.distrust(plan.contents)
+        self._anchor = None
+        return before != (lessons.window, lessons.ratio)
+
+    def learn_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
+        """Remember what the server counted for exactly this prompt, and for its answer.
+
+        Without an answer's id: for several, whose tokens are not told apart.
+        """
+        if not usage.prompt_tokens:
+            return
+        answer_tokens = self._answer_tokens(target, usage) if answer_id else 0
+        self.learn_count(target, plan, usage.prompt_tokens, (answer_id, answer_tokens))
+
+    def digest(self, target: Target, plan: Plan) -> str | None:
+        """Name the prompt of a plan, to be kept with what the server reports of it."""
+        return digest_of(plan, target.key)
+
+    def learn_count(
+        self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
+    ) -> None:
+        """Remember what the server says that exactly this prompt counts."""
+        ids = sent_ids(plan)
+        self._anchor = (target.key, Anchor(ids, tokens, *answer))
+        if any(map(has_more_than_text, plan.sent)):
+            # What that counts nobody knows, so it tells nothing of words.
+            return
+        if not self.is_estimate(target.model):
+            self.lessons(target).is_contradicted = tokens != plan.plain_tokens
+        elif target.server.is_local:
+            # It counts for itself in every run, and has another address in each.
+            self.lessons(target).learn_report(plan.plain_tokens, _messages_of(plan), tokens)
+        else:
+            key = (target.server.base_url, target.model)
+            self._lessons.learn_report(key, plan.plain_tokens, _messages_of(plan), tokens)
+
+    def learn_server(self, target: Target, started: ResponseStarted) -> None:
+        """See by its answers whether a server is one that counts prompts when it is asked to."""
+        lessons = self.lessons(target)
+        if lessons.counts_itself is None and _LLAMA_BUILD.match(started.system_fingerprint or ""):
+            lessons.counts_itself = True
+
+    def lessons(self, target: Target) -> TokenLessons:
+        """Return what is known of how a server deals with a model."""
+        return self._lessons.about((target.server.base_url, target.model))
+
+    def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
+        """Return what was reported last; of another conversation, or none: what is kept."""
+        key = target.key
+        if self._anchor is not None and self._anchor[0] == key:
+            anchor = self._anchor[1]
+            ids = anchor.message_ids
+            if not ids or contents.turns.index_of(ids[-1]) is not None:
+                return anchor
+        found = self._reports.find(contents, key)
+        if found is None:
+            return None
+        anchor, answer = found
+        tokens = self._answer_tokens(target, answer.usage) if answer.usage else 0
+        return replace(anchor, answer_id=answer.id, answer_tokens=tokens)
+
+    def _answer_tokens(self, target: Target, usage: Usage) -> int:
+        """Say what an answer counts when sent back, where the server knows better; else 0."""
+        if not self.is_estimate(target.model) or not usage.completion_tokens:
+            return 0
+        tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
+        frame, _ = self._beyond_ours(target)
+        frame += self._framed(target, "assistant")
+        return max(0, tokens + round(frame * self.lessons(target).ratio))
+
+    def _beyond_ours(self, target: Target) -> tuple[int, int]:
+        """Return what a server counts beyond ours for each message and each prompt, in ours."""
+        if not self.is_estimate(target.model):
+            return 0, 0
+        lessons = self.lessons(target)
+        hidden = round(lessons.hidden / lessons.ratio)
+        return lessons.frame, max(-format_of(target.model).priming, hidden)
+
+    def _framed(self, target: Target, role: str) -> int:
+        """Count what the format adds to a message."""
+        role = role or "user"
+        return format_of(target.model).per_message + self._counts.text(role, target.model)
+
+    def _system_tokens(self, target: Target) -> int:
+        if target.system is None:
+            return 0
+        content = self._counts.text(target.system.content, target.model)
+        return content + self._framed(target, target.system.role)
+
+    def _folding(self, target: Target) -> Callable[[Sequence[Message]], int] | None:
+        system = target.system
+        if system is None or system.role != "user":
+            return None
+
+        def tokens(sent: Sequence[Message]) -> int:
+            first = next((message for message in sent if message.role == "user"), None)
+            if first is None:
+                return self._system_tokens(target)
+            return self._counts.lead(system.content + SEAM, first, target.model, target.reminder)
+
+        return tokens
+
+
+def _messages_of(plan: Plan) -> int:
+    """Count the messages that a request has; a system text inside another is none."""
+    system = plan.contents.system
+    return len(plan.sent) - (system is not None and system.role == "user")

@@ -1,0 +1,1 @@
+"""The conversation: a tree of messages, attachments, outcomes, response metadata."""

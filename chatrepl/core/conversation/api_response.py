@@ -1,0 +1,169 @@
+"""A response in the API's own form, put together again from the answers that it brought."""
+
+from collections.abc import Mapping, Sequence
+
+from chatrepl.core.conversation.branches import answers_to
+from chatrepl.core.conversation.logprobs import LOGPROBS_FIELD
+from chatrepl.core.conversation.outcomes import refusal_of
+from chatrepl.core.conversation.tree import Conversation
+from chatrepl.core.events import ResponseStarted
+from chatrepl.core.messages import Json, Message, Usage
+
+__all__ = [
+    "FINGERPRINT_FIELD",
+    "RESPONSE_FIELD",
+    "USAGE_FIELD",
+    "answers_of_response",
+    "completion_of",
+    "created_s",
+    "response_fields",
+    "tell_usage",
+]
+
+RESPONSE_FIELD = "response"
+"""Key in ``Message.extra``: what else the server said of the response, and the choice's place."""
+FINGERPRINT_FIELD = "system_fingerprint"
+USAGE_FIELD = "usage"
+"""Key in ``Message.extra``: what the response used, as the server sent it."""
+
+
+def response_fields(
+    started: ResponseStarted, choice: int, continued: Message | None
+) -> dict[str, Json]:
+    """Return what an answer keeps of its response; a continued one, where its own part begins."""
+    kept: dict[str, Json] = {"choice": choice}
+    if started.created is not None:
+        kept["created"] = started.created
+    if started.service_tier is not None:
+        kept["service_tier"] = started.service_tier
+    if continued is not None:
+        kept["after_chars"] = [len(continued.content), len(continued.reasoning)]
+    return kept
+
+
+def created_s(answer: Message) -> int | None:
+    """Return when the server made the response, in its own words: seconds since 1970."""
+    created = _kept(answer).get("created")
+    return created if type(created) is int else None
+
+
+def answers_of_response(conversation: Conversation, answer: Message) -> Sequence[Message]:
+    """Return all answers of one response, in the order of their choices."""
+    siblings = answers_to(conversation, answer.parent) if answer.response_id else ()
+    choices = {
+        _choice(other): other
+        for other in siblings
+        if (other.response_id, created_s(other)) == (answer.response_id, created_s(answer))
+    }
+    # Where a server gives each response the same id, this one's own answer counts.
+    choices[_choice(answer)] = answer
+    return [choices[choice] for choice in sorted(choices)]
+
+
+def tell_usage(usage: Usage) -> str:
+    """Say what was used, as far as it was reported."""
+    return ", ".join(
+        f"{name} {count:,}"
+        for name, count in (
+            ("prompt", usage.prompt_tokens),
+            ("completion", usage.completion_tokens),
+            ("cached", usage.cached_tokens),
+            ("reasoning", usage.reasoning_tokens),
+        )
+        if count is not None
+    )
+
+
+def completion_of(conversation: Conversation, answer: Message) -> dict[str, Json]:
+    """Write the response that an answer came in as the API's chat-completion object."""
+    answers = answers_of_response(conversation, answer)
+    fingerprint, tier = answer.extra.get(FINGERPRINT_FIELD), _kept(answer).get("service_tier")
+    created = created_s(answer)
+    usage = next((used for one in answers if (used := _usage(one))), None)
+    return {
+        "id": answer.response_id,
+        "object": "chat.completion",
+        "created": int(answer.created.timestamp()) if created is None else created,
+        "model": answer.model,
+        **({FINGERPRINT_FIELD: fingerprint} if fingerprint else {}),
+        **({"service_tier": tier} if tier else {}),
+        "choices": [_choice_object(one) for one in answers],
+        **({"usage": usage} if usage else {}),
+    }
+
+
+def _choice_object(answer: Message) -> Json:
+    return {
+        "index": _choice(answer),
+        "message": _message(answer),
+        "logprobs": _logprobs(answer),
+        "finish_reason": answer.finish_reason,
+    }
+
+
+def _logprobs(answer: Message) -> Json:
+    """Write scores with all the fields of the API's form; what it is clear from is not kept."""
+    kept = answer.extra.get(LOGPROBS_FIELD)
+    rows = kept.get("content") if isinstance(kept, dict) else None
+    if not isinstance(rows, list):
+        return kept
+    written: list[Json] = []
+    for row in rows:
+        fields = row if isinstance(row, dict) else {}
+        data: list[Json] = [*str(fields.get("token", "")).encode("utf-8", "replace")]
+        written.append({"bytes": data, "top_logprobs": [], **fields})
+    return {"content": written}
+
+
+def _message(answer: Message) -> dict[str, Json]:
+    content_chars, reasoning_chars = _begins(answer)
+    refusal = refusal_of(answer)
+    content = answer.content[content_chars:].removesuffix(refusal)
+    reasoning, calls = answer.reasoning[reasoning_chars:], answer.extra.get("tool_calls")
+    is_none = not content and bool(refusal or calls)
+    return {
+        "role": "assistant",
+        "content": None if is_none else content,
+        **({"refusal": refusal} if refusal else {}),
+        **({"reasoning_content": reasoning} if reasoning else {}),
+        **({"tool_calls": calls} if calls else {}),
+    }
+
+
+def _begins(answer: Message) -> tuple[int, int]:
+    match _kept(answer).get("after_chars"):
+        case [int(content_chars), int(reasoning_chars)]:
+            return max(0, content_chars), max(0, reasoning_chars)
+        case _:
+            return 0, 0
+
+
+def _usage(answer: Message) -> dict[str, Json] | None:
+    kept = answer.extra.get(USAGE_FIELD)
+    sent = kept if isinstance(kept, dict) else {}
+    if "prompt_tokens" in sent or "completion_tokens" in sent or answer.usage is None:
+        return sent or None
+    return {**_nested(answer.usage), **sent}
+
+
+def _nested(usage: Usage) -> dict[str, Json]:
+    """Put counts into the API's form."""
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    nested: dict[str, Json] = {"prompt_tokens": prompt, "completion_tokens": completion}
+    if prompt is not None and completion is not None:
+        nested["total_tokens"] = prompt + completion
+    if usage.cached_tokens is not None:
+        nested["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    if usage.reasoning_tokens is not None:
+        nested["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
+    return nested
+
+
+def _choice(answer: Message) -> int:
+    choice = _kept(answer).get("choice")
+    return choice if type(choice) is int else 0
+
+
+def _kept(answer: Message) -> Mapping[str, Json]:
+    kept = answer.extra.get(RESPONSE_FIELD)
+    return kept if isinstance(kept, dict) else {}

@@ -1,0 +1,186 @@
+"""The branches of a conversation's tree: where they end, what they are called, how they look."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from chatrepl.core.conversation.outcomes import in_a_word, said_in
+from chatrepl.core.conversation.tree import Conversation
+from chatrepl.core.messages import Message, State
+from chatrepl.core.text.excerpts import first_words
+
+__all__ = ["alternatives", "answers_to", "branch_ends", "can_follow", "draw_tree", "newest_end"]
+
+_WORDS_CHARS = 52
+_LONGEST_RUN = 6
+_KEPT_OF_RUN = 2
+
+
+def can_follow(message: Message) -> bool:
+    """Say whether the path may lead there.
+
+    Not to a message that was never answered and given back (one that waits for its answer is
+    ``COMPLETE``), nor to one of several answers that never came.
+    """
+    is_something = bool(said_in(message) or message.reasoning or message.extra.get("tool_calls"))
+    return message.state is State.COMPLETE or (message.role != "user" and is_something)
+
+
+def newest_end(conversation: Conversation, message_id: str | None) -> str | None:
+    """Follow the newest branch below a message (or all roots) to its end; itself where none is."""
+    while True:
+        below = [child for child in conversation.children(message_id) if can_follow(child)]
+        if not below:
+            return message_id
+        message_id = below[-1].id
+
+
+def alternatives(conversation: Conversation) -> tuple[Sequence[Message], str | None]:
+    """Return the sibling answers at the end of the path, oldest first, and the current one's id."""
+    path = conversation.path
+    if path and path[-1].role == "user":
+        return answers_to(conversation, path[-1].id), None
+    answer = conversation.last_answer()
+    if answer is None:
+        return (), None
+    return answers_to(conversation, answer.parent), answer.id
+
+
+def answers_to(conversation: Conversation, parent: str | None) -> Sequence[Message]:
+    """Return the answers to a message, oldest first."""
+    return [child for child in conversation.children(parent) if child.role == "assistant"]
+
+
+def branch_ends(conversation: Conversation) -> dict[str, str]:
+    """Name the ends of all branches off the path by letters, as ``draw_tree`` shows them."""
+    return {row.label: row.message.id for row in _rows(conversation) if row.is_branch_end}
+
+
+def draw_tree(conversation: Conversation) -> list[str]:
+    """Draw all branches in lines: the path straight down, with its numbers; others beside it."""
+    rows = list(_rows(conversation))
+    width = max((len(row.label) for row in rows), default=1)
+    return [_line(row, width, conversation.head) for row in _shortened(rows)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    message: Message
+    guide: str
+    label: str = ""
+    is_on_path: bool = False
+    is_branch_end: bool = False
+    hidden: int = 0
+    """How many messages it stands for, if not for its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Strand:
+    """Messages in a line, and how the first and the further rows are led to."""
+
+    messages: Sequence[Message]
+    first: str
+    further: str
+    is_path: bool = False
+
+
+def _rows(conversation: Conversation) -> Iterator[_Row]:
+    # A stack of its own: branches of branches may go deeper than Python's.
+    stack: list[_Row | _Strand] = [_Strand(conversation.path, "", "", is_path=True)]
+    ends = 0
+    number = 0
+    while stack:
+        item = stack.pop()
+        if isinstance(item, _Strand):
+            stack.extend(reversed(_unravel(conversation, item)))
+        elif item.is_on_path:
+            number += 1
+            yield _Row(item.message, item.guide, str(number), is_on_path=True)
+        elif item.is_branch_end:
+            yield _Row(item.message, item.guide, _letters(ends), is_branch_end=True)
+            ends += 1
+        else:
+            yield item
+
+
+def _unravel(conversation: Conversation, strand: _Strand) -> list[_Row | _Strand]:
+    """Turn a strand into its rows, each after the strands that branch off before it."""
+    items: list[_Row | _Strand] = []
+    parent: str | None = None
+    for at, message in enumerate(strand.messages):
+        if at > 0 or strand.is_path:
+            others = [
+                child for child in conversation.children(message.parent) if child.id != message.id
+            ]
+            items += [_side(conversation, other, strand.further) for other in others]
+        guide = strand.first if at == 0 else strand.further
+        is_last = at == len(strand.messages) - 1
+        items.append(
+            _Row(
+                message,
+                guide,
+                is_on_path=strand.is_path,
+                is_branch_end=is_last and not strand.is_path and can_follow(message),
+            )
+        )
+        parent = message.id
+    below = conversation.children(parent)
+    for at, child in enumerate(below):
+        items.append(_side(conversation, child, strand.further, is_last=at == len(below) - 1))
+    return items
+
+
+def _side(
+    conversation: Conversation, start: Message, guide: str, *, is_last: bool = False
+) -> _Strand:
+    messages = [start]
+    while True:
+        below = [child for child in conversation.children(messages[-1].id) if can_follow(child)]
+        if not below:
+            break
+        messages.append(below[-1])
+    first, further = ("└─", "  ") if is_last else ("├─", "│ ")
+    return _Strand(messages, guide + first, guide + further)
+
+
+def _shortened(rows: Sequence[_Row]) -> Iterator[_Row]:
+    """Put one row in the place of the middle of each long run without branches."""
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if end < len(rows) and _is_run(rows[end - 1], rows[end]):
+            continue
+        run = rows[start:end]
+        if len(run) > _LONGEST_RUN:
+            hidden = len(run) - 2 * _KEPT_OF_RUN
+            middle = run[_KEPT_OF_RUN]
+            yield from run[:_KEPT_OF_RUN]
+            yield _Row(middle.message, middle.guide, hidden=hidden)
+            yield from run[-_KEPT_OF_RUN:]
+        else:
+            yield from run
+        start = end
+
+
+def _is_run(before: _Row, after: _Row) -> bool:
+    is_led_alike = before.guide == after.guide or before.guide.endswith(("├─", "└─"))
+    return is_led_alike and after.message.parent == before.message.id
+
+
+def _line(row: _Row, width: int, head: str | None) -> str:
+    if row.hidden:
+        return f"{'':{width}}  {row.guide}⋮ {row.hidden} more messages"
+    message = row.message
+    mark = "●" if row.is_on_path else "○"
+    state = f" ({in_a_word(message)})" if in_a_word(message) else ""
+    words = first_words(said_in(message), _WORDS_CHARS)
+    here = "  ← here" if message.id == head else ""
+    return f"{row.label:>{width}}  {row.guide}{mark} {message.role}{state}: {words}{here}"
+
+
+def _letters(number: int) -> str:
+    letters = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, len(ascii_lowercase))
+        letters = ascii_lowercase[rest] + letters
+    return letters

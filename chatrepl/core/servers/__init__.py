@@ -1,0 +1,1 @@
+"""Servers: selection, addresses, targets, candidates, refused parameters."""

@@ -1,0 +1,1 @@
+"""Sessions: state, autosave, the journal of a streamed answer, the library, imports."""

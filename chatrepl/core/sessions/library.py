@@ -1,0 +1,265 @@
+"""Sessions as things on a shelf: naming them, and taking them in and out as transcripts."""
+
+from collections.abc import Awaitable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chatrepl.core.choice import Choice
+from chatrepl.core.conversation.tree import Conversation
+from chatrepl.core.errors import UsageError
+from chatrepl.core.events import Level, Notice
+from chatrepl.core.messages import Marks, Message, SessionRecord
+from chatrepl.core.ports.storage import Store
+from chatrepl.core.session import Session
+from chatrepl.core.sessions.autosave import Keeper
+from chatrepl.core.text.excerpts import title_of
+from chatrepl.core.text.quoting import nearest
+from chatrepl.core.usage import IMPORTED_FIELD
+
+if TYPE_CHECKING:
+    from chatrepl.core.transcript import Transcript
+
+__all__ = [
+    "Choice",
+    "adopt",
+    "bring_back",
+    "bring_in",
+    "check_free",
+    "copy_in",
+    "find",
+    "fork",
+    "rename",
+    "start_saving",
+    "transcript_of",
+    "unsaved",
+]
+
+_NAME_CHARS = 120
+
+
+async def find(session: Session, choice: Choice) -> SessionRecord | None:
+    """Return the session on disk that is asked for; None: begin a new one.
+
+    Raises ``UsageError`` for a name that must be there and is not.
+    """
+    stores = session.stores
+    if choice.newest:
+        return await _first(store.newest() for store in stores)
+    if choice.existing is not None:
+        name = choice.existing
+        record = await _first(store.find(name) for store in stores) or await bring_back(
+            session, name
+        )
+        if record is None:
+            listed = [summary for store in stores for summary in await store.sessions()]
+            names = [summary.name or summary.title for summary in listed]
+            raise UsageError(
+                f"there is no session “{choice.existing}”",
+                nearest(choice.existing, names) or "chatrepl --list-sessions, or /sessions",
+            )
+        return record
+    if choice.named is not None:
+        record = await _first(_named(store, choice.named) for store in stores)
+        if record is not None:
+            return record
+        check_name(choice.named)
+        session.name = choice.named
+    return None
+
+
+async def bring_back(session: Session, name: str) -> SessionRecord | None:
+    """Take a session of that name or id out of the bin; None: there is none."""
+    store = session.ports.store
+    record = await store.find(name, deleted=True)
+    if record is None:
+        return None
+    await store.restore(record.id)
+    session.keeper.notices.append(Notice("brought back from the bin", Level.SUCCESS))
+    return record
+
+
+async def _first(found: Iterable[Awaitable[SessionRecord | None]]) -> SessionRecord | None:
+    """Return the first that there is."""
+    for looking in found:
+        record = await looking
+        if record is not None:
+            return record
+    return None
+
+
+async def _named(store: Store, name: str) -> SessionRecord | None:
+    """Return the session of exactly that name; not one whose id begins so."""
+    record = await store.find(name)
+    return record if record is not None and record.name == name else None
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a session's name."""
+    if not name.strip() or len(name) > _NAME_CHARS or "\n" in name:
+        raise UsageError(f"a session's name has 1 to {_NAME_CHARS} characters, on one line")
+
+
+def fork(session: Session) -> None:
+    """Go on in a session of its own from here; the old one stays as it is.
+
+    It has the path with its summaries, not the branches beside it, and comes to the disk with the
+    next write.
+    """
+    assert session.record is not None
+    old = session.conversation
+    ids = {message.id for message in old.path}
+    kept = Marks(old.marks.pinned & ids, old.marks.dropped & ids)
+    # The store lets a copy share the path; what stands beside it belongs to one session.
+    summaries = [
+        replace(_as_paid(summary), id=session.ports.new_id())
+        for summary in old.summaries
+        if summary.id not in old.marks.dropped
+    ]
+    session.go_on_with(Conversation([*old.path, *summaries], old.head, kept))
+    now = session.ports.clock.now()
+    session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
+    session.name = None
+    session.keeper.fork(old, session.conversation.marks)
+    session.keeper.pending(summaries)
+
+
+async def rename(session: Session, name: str) -> None:
+    """Give a session a name, which no other may have: that is a ``UsageError``."""
+    await check_free(session, name)
+    session.keeper.claim(name)
+    session.name = name
+    await session.save_settings()
+
+
+async def check_free(session: Session, name: str, *, is_for_copy: bool = False) -> None:
+    """Refuse what cannot be a session's name, or is another's already: a copy's own one's too."""
+    check_name(name)
+    own_id = session.record.id if session.record and not is_for_copy else None
+    # A run that is kept off the disk must not begin to be saved under another session's name.
+    for store in session.stores:
+        taken = await _named(store, name)
+        if taken is not None and taken.id != own_id:
+            raise UsageError(f"another session is named “{name}”", "choose another name")
+
+
+async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[str, str]:
+    """Bring a saved session into a run that is not saved; return the id of what may be opened.
+
+    It is a copy, with ids of its own: what is on the disk stays as it is. The second id is the one
+    of ``message_id`` in it; empty where there is none. Raises ``StoreError``.
+    """
+    from chatrepl.core.transcript import Transcript
+
+    disk = session.disk_store
+    if disk is None or await session.ports.store.find(session_id) is not None:
+        return session_id, message_id
+    loaded = await disk.load(session_id)
+    copy = await bring_in(session, Transcript(loaded.record, loaded.messages, loaded.marks))
+    copied = (await session.ports.store.load(copy)).messages
+    ids = {old.id: new.id for old, new in zip(loaded.messages, copied, strict=True)}
+    return copy, ids.get(message_id, "")
+
+
+async def bring_in(session: Session, transcript: "Transcript") -> str:
+    """Put a transcript into the store as a session of its own; the current one stays current.
+
+    Returns its id. A name that is taken is left out. It was last used when its newest message was
+    made: what comes in goes before nothing that is newer. Raises ``StoreError``.
+    """
+    store = session.ports.store
+    transcript = _as_imported(session, transcript)
+    now = session.ports.clock.now()
+    used = max((message.created for message in transcript.messages), default=now)
+    record = replace(transcript.record, updated=min(used, now))
+    if record.name and await _named(store, record.name) is not None:
+        record = replace(record, name=None)
+    title = record.title or title_of(transcript.path)
+    await store.create(replace(record, title=title), transcript.messages)
+    if transcript.marks != Marks():
+        await store.set_marks(record.id, transcript.marks)
+    return record.id
+
+
+async def start_saving(session: Session) -> None:
+    """End keeping a run off the disk: all that was said so far goes there with the next write."""
+    if session.disk_store is None:
+        return
+    memory = session.ports.store
+    session.ports = replace(session.ports, store=session.disk_store)
+    session.disk_store = None
+    session.keeper = Keeper(session.ports.store)
+    session.keeper.fork(session.conversation, session.conversation.marks)
+    session.keeper.pending(session.conversation.all())
+    await memory.close()
+
+
+async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
+    """Make a session of a transcript that came from outside, and go on with it.
+
+    It gets the transcript's own name, else ``name``, where that is free. A server or a key in it
+    is not taken over.
+    """
+    transcript = _as_imported(session, transcript)
+    wanted = transcript.record.name or name
+    is_free = bool(wanted) and await _named(session.ports.store, wanted) is None
+    session.start_new(wanted if is_free else None)
+    session.conversation = Conversation(
+        transcript.messages, transcript.record.head, transcript.marks
+    )
+    settings = transcript.record.settings
+    session.settings = session.settings.for_other_session(settings)
+    session.record = replace(
+        transcript.record,
+        name=session.name,
+        title=transcript.record.title or title_of(session.conversation.path),
+    )
+    record = session.move_head(session.conversation.head)
+    await session.keeper.save(record, list(transcript.messages))
+    await session.keeper.set_marks(record, transcript.marks)
+
+
+def _as_imported(session: Session, transcript: "Transcript") -> "Transcript":
+    """Give a transcript ids of its own, and mark its answers as paid for before."""
+    from chatrepl.core.transcript import with_new_ids
+
+    # Ids are unique on the disk, where this very transcript may have come from.
+    transcript = with_new_ids(transcript, session.ports.new_id)
+    return replace(transcript, messages=tuple(map(_as_paid, transcript.messages)))
+
+
+def _as_paid(message: Message) -> Message:
+    """Mark a copy: what its original cost counts there."""
+    if message.usage is None:
+        return message
+    return replace(message, extra={**message.extra, IMPORTED_FIELD: True})
+
+
+def unsaved(session: Session) -> "list[Transcript]":
+    """Return the sessions of this run that are not on disk, or not wholly; all of each."""
+    from chatrepl.core.transcript import Transcript
+
+    found = [
+        Transcript(record, tuple(conversation.all()), conversation.marks)
+        for record, conversation in session.keeper.left_unsaved
+    ]
+    if not session.keeper.is_current_saved:
+        found.append(transcript_of(session))
+    return found
+
+
+def transcript_of(session: Session) -> "Transcript":
+    """Return all of a session as a transcript."""
+    from chatrepl.core.transcript import Transcript
+
+    now = session.ports.clock.now()
+    conversation = session.conversation
+    record = session.record or SessionRecord(
+        id="",
+        title=title_of(conversation.path),
+        created=now,
+        updated=now,
+        name=session.name,
+        head=conversation.head,
+        settings=session.settings.for_session(),
+    )
+    return Transcript(record, tuple(conversation.all()), conversation.marks)

@@ -1,0 +1,1 @@
+"""Settings: the table, their kinds, the layers of values, roles."""

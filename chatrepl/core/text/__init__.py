@@ -1,0 +1,1 @@
+"""Pure text tools: escaping for terminals, surrogates, quoting, excerpts, TOML."""

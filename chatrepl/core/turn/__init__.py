@@ -1,0 +1,1 @@
+"""One turn: preflight, request, answers as they arrive, compaction, spending limit."""

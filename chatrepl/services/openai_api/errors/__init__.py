@@ -1,0 +1,1 @@
+"""Errors of the API: exceptions, error payloads, refused parameters, context lengths."""

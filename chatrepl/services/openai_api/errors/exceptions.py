@@ -1,0 +1,260 @@
+"""Exceptions of the SDK, of HTTP and of the network, as errors that name the cause."""
+
+import errno
+import os
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
+
+import httpx2
+import openai
+
+from chatrepl.core.errors import Fault, ModelError
+from chatrepl.core.servers.addresses import host_of
+from chatrepl.services.openai_api.clients import EnvironmentSettingsError, connect_timeout_s
+from chatrepl.services.openai_api.errors.responses import (
+    RequestFacts,
+    error_from_payload,
+    error_from_status,
+    excerpt,
+)
+
+__all__ = ["explain", "proxy_for"]
+
+_UNREACHABLE = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+)
+_NOT_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER|HTTP_REQUEST|UNKNOWN_PROTOCOL|EOF occ")
+
+_CLOSED = "closed the connection without an answer"
+_CLOSED_PAUSE_S = 0.5
+
+
+def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
+    """Name the cause of any exception that a request raised.
+
+    Args:
+        error: what was raised.
+        facts: what was asked, and of whom.
+        has_answer: something of the answer had come before.
+    """
+    match error:
+        case ModelError():
+            return error
+        case openai.APIStatusError():
+            response = error.response
+            return error_from_status(response.status_code, response.headers, _body(response), facts)
+        case (
+            openai.APIConnectionError()
+            | httpx2.HTTPError()
+            | httpx2.StreamError()
+            | ssl.SSLError()
+            | OSError()
+        ):
+            return _broken_connection(error, facts, has_answer=has_answer)
+        case openai.APIError():
+            body = error.body if isinstance(error.body, dict) else {}
+            found = error_from_payload({"error": body or error.message}, "error", facts)
+            return found or _unknown(error, facts)
+        case EnvironmentSettingsError():
+            return _unusable_setting(error.__cause__ or error, facts)
+        case httpx2.InvalidURL():
+            return ModelError(
+                "the base_url is not an address",
+                "write https://host:port/v1",
+                fault=Fault.UNREACHABLE,
+            )
+        case UnicodeError() | ValueError() | TypeError() | RecursionError() | OverflowError():
+            return ModelError(
+                f"the request cannot be written: {_said(error, facts)}",
+                "/request shows it",
+                fault=Fault.BAD_REQUEST,
+            )
+        case _ if type(error).__name__ in ("EndOfStream", "BrokenResourceError"):
+            return _broken_connection(error, facts, has_answer=has_answer)
+        case _:
+            return _unknown(error, facts)
+
+
+def _unknown(error: BaseException, facts: RequestFacts) -> ModelError:
+    said = _said(error, facts) or type(error).__name__
+    return ModelError(f"the request failed: {said}", "/retry asks again", fault=Fault.BAD_RESPONSE)
+
+
+def _said(error: BaseException, facts: RequestFacts) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "its text holds half a character"
+    return excerpt(str(error), facts.key)
+
+
+def _body(response: httpx2.Response) -> str:
+    try:
+        # Not ``response.text``: a charset that the header names may not exist.
+        return response.content.decode("utf-8", "replace").removeprefix("\ufeff")
+    except httpx2.StreamError:
+        return ""
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that are behind it, groups too, the outermost first."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+
+
+def proxy_for(base_url: str) -> tuple[str, str] | None:
+    """Return the variable that sends requests for this address through a proxy, and its value."""
+    parts = urlsplit(base_url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    for name in (f"{parts.scheme}_proxy", "all_proxy"):
+        for variable in (name, name.upper()):
+            if value := os.environ.get(variable):
+                return variable, value
+    return None
+
+
+def _broken_connection(
+    error: BaseException, facts: RequestFacts, *, has_answer: bool
+) -> ModelError:
+    if has_answer:
+        return ModelError(
+            "the connection broke in the middle of the answer", "/retry asks again", fault=Fault.CUT
+        )
+    causes = list(_causes(error))
+    proxy = None if facts.server.is_local else proxy_for(facts.server.base_url)
+    if proxy and not any(isinstance(cause, httpx2.ReadError | ssl.SSLError) for cause in causes):
+        return _broken_proxy(causes, proxy, facts)
+    for cause in causes:
+        if found := _network_cause(cause, facts):
+            message, hint = found
+            return ModelError(message, hint, fault=Fault.UNREACHABLE)
+    for cause in causes:
+        if found := _protocol_cause(cause, facts):
+            message, hint = found
+            # A server may close a kept connection in the very moment of a request.
+            details = {"retry_after_s": _CLOSED_PAUSE_S} if message.endswith(_CLOSED) else {}
+            return ModelError(message, hint, fault=Fault.UNREACHABLE, details=details)
+    return ModelError(
+        f"no connection to {facts.host}", "is the server running there?", fault=Fault.UNREACHABLE
+    )
+
+
+def _network_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str] | None:
+    """Name what the system said; None if it said nothing."""
+    host = facts.host
+    match cause:
+        case socket.gaierror() if cause.errno == socket.EAI_AGAIN:
+            return f"the name {host} cannot be looked up now", "check the network, and base_url"
+        case socket.gaierror():
+            return f"unknown host {host}", "check base_url"
+        case ConnectionRefusedError():
+            return f"{host} refused the connection", f"is the server running at {host}?"
+        case ssl.SSLWantReadError() | ssl.SSLWantWriteError():
+            return None
+        case ssl.SSLCertVerificationError():
+            reason = excerpt(cause.verify_message or "it is not trusted")
+            hint = "SSL_CERT_FILE can name a file with further certificates to trust"
+            return f"the certificate of {host} is not accepted: {reason}", hint
+        case ssl.SSLError() if _NOT_TLS.search(str(cause)):
+            return f"{host} does not speak TLS", f"try {_with_scheme('http', facts)}"
+        case ssl.SSLError():
+            return f"no TLS connection to {host}: {excerpt(cause.reason or str(cause))}", ""
+        case OSError() if cause.errno in _UNREACHABLE:
+            return f"there is no way to {host}", "check the network"
+        case _:
+            return None
+
+
+def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str] | None:
+    """Name what went wrong in the exchange; None if this exception doesn't tell."""
+    host = facts.host
+    is_https = facts.server.base_url.startswith("https:")
+    match cause:
+        case httpx2.ConnectTimeout():
+            hint = f"is the server running at {host}?"
+            if is_https:
+                hint += f" If it speaks plain HTTP, try {_with_scheme('http', facts)}"
+            return f"no connection to {host} within {connect_timeout_s(facts.server):g} s", hint
+        case httpx2.TimeoutException():
+            return f"{host} did not take the request in time", "/retry asks again"
+        case httpx2.LocalProtocolError():
+            # Its text holds the header, which may be the key.
+            return (
+                "a header of the request cannot be sent",
+                "check the key and the profile's headers",
+            )
+        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
+            return "the base_url is not an address", "write https://host:port/v1"
+        case httpx2.DecodingError():
+            return f"{host} sent an answer that cannot be unpacked", "/retry asks again"
+        case httpx2.RemoteProtocolError() if "disconnected" not in str(cause).lower():
+            hint = f"if it speaks TLS, try {_with_scheme('https', facts)}"
+            return f"{host} does not speak HTTP", "check base_url" if is_https else hint
+        case httpx2.RemoteProtocolError() | httpx2.NetworkError():
+            return f"{host} {_CLOSED}", "/retry asks again"
+        case _:
+            return None
+
+
+def _with_scheme(scheme: str, facts: RequestFacts) -> str:
+    rest = facts.server.base_url.partition("://")[2]
+    return excerpt(f"{scheme}://{rest}", facts.key)
+
+
+def _broken_proxy(
+    causes: list[BaseException], proxy: tuple[str, str], facts: RequestFacts
+) -> ModelError:
+    variable, value = proxy
+    address = host_of(value if "://" in value else f"http://{value}")
+    said = next((str(cause) for cause in causes if isinstance(cause, httpx2.ProxyError)), "")
+    if said:
+        what = f"the proxy {address} refused: {excerpt(said, facts.key)}"
+    elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        what = f"the proxy {address} refused the connection"
+    elif any(isinstance(cause, socket.gaierror) for cause in causes):
+        what = f"the proxy {address} is an unknown host"
+    else:
+        what = f"no connection to {facts.host} through the proxy {address}"
+    host = urlsplit(facts.server.base_url).hostname or "the host"
+    return ModelError(
+        f"{what} (set by {variable})",
+        f"correct or unset {variable}, or add {host} to NO_PROXY",
+        fault=Fault.UNREACHABLE,
+    )
+
+
+def _unusable_setting(cause: BaseException, facts: RequestFacts) -> ModelError:
+    said = excerpt(str(cause), facts.key)
+    certificates = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+    if isinstance(cause, OSError) and certificates:
+        variable, what = certificates[0], f"the certificates of {certificates[0]} cannot be read"
+    else:
+        variable, value = proxy_for(facts.server.base_url) or _odd_proxy()
+        if isinstance(cause, ImportError) and value.startswith("socks"):
+            return ModelError(
+                f"the SOCKS proxy of {variable} needs the package socksio",
+                f"run `pip install socksio`, or unset {variable}",
+                fault=Fault.UNREACHABLE,
+            )
+        what = f"the proxy of {variable or 'the environment'} cannot be used"
+    hint = f"correct or unset {variable}" if variable else "check the proxy variables"
+    return ModelError(f"{what}: {said}", hint, fault=Fault.UNREACHABLE)
+
+
+def _odd_proxy() -> tuple[str, str]:
+    """Return a proxy that is set for other addresses: all are looked at when requests begin."""
+    proxies = [(name, os.environ[name]) for name in os.environ if name.lower().endswith("_proxy")]
+    proxies = [(name, value) for name, value in proxies if value and name.lower() != "no_proxy"]
+    return next(iter(sorted(proxies, key=lambda pair: pair[1].startswith("http"))), ("", ""))

@@ -1,0 +1,1 @@
+"""Streamed responses: bytes to server-sent events, chunks, usage, logprobs, tool calls."""

@@ -1,0 +1,1 @@
+"""Recovery: interrupted answers, and databases that are damaged."""

@@ -1,0 +1,124 @@
+"""The store as it is on its own thread: opens the file when first needed, and tells failures."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from chatrepl.core.errors import ChatreplError, StoreError
+from chatrepl.services.store.codec import DamageError
+from chatrepl.services.store.damage.interrupted_answers import Recovery
+from chatrepl.services.store.damage.salvage import rescue, set_aside
+from chatrepl.services.store.database import Database
+from chatrepl.services.store.deleted_sessions import Bin
+from chatrepl.services.store.errors import is_damage, store_error
+from chatrepl.services.store.locks import Locks
+from chatrepl.services.store.reader import Reader
+from chatrepl.services.store.search.query import Searcher
+from chatrepl.services.store.writer import Writer
+
+__all__ = ["Engine", "OpenStore"]
+
+T = TypeVar("T")
+
+
+class OpenStore:
+    """An open database and the parts that work on it."""
+
+    def __init__(
+        self, database: Database, locks: Locks | None, clock: Callable[[], datetime]
+    ) -> None:
+        self.database = database
+        self.locks = locks
+        recovery = Recovery(database, locks)
+        self.writer = Writer(database, locks)
+        self.reader = Reader(database, recovery)
+        self.searcher = Searcher(database, recovery)
+        self.bin = Bin(database, locks, clock, self.searcher.forget)
+        if not database.is_read_only:
+            recovery.try_to_recover()
+            self.bin.purge()
+
+
+class Engine:
+    """Runs work on the database, opening it when that has not succeeded yet."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Callable[[], datetime],
+        busy_timeout_s: float,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._busy_timeout_s = busy_timeout_s
+        self._warn = warn
+        self._open: OpenStore | None = None
+        self._locks = Locks(path.parent / "locks") if path else None
+
+    def perform(self, work: Callable[[OpenStore], T]) -> T:
+        """Do some work. Raises what is meant for users only: ``StoreError``, ``UsageError``."""
+        try:
+            try:
+                return work(self._opened())
+            except (sqlite3.Error, DamageError) as error:
+                if not is_damage(error) or not self._can_repair():
+                    raise
+                self._repair()
+                return work(self._opened())
+        except ChatreplError:
+            raise
+        except Exception as error:  # No failure of saving may end the conversation.
+            raise store_error(error) from error
+
+    def index_some(self) -> bool:
+        """Bring a few messages into the search's index; say whether more are waiting."""
+        try:
+            return self._open is not None and self._open.searcher.index_some()
+        except (sqlite3.Error, OSError):
+            # Nothing is lost: the search finds what is not in the index too.
+            return False
+
+    def _can_repair(self) -> bool:
+        return self._path is not None and not (self._open and self._open.database.is_read_only)
+
+    def _repair(self) -> None:
+        """Set a damaged database aside, and go on with what can be read of it."""
+        assert self._path is not None and self._locks is not None
+        if self._open is not None:
+            self._open.database.close()
+            self._open = None
+        if not self._locks.exclude_others():
+            raise StoreError(
+                "the session database is damaged",
+                "close every other chatrepl, so that this one can repair it",
+            )
+        try:
+            moment = self._clock()
+            rescued = self._path.with_name(f".{self._path.name}.rescued")
+            sessions, messages = rescue(self._path, rescued, moment)
+            aside = set_aside(self._path, rescued, moment)
+        finally:
+            self._locks.readmit()
+        self._warn(
+            f"the session database was damaged: {messages} messages of {sessions} sessions could"
+            f" be read and are kept; the damaged file is {aside}"
+        )
+
+    def _opened(self) -> OpenStore:
+        if self._open is None:
+            if self._locks and not self._locks.share(self._busy_timeout_s):
+                raise StoreError("another chatrepl repairs the session database", "wait for it")
+            database = Database(self._path, self._busy_timeout_s)
+            self._open = OpenStore(database, self._locks, self._clock)
+        return self._open
+
+    def close(self) -> None:
+        """Close the file and free the locks."""
+        if self._open is not None:
+            self._open.database.close()
+            self._open = None
+        if self._locks is not None:
+            self._locks.release()

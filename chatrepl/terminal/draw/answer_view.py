@@ -1,0 +1,78 @@
+"""Draw one answer, whether it streams, is shown again, or is all there is: one way for all."""
+
+from chatrepl.core.conversation.outcomes import REFUSES
+from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from chatrepl.terminal.draw.layout.cell_width import clip
+from chatrepl.terminal.draw.layout.spans import paint, span
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.markdown.stream import MarkdownStream
+from chatrepl.terminal.draw.plain_text import PlainStream, ReasoningStream
+from chatrepl.terminal.draw.thinking import Part, ThinkSplitter
+
+__all__ = ["AnswerView"]
+
+
+class AnswerView:
+    """One answer as it grows: thinking first, then text; finished lines, and an open tail."""
+
+    def __init__(self, style: DrawStyle, *, is_markdown: bool, width: int) -> None:
+        self._splitter = ThinkSplitter()
+        self._reasoning = ReasoningStream(width=width, style=style)
+        stream = MarkdownStream if is_markdown else PlainStream
+        self._text: PlainStream | MarkdownStream = stream(width=width, style=style)
+        self._style = style
+        self._width = width
+        self._has_text = False
+        self._is_refusing = False
+        self._is_thinking = False
+
+    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
+        """Take a further piece; return the lines that are finished by it."""
+        self.resize(width)
+        if isinstance(piece, ReasoningDelta):
+            return self._take("reasoning", piece.text)
+        if isinstance(piece, RefusalDelta):
+            return [*self._begin_refusal(), *self._take("text", piece.text)]
+        return [
+            line
+            for part, text in self._splitter.feed(piece.text)
+            for line in self._take(part, text)
+        ]
+
+    def _begin_refusal(self) -> list[str]:
+        """Say once, above it, that what follows is a refusal."""
+        if self._is_refusing:
+            return []
+        has_text = self._has_text
+        lines = [*self.finish(self._width), *([""] if has_text else [])]
+        self._is_refusing = True
+        mark = "✗" if self._style.unicode else "x"
+        heading = clip(f"{mark} {REFUSES}", self._width)
+        return [*lines, paint([span(heading, "refusal")], self._style)]
+
+    def tail(self, rows: int) -> list[str]:
+        """Return the last rows of what is not finished yet."""
+        return self._reasoning.tail(rows) if self._is_thinking else self._text.tail(rows)
+
+    def finish(self, width: int) -> list[str]:
+        """Return the rest."""
+        self.resize(width)
+        lines = [line for part, text in self._splitter.finish() for line in self._take(part, text)]
+        self._has_text = self._is_refusing = False
+        return [*lines, *self._reasoning.finish(), *self._text.finish()]
+
+    def resize(self, width: int) -> None:
+        """Draw what is not finished at another width (in cells) from here on."""
+        if width != self._width:
+            self._width = width
+            self._reasoning.resize(width)
+            self._text.resize(width)
+
+    def _take(self, part: Part, text: str) -> list[str]:
+        if part == "reasoning":
+            self._is_thinking = True
+            return self._reasoning.feed(text)
+        ended = self._reasoning.finish() if self._is_thinking else []
+        self._is_thinking = False
+        self._has_text = self._has_text or bool(text.strip())
+        return [*ended, *self._text.feed(text)]

@@ -1,0 +1,142 @@
+"""Turn events into lines of the terminal, in the style that the settings ask for now."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from chatrepl.core.events import (
+    Among,
+    AnswerEnded,
+    AnswerStarted,
+    ConversationShown,
+    MessageAccepted,
+    Meter,
+    Notice,
+    PlainText,
+    Progress,
+    Table,
+    WordsShaded,
+)
+from chatrepl.core.settings.layers import Settings
+from chatrepl.core.text.terminal_safe import safe_line
+from chatrepl.core.turn.sequencer import Coming
+from chatrepl.terminal.draw.answer_columns import BesideView
+from chatrepl.terminal.draw.answer_view import AnswerView
+from chatrepl.terminal.draw.events import (
+    draw_answer_end,
+    draw_answer_start,
+    draw_coming,
+    draw_conversation,
+    draw_notice,
+    draw_plain,
+    draw_progress,
+    draw_table,
+    draw_user_message,
+)
+from chatrepl.terminal.draw.layout.style import DrawStyle, Theme, detect_background, detect_style
+from chatrepl.terminal.draw.meter import draw_meter
+from chatrepl.terminal.draw.word_confidence import draw_shaded
+
+__all__ = ["Drawing"]
+
+Drawn = (
+    MessageAccepted
+    | AnswerStarted
+    | AnswerEnded
+    | Notice
+    | Table
+    | Meter
+    | PlainText
+    | ConversationShown
+    | WordsShaded
+)
+"""Events that become finished lines at once."""
+
+
+class Drawing:
+    """Draws events; looks at the settings each time, so a change shows at once.
+
+    ``background`` tells whether the terminal's is dark or light, as soon as that is known.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        is_terminal: bool,
+        encoding: str,
+        no_color: bool,
+        background: Callable[[], Theme | None] = lambda: None,
+    ) -> None:
+        self._environment = {**environment, "NO_COLOR": "1"} if no_color else environment
+        self._is_terminal = is_terminal
+        self._background = background
+        self._encoding = encoding
+
+    def style(self, settings: Settings) -> DrawStyle:
+        """Work out how to draw now."""
+        theme = settings.get("theme")
+        return detect_style(
+            self._environment,
+            is_terminal=self._is_terminal,
+            encoding=self._encoding,
+            theme="dark" if theme == "dark" else "light" if theme == "light" else self._detected(),
+            show_thinking=settings.is_on("thinking"),
+        )
+
+    def _detected(self) -> Theme:
+        return self._background() or detect_background(self._environment) or "auto"
+
+    def answer(self, settings: Settings, width: int) -> AnswerView:
+        """Begin to draw an answer."""
+        return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
+
+    def beside(self, among: Among, settings: Settings, width: int) -> BesideView:
+        """Begin to draw compared answers beside each other."""
+        markdown = settings.is_on("markdown")
+        return BesideView(among.beside, self.style(settings), is_markdown=markdown, width=width)
+
+    def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
+        """Draw an event as finished lines."""
+        style = self.style(settings)
+        match event:
+            case MessageAccepted(message=message):
+                return draw_user_message(message.content, style, width)
+            case AnswerStarted():
+                return draw_answer_start(event, style, width)
+            case AnswerEnded():
+                return draw_answer_end(event, style, width)
+            case Notice():
+                return draw_notice(event, style, width)
+            case Table():
+                return draw_table(event, style, width)
+            case Meter():
+                return draw_meter(event, style, width)
+            case WordsShaded():
+                return draw_shaded(event, style, width)
+            case PlainText():
+                return draw_plain(event, style, width)
+            case ConversationShown():
+                return draw_conversation(
+                    event, style, width, is_markdown=settings.is_on("markdown")
+                )
+
+    def command(self, line: str, settings: Settings, width: int) -> Sequence[str]:
+        """Draw a command as it was typed."""
+        return draw_user_message(line, self.style(settings), width)
+
+    def progress(self, progress: Progress, settings: Settings, width: int) -> str:
+        """Draw how far something is, in one line."""
+        return draw_progress(progress, self.style(settings), width)
+
+    def waiting(self, model: str, seconds: int) -> str:
+        """Say in one line that an answer is awaited."""
+        so_far = f"  {seconds} s, Esc stops" if seconds else ""
+        mark = "⋯" if self._encoding_is_utf8 else "..."
+        return f"{mark} {safe_line(model)}{so_far}"
+
+    def coming(self, waiting: str, coming: Sequence[Coming], width: int) -> str:
+        """Say in one line how far the answers are that are not shown yet."""
+        return draw_coming(waiting, coming, width, unicode=self._encoding_is_utf8)
+
+    @property
+    def _encoding_is_utf8(self) -> bool:
+        return self._encoding.lower().replace("-", "") == "utf8"

@@ -1,0 +1,1 @@
+"""Cell widths, styled spans, styles, and line wrapping."""

@@ -1,0 +1,168 @@
+"""Links and images: where they are in a text, and how they show where they go.
+
+A link is drawn as its label and its address. Only http, https and mailto become links of the
+terminal (OSC 8), where it knows them; then the host stands behind a label that isn't the address.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from chatrepl.terminal.draw.layout.spans import Span, plain_text, span
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.markdown.inline_syntax import (
+    NOTHING,
+    WAIT,
+    Nothing,
+    Wait,
+    backtick_end,
+    unescaped,
+)
+
+__all__ = ["LinkMatch", "Target", "draw_link", "link_definition", "match_link", "normal_label"]
+
+_DEEPEST = 16
+_MOST_BRACKETS = 64
+"""A label holds at most this many brackets and code spans: keeps the search for its end bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a link goes; both as they are shown."""
+
+    url: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkMatch:
+    """A link or image in a window: its whole length, its label's place, and its target."""
+
+    length: int
+    label: str
+    target: Target
+    is_image: bool
+
+
+_BRACKET = re.compile(r"\\.|`+|[\[\]]|<[A-Za-z/!?][^<>]*>", re.DOTALL)
+_TITLE = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\((?:\\.|[^()\\])*\)"""
+_PARENTHESES = r"\((?:\\.|[^\s()\\]|\((?:\\.|[^\s()\\]|\([^\s()]*\))*\))*\)"
+_INLINE = re.compile(
+    rf"\(\s*(?:<((?:\\.|[^<>\n\\])*)>|((?:\\.|[^\s()<\\]|(?<=[^\s(])<|{_PARENTHESES})*))"
+    rf"(?:\s+({_TITLE}))?\s*\)",
+    re.DOTALL,
+)
+_REFERENCE = re.compile(r"\[((?:\\.|[^\[\]\\])*)\]", re.DOTALL)
+_DEFINITION = re.compile(
+    rf" {{0,3}}\[((?:\\.|[^\[\]\\])+)\]:[ \t]*(?:<([^<>]*)>|([^\s<]\S*))(?:[ \t]+({_TITLE}))?[ \t]*"
+)
+
+
+def normal_label(label: str) -> str:
+    """Return a label as references to it are compared: case and white space don't count."""
+    return " ".join(label.split()).casefold()
+
+
+def link_definition(line: str) -> tuple[str, Target] | None:
+    """Read ``[label]: address "title"``, which must be alone on its line."""
+    match = _DEFINITION.fullmatch(line)
+    if match is None or not match[1].strip():
+        return None
+    return normal_label(match[1]), _target(match[2] or match[3] or "", match[4])
+
+
+def _target(url: str, title: str | None) -> Target:
+    return Target(unescaped(url), unescaped(title[1:-1]) if title else "")
+
+
+def match_link(
+    window: str, references: Mapping[str, Target], *, is_whole: bool
+) -> LinkMatch | Nothing | Wait:
+    """Match a link or image that begins with the window's first bracket."""
+    is_image = window.startswith("!")
+    start = 2 if is_image else 1
+    close = _label_end(window, start, is_whole=is_whole)
+    if isinstance(close, Nothing | Wait):
+        return close
+    if close + 1 == len(window) and not is_whole:
+        return WAIT
+    label = window[start:close]
+    rest = window[close + 1 : close + 2]
+    match: re.Match[str] | None = None
+    if rest == "(":
+        if match := _INLINE.match(window, close + 1):
+            target = _target(match[1] if match[1] is not None else match[2], match[3])
+            return LinkMatch(match.end(), label, target, is_image)
+        if not is_whole:
+            return WAIT
+    elif rest == "[":
+        match = _REFERENCE.match(window, close + 1)
+        if match is None and not is_whole:
+            return WAIT
+    wanted = match[1] if match and match[1].strip() else label
+    found = references.get(normal_label(wanted)) if references else None
+    if found is None:
+        return NOTHING
+    return LinkMatch(match.end() if match else close + 1, label, found, is_image)
+
+
+def _label_end(window: str, start: int, *, is_whole: bool) -> int | Nothing | Wait:
+    depth, at = 1, start
+    for _ in range(_MOST_BRACKETS):
+        found = _BRACKET.search(window, at)
+        if found is None:
+            break
+        at = found.end()
+        match found[0]:
+            case "[":
+                depth += 1
+            case "]":
+                depth -= 1
+            case token if token[0] == "`":
+                end = backtick_end(window, found.start(), is_whole=is_whole)
+                if isinstance(end, Wait):
+                    return WAIT
+                at = at if isinstance(end, Nothing) else end[1]
+        if depth == 0:
+            return at - 1
+        if depth > _DEEPEST:
+            return NOTHING
+    else:
+        return NOTHING
+    return NOTHING if is_whole else WAIT
+
+
+def draw_link(label: list[Span], target: Target, style: DrawStyle, *, is_image: bool) -> list[Span]:
+    """Draw a link's label and, unless the label says it, where it goes."""
+    text = plain_text(label)
+    url = _terminal_link(target.url) if style.hyperlinks else ""
+    shown = [(part, ("link", *names), url) for part, names, _ in label]
+    if is_image:
+        shown = [span("image: ", "link.target"), *shown]
+    is_told = text.strip() in (target.url, target.url.removeprefix("mailto:"))
+    if not target.url or (is_told and not target.title):
+        return shown
+    where = _host(target.url) if url and not is_image else target.url
+    told = " ".join(
+        [*([where] if not is_told else []), *([f'"{target.title}"'] if target.title else [])]
+    )
+    return [*shown, span(f" ({told})" if text else f"({told})", "link.target")]
+
+
+def _host(url: str) -> str:
+    """Return the host that an address really names, whatever stands before an ``@``."""
+    parts = urlsplit(url)
+    return parts.hostname or parts.path if parts.scheme != "mailto" else parts.path
+
+
+def _terminal_link(url: str) -> str:
+    """Return an address fit for OSC 8, or nothing where it isn't one to be followed by a click."""
+    try:
+        parts = urlsplit(url)
+        is_wanted = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return ""
+    if not is_wanted and parts.scheme != "mailto":
+        return ""
+    return quote(url, safe="!#$%&'()*+,/:;=?@[]~-._")

@@ -1,0 +1,267 @@
+"""Write LaTeX formulas as Unicode where that says the same; the one owner of pylatexenc.
+
+The symbols are pylatexenc's, superscripts and subscripts come from the Unicode database. A formula
+with anything unknown in it, or with more than one line, has no Unicode form here: it is better
+shown as written than half changed.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+
+from chatrepl.core.text.terminal_safe import safe_text
+
+__all__ = ["latex_to_unicode"]
+
+_TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\s+|.", re.DOTALL)
+_DEEPEST = 24
+_ATOM = re.compile("√?(?:[0-9.]+|[^\\W\\d_][₀-₉⁰-⁹²³¹\u2032]*|\\([^()]*\\))")
+_SCRIPTED = ("<sub>", "<super>")
+_TOUCHING = re.compile(r"[^\W_]\0[^\W_]")
+_WRAPPERS = frozenset(
+    [
+        *("text", "textrm", "textbf", "textit", "mathrm", "mathbf", "mathit", "mathsf"),
+        *("operatorname", "boldsymbol", "bm", "boxed", "mbox"),
+    ]
+)
+_ALPHABETS = frozenset(["mathbb", "mathcal", "mathfrak", "mathscr"])
+_ACCENTS = frozenset(
+    ["hat", "vec", "bar", "tilde", "dot", "ddot", "check", "breve", "acute", "grave"]
+)
+_FRACTIONS = frozenset(["frac", "dfrac", "tfrac", "cfrac"])
+_ROOTS = {"2": "√", "3": "∛", "4": "∜"}
+_SPACES = {",": " ", ";": " ", ":": " ", " ": " ", "!": "", "quad": "  ", "qquad": "    "}
+_SIZES = frozenset(
+    [
+        *("left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr"),
+        *("displaystyle", "textstyle", "limits"),
+    ]
+)
+
+
+class _AmbiguousError(Exception):
+    """The formula has something that Unicode can't write."""
+
+
+def latex_to_unicode(source: str) -> str | None:
+    """Return a formula in Unicode, or None where that would be ambiguous or is not known."""
+    try:
+        text = _Formula(source).read_all()
+    except _AmbiguousError:
+        return None
+    return safe_text(" ".join(text.split())) or None
+
+
+class _Formula:
+    """Reads tokens from left to right."""
+
+    def __init__(self, source: str) -> None:
+        self._tokens = _TOKEN.findall(source)
+        self._at = 0
+        self._depth = 0
+
+    def read_all(self) -> str:
+        return self._until("")
+
+    def _until(self, end: str) -> str:
+        parts: list[str] = []
+        while self._at < len(self._tokens):
+            lexeme = self._tokens[self._at]
+            self._at += 1
+            if lexeme == end:
+                return _spaced(parts)
+            parts.append(self._one(lexeme))
+        if end:
+            raise _AmbiguousError
+        return _spaced(parts)
+
+    def _one(self, lexeme: str) -> str:
+        match lexeme:
+            case "{":
+                return self._group("}")
+            case "}" | "&" | "%" | "#" | "$" | "~":
+                raise _AmbiguousError
+            case "^" | "_":
+                return _script(self._argument(), lexeme)
+            case "'":
+                return "\u2032"
+            case _ if lexeme.isspace():
+                return " "
+            case _ if lexeme.startswith("\\"):
+                return self._macro(lexeme[1:])
+            case _:
+                return lexeme
+
+    def _group(self, end: str) -> str:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _AmbiguousError
+        text = self._until(end)
+        self._depth -= 1
+        return text
+
+    def _argument(self) -> str:
+        self._skip_space()
+        if self._at == len(self._tokens):
+            raise _AmbiguousError
+        lexeme = self._tokens[self._at]
+        self._at += 1
+        if lexeme in "^_":
+            raise _AmbiguousError
+        return self._one(lexeme).strip()
+
+    def _skip_space(self) -> None:
+        while self._at < len(self._tokens) and self._tokens[self._at].isspace():
+            self._at += 1
+
+    def _macro(self, name: str) -> str:
+        if name == "\\":
+            raise _AmbiguousError
+        if name in _SPACES:
+            return _SPACES[name]
+        if name in _SIZES:
+            return self._delimiter(name)
+        if name in _WRAPPERS:
+            return self._verbatim() if name.startswith("text") else self._argument()
+        if name in _FRACTIONS:
+            return f"{_numerator(self._argument())}/{_denominator(self._argument())}"
+        if name == "sqrt":
+            return self._root()
+        if name == "overline":
+            return "".join(character + "\u0305" for character in self._argument())
+        if name in _ALPHABETS or name in _ACCENTS:
+            return self._lettered(name)
+        if name == "pmod":
+            return f"(mod {self._argument()})"
+        return _symbol(name)
+
+    def _delimiter(self, name: str) -> str:
+        """Drop a size; after ``left`` and ``right`` a full stop stands for no delimiter."""
+        if name in ("left", "right"):
+            self._skip_space()
+            if self._at < len(self._tokens) and self._tokens[self._at] == ".":
+                self._at += 1
+        return ""
+
+    def _verbatim(self) -> str:
+        """Read a group of text, where only the words count."""
+        self._skip_space()
+        if self._at == len(self._tokens) or self._tokens[self._at] != "{":
+            raise _AmbiguousError
+        try:
+            end = self._tokens.index("}", self._at)
+        except ValueError:
+            raise _AmbiguousError from None
+        words = "".join(self._tokens[self._at + 1 : end])
+        if any(mark in words for mark in "\\{$"):
+            raise _AmbiguousError
+        self._at = end + 1
+        return words
+
+    def _root(self) -> str:
+        self._skip_space()
+        index = "2"
+        if self._at < len(self._tokens) and self._tokens[self._at] == "[":
+            self._at += 1
+            index = self._group("]").strip()
+        if index not in _ROOTS:
+            raise _AmbiguousError
+        return _ROOTS[index] + _denominator(self._argument())
+
+    def _lettered(self, name: str) -> str:
+        letters = self._argument()
+        if not letters or (name in _ACCENTS and len(letters) > 1):
+            raise _AmbiguousError
+        return "".join(_letter(name, letter) for letter in letters)
+
+
+def _spaced(parts: list[str]) -> str:
+    """Join parts; a function's name keeps a space between itself and letters or digits.
+
+    What is raised or lowered belongs to the name: it stands close to it.
+    """
+    text, was_name = "", False
+    for part in parts:
+        if was_name and unicodedata.decomposition(part[:1] or " ").startswith(_SCRIPTED):
+            text += part
+            continue
+        is_name = len(part) > 1 and part.isalpha() and part.isascii()
+        if (is_name or was_name) and _TOUCHING.search(text[-1:] + "\0" + part[:1]):
+            text += " "
+        text += part
+        was_name = is_name
+    return text
+
+
+def _numerator(text: str) -> str:
+    """Bracket a sum, or anything that holds a fraction or a relation."""
+    depth = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and (character.isspace() or _is_operator(character)):
+            return f"({text})"
+    return text if depth == 0 and "/" not in text and text else f"({text})"
+
+
+def _is_operator(character: str) -> bool:
+    return unicodedata.category(character) in ("Sm", "Pd", "Po") and character not in "√∛∜∞∂∇"
+
+
+def _denominator(text: str) -> str:
+    return text if _ATOM.fullmatch(text) else f"({text})"
+
+
+def _script(text: str, mark: str) -> str:
+    if mark == "^" and text in ("∘", "°"):
+        return "°"
+    if mark == "^" and text and not text.strip("\u2032"):
+        return text
+    letters = _scripts()["super" if mark == "^" else "sub"]
+    if text and all(letter in letters for letter in text):
+        return "".join(letters[letter] for letter in text)
+    return f"{mark}{text}" if len(text) == 1 else f"{mark}({text})"
+
+
+@cache
+def _scripts() -> Mapping[str, Mapping[str, str]]:
+    """Collect the raised and lowered forms that Unicode has, by what they are forms of."""
+    found: dict[str, dict[str, str]] = {"super": {}, "sub": {}}
+    for code in (
+        *range(0xB2, 0xBA),
+        *range(0x2B0, 0x2B9),
+        *range(0x1D2C, 0x1DC0),
+        *range(0x2070, 0x20A0),
+        0x2C7C,
+    ):
+        kind, _, plain = unicodedata.decomposition(chr(code)).partition(" ")
+        if kind in ("<super>", "<sub>") and " " not in plain:
+            found[kind.strip("<>")].setdefault(chr(int(plain, 16)), chr(code))
+    for letters in found.values():
+        letters["-"] = letters["\u2212"]
+        letters[" "] = ""
+    return found
+
+
+@cache
+def _symbol(name: str) -> str:
+    from pylatexenc.latex2text import get_default_latex_context_db
+
+    found = get_default_latex_context_db().get_macro_spec(name)
+    text = getattr(found, "simplify_repl", None)
+    if not isinstance(text, str) or not text or "%" in text:
+        raise _AmbiguousError
+    return text
+
+
+@cache
+def _letter(name: str, letter: str) -> str:
+    """Write a letter with an accent, or of another alphabet."""
+    from pylatexenc.latex2text import LatexNodes2Text
+
+    if not letter.isalnum():
+        raise _AmbiguousError
+    text = str(LatexNodes2Text(math_mode="text").latex_to_text(f"\\{name}{{{letter}}}")).strip()
+    if not text or text == letter:
+        raise _AmbiguousError
+    return text

@@ -1,1 +1,0 @@
-"""The live prompt: the one owner of the terminal, and of prompt_toolkit."""

@@ -1,0 +1,1 @@
+"""The conversation in a live terminal: answers, toolbar, background tasks, pending actions."""

@@ -1,0 +1,93 @@
+"""Work that goes on beside what the person sees being done, and lines that wait for its end."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+
+from chatrepl.core.text.terminal_safe import safe_line
+
+__all__ = ["Beside", "LineQueue"]
+
+
+class Beside:
+    """Holds tasks until they are over; a person's commands can be given up one by one."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._commands: dict[asyncio.Task[None], str] = {}
+
+    @property
+    def has_command(self) -> bool:
+        """Whether a command is not over yet."""
+        return bool(self._commands)
+
+    def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Begin some work."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def run_command(self, line: str, work: Coroutine[None, None, None]) -> None:
+        """Begin what a line asks for."""
+        task = self.run(work)
+        self._commands[task] = safe_line(line)
+        task.add_done_callback(lambda done: self._commands.pop(done, None))
+
+    def give_up(self) -> str | None:
+        """Cancel the command that began last, and return its line; None: there is none."""
+        if not self._commands:
+            return None
+        task, line = self._commands.popitem()
+        task.cancel()
+        return line
+
+    async def end(self) -> None:
+        """Give up what is not over."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class LineQueue:
+    """Lines that wait for their turn; ``show`` gets them, fit to be shown, whenever they change."""
+
+    def __init__(self, show: Callable[[Sequence[str]], None]) -> None:
+        self._lines: deque[str] = deque()
+        self._show = show
+        self._added_s = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, line: str, *, is_next: bool = False) -> None:
+        """Put a line at the end; one whose turn it is at once is not shown as waiting."""
+        self._lines.append(line)
+        self._added_s = asyncio.get_running_loop().time()
+        if not is_next:
+            self._show_all()
+
+    def pop(self) -> str:
+        """Take the first line."""
+        line = self._lines.popleft()
+        self._show_all()
+        return line
+
+    def take_last(self, before_s: float) -> str | None:
+        """Take the newest line; None: there is none, or one came after this time (loop clock)."""
+        if not self._lines or self._added_s > before_s:
+            return None
+        line = self._lines.pop()
+        self._show_all()
+        return line
+
+    def take(self, wanted: Callable[[str], bool]) -> list[str]:
+        """Take out all lines that are wanted, in their order."""
+        taken = [line for line in self._lines if wanted(line)]
+        if taken:
+            self._lines = deque(line for line in self._lines if not wanted(line))
+            self._show_all()
+        return taken
+
+    def _show_all(self) -> None:
+        self._show([safe_line(line) for line in self._lines])

@@ -1,0 +1,1 @@
+"""Output without a live prompt: one answer on a terminal, and dumb terminals."""

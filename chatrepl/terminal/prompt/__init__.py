@@ -1,0 +1,1 @@
+"""The input line: the prompt, key bindings, history, questions, editor, child programs."""

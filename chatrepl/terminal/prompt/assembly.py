@@ -1,0 +1,99 @@
+"""The windows of the live region, put together."""
+
+import os
+from collections.abc import Callable
+
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.key_binding.key_bindings import KeyBindings
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
+from prompt_toolkit.layout.layout import Layout
+from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSearchProcessor
+
+from chatrepl.terminal.rewrapping import rewraps
+from chatrepl.terminal.screen.application import LiveApplication
+from chatrepl.terminal.screen.frames import Frames
+from chatrepl.terminal.screen.live_region import Region, RegionState
+from chatrepl.terminal.screen.reflow import Reflow, answers_size
+from chatrepl.terminal.screen.renderer import LiveRenderer, WriterOutput
+from chatrepl.terminal.tty.keyboard import Keyboard
+from chatrepl.terminal.tty.writer import TerminalWriter
+
+__all__ = ["build_frames", "build_view"]
+
+_LEAST_COLUMNS_FOR_MARK = 8
+
+
+def build_view(state: RegionState, line: Buffer, answer: Window) -> tuple[Region, Layout]:
+    """Build the region around the input line, with the focus there."""
+    search_buffer = Buffer(name="search", multiline=False)
+    search_control = SearchBufferControl(
+        search_buffer,
+        input_processors=[BeforeInput("search history: ", "dim")],
+        ignore_case=True,
+    )
+    control = BufferControl(
+        line,
+        input_processors=[HighlightIncrementalSearchProcessor()],
+        search_buffer_control=search_control,
+        preview_search=True,
+    )
+
+    def mark(line_number: int, wrap_count: int) -> StyleAndTextTuples:
+        if get_app().output.get_size().columns < _LEAST_COLUMNS_FOR_MARK:
+            return []
+        is_first = line_number == 0 and wrap_count == 0
+        return [("bold", state.mark)] if is_first else [("", " " * len(state.mark))]
+
+    main = Window(control, wrap_lines=True, get_line_prefix=mark, dont_extend_height=True)
+    region = Region(
+        state,
+        main=main,
+        buffer=line,
+        answer=answer,
+        search=Window(search_control, height=1),
+        is_searching=lambda: get_app().layout.is_searching,
+        is_rewrapping=rewraps(os.environ),
+    )
+    return region, Layout(region, focused_element=main)
+
+
+def build_frames(
+    region: Region,
+    layout: Layout,
+    keys: KeyBindings,
+    keyboard: Keyboard,
+    output: WriterOutput,
+    writer: TerminalWriter,
+    *,
+    on_resize: Callable[[], None],
+    on_error: Callable[[Exception], None],
+) -> tuple[LiveApplication, Frames]:
+    """Build the application and what paints it; nothing runs or is drawn yet."""
+    app = LiveApplication(
+        layout=layout,
+        key_bindings=keys,
+        input=keyboard,
+        output=output,
+        include_default_pygments_style=False,
+        erase_when_done=True,
+        terminal_size_polling_interval=None,
+        max_render_postpone_time=None,
+    )
+    app.ttimeoutlen = 0.05
+    renderer = LiveRenderer(app.renderer.style, output)
+    app.renderer = renderer
+    frames = Frames(
+        app,
+        region,
+        writer,
+        output,
+        renderer,
+        reflow=Reflow(is_rewrapping=rewraps(os.environ), is_answering=answers_size(os.environ)),
+        on_resize=on_resize,
+        before_first=keyboard.collect_early,
+    )
+    frames.on_error = on_error
+    return app, frames

@@ -1,0 +1,146 @@
+"""The input line: its text, its history, and what becomes of them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.filters import Condition
+
+from chatrepl.terminal.input.pastes import BigPastes
+from chatrepl.terminal.prompt.history import InputHistory
+
+if TYPE_CHECKING:
+    from chatrepl.terminal.prompt.actions import Suggestion
+
+__all__ = ["InputLine"]
+
+
+class _Completer(Completer):
+    def __init__(self, complete: "Callable[[str], Iterable[Suggestion]]") -> None:
+        self._complete = complete
+
+    def get_completions(
+        self, document: Document, complete_event: CompleteEvent
+    ) -> Iterable[Completion]:
+        del complete_event
+        for item in self._complete(document.text_before_cursor):
+            yield Completion(item.text, start_position=item.start, display_meta=item.description)
+
+
+class _LineBuffer(Buffer):
+    """A buffer whose history is there again at once when it was emptied.
+
+    prompt_toolkit's own loads it in a task: an Up typed right after Enter would find nothing.
+    """
+
+    def reset(self, document: Document | None = None, append_to_history: bool = False) -> None:
+        super().reset(document, append_to_history)
+        history = self.history
+        if not isinstance(history, InputHistory) or not history.is_loaded:
+            return
+        if entries := history.newest_first():
+            self._load_history_task = asyncio.get_running_loop().create_future()
+            self._load_history_task.set_result(None)
+            self._working_lines.extendleft(entries)
+            self.working_index = len(entries)
+
+
+class InputLine:
+    """An editable text of one or more lines with a history across runs."""
+
+    def __init__(
+        self, complete: "Callable[[str], Iterable[Suggestion]]", history_file: Path | None
+    ) -> None:
+        self.pastes = BigPastes()
+        self.history = InputHistory(history_file, self.pastes)
+        self._completer = _Completer(complete)
+        self.buffer = _LineBuffer(
+            name="input",
+            history=self.history,
+            completer=self._completer,
+            complete_while_typing=Condition(self._is_command_begun),
+            multiline=True,
+        )
+
+    @property
+    def text(self) -> str:
+        """The text as the user means it, large pastes included."""
+        return self.pastes.expand(self.buffer.text)
+
+    def take(self) -> str | None:
+        """Empty the line into the history and return its text; None if it is blank.
+
+        Bytes that were no valid text come out as replacement characters.
+        """
+        text = self.text
+        if not text.strip():
+            self.buffer.reset()
+            return None
+        self.buffer.append_to_history()
+        self.buffer.reset()
+        return as_valid_text(text)
+
+    def suggestions(self) -> list[Completion]:
+        """Return the completions at the cursor."""
+        asked = CompleteEvent(completion_requested=True)
+        return list(self._completer.get_completions(self.buffer.document, asked))
+
+    def open_menu(self) -> None:
+        """Show the completions at the cursor, with none chosen yet."""
+        self.buffer.start_completion()
+
+    def paste(self, text: str) -> None:
+        """Insert pasted text; line ends become newlines.
+
+        Several lines that would begin a command get a blank before them: what is pasted is said,
+        never run.
+        """
+        plain = text.replace("\r\n", "\n").replace("\r", "\n")
+        is_first = not self.buffer.document.text_before_cursor
+        if is_first and plain.startswith(("/", "!", "@")) and "\n" in plain.rstrip("\n"):
+            self.buffer.insert_text(" ")
+        self.buffer.insert_text(self.pastes.shorten(plain))
+
+    def set_draft(self, text: str) -> bool:
+        """Put text into the line if that is empty (True), else into the history."""
+        if self.buffer.text:
+            self.history.append_string(text)
+            return False
+        self.replace(text)
+        return True
+
+    def replace(self, text: str) -> None:
+        """Put text in place of the line's, so that it can be undone."""
+        self.buffer.save_to_undo_stack()
+        shown = self.pastes.shorten(text)
+        self.buffer.document = Document(shown, len(shown))
+
+    def continues(self) -> bool:
+        """Turn a trailing backslash at the cursor into a new line; False: there is none."""
+        document = self.buffer.document
+        before = document.text_before_cursor
+        backslashes = len(before) - len(before.rstrip("\\"))
+        if document.text_after_cursor or backslashes % 2 == 0:
+            return False
+        self.buffer.delete_before_cursor()
+        self.buffer.insert_text("\n")
+        return True
+
+    def keep_draft(self) -> None:
+        """Put an unsent text into the history, for the next run."""
+        if self.buffer.text.strip():
+            self.history.append_string(self.buffer.text)
+
+    def _is_command_begun(self) -> bool:
+        before = self.buffer.document.text_before_cursor
+        return before.startswith("/") and "\n" not in before
+
+
+def as_valid_text(text: str) -> str:
+    """Replace what cannot be encoded: lone surrogates, which stand for invalid bytes."""
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return joined.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,112 @@
+"""Questions asked in the live prompt, one after the other, while everything else goes on."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition
+from prompt_toolkit.layout.containers import Window
+from prompt_toolkit.layout.controls import BufferControl
+from prompt_toolkit.layout.layout import Layout
+from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
+
+from chatrepl.terminal.prompt.input_line import as_valid_text
+from chatrepl.terminal.screen.live_region import RegionState
+
+__all__ = ["Questions"]
+
+
+@dataclass(slots=True)
+class _Question:
+    answer: "asyncio.Future[str | None]"
+    is_yes_no: bool
+    is_secret: bool
+    default: str = ""
+
+
+class Questions:
+    """A line of its own to answer in; the draft waits meanwhile."""
+
+    def __init__(self, state: RegionState, on_change: Callable[[], None]) -> None:
+        self._state = state
+        self._on_change = on_change
+        self._lock = asyncio.Lock()
+        self._question: _Question | None = None
+        self._layout: Layout | None = None
+        self._line: Buffer | None = None
+        self._is_closed = False
+        self.is_asking = Condition(lambda: self._question is not None)
+        self.is_asking_yes_no = Condition(
+            lambda: self._question is not None and self._question.is_yes_no
+        )
+        self._buffer = Buffer(name="answer", multiline=False)
+        hidden = Condition(lambda: self._question is not None and self._question.is_secret)
+        control = BufferControl(
+            self._buffer,
+            input_processors=[ConditionalProcessor(PasswordProcessor(), hidden)],
+        )
+        self.window = Window(control, height=1, dont_extend_height=True)
+
+    def attach(self, layout: Layout, line: Buffer) -> None:
+        """Say where the focus goes, and where it returns to."""
+        self._layout, self._line = layout, line
+
+    async def confirm(self, question: str, *, default: bool) -> bool:
+        """Ask yes or no; a cancelled question is a no."""
+        choices = "[Y/n]" if default else "[y/N]"
+        answer = await self._ask(f"{question} {choices}", is_yes_no=True, default="yn"[not default])
+        return answer == "y"
+
+    async def text(self, question: str, *, secret: bool) -> str | None:
+        """Ask for a line of text; None if the question is cancelled."""
+        return await self._ask(question, is_secret=secret)
+
+    def take_key(self, key: str) -> None:
+        """Take a key for a yes-or-no question; others than y and n do nothing."""
+        if key.lower() in ("y", "n"):
+            self._resolve(key.lower())
+
+    def take_line(self) -> None:
+        """Take what was typed."""
+        question = self._question
+        if question is not None:
+            is_choice = question.is_yes_no
+            self._resolve(question.default if is_choice else as_valid_text(self._buffer.text))
+
+    def cancel(self) -> bool:
+        """Drop the question that is asked; False: there is none."""
+        if self._question is None:
+            return False
+        self._resolve(None)
+        return True
+
+    def close(self) -> None:
+        """Answer no to everything from now on."""
+        self._is_closed = True
+        self.cancel()
+
+    def _resolve(self, answer: str | None) -> None:
+        question = self._question
+        if question is not None and not question.answer.done():
+            question.answer.set_result(answer)
+
+    async def _ask(
+        self, text: str, *, is_yes_no: bool = False, is_secret: bool = False, default: str = ""
+    ) -> str | None:
+        async with self._lock:
+            if self._is_closed or self._layout is None or self._line is None:
+                return None
+            answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            self._question = _Question(answer, is_yes_no, is_secret, default)
+            self._state.question = text
+            self._layout.focus(self._buffer)
+            self._on_change()
+            try:
+                return await answer
+            finally:
+                self._question = None
+                self._state.question = ""
+                self._buffer.reset()
+                self._layout.focus(self._line)
+                self._on_change()

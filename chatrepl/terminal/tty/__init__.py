@@ -1,0 +1,1 @@
+"""Bytes from and to the terminal: raw mode, keyboard, parsing, writing, signals, colours."""

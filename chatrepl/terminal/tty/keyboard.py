@@ -1,0 +1,266 @@
+"""Keys from the terminal, as prompt_toolkit wants them; replies and closing told apart."""
+
+import asyncio
+import codecs
+import os
+import re
+import select
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.input.base import Input
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding.key_processor import KeyPress
+from prompt_toolkit.keys import Keys
+
+from chatrepl.terminal.tty.background_colour import ends_answers
+from chatrepl.terminal.tty.input_parser import (
+    PASTE_END,
+    PASTE_START,
+    InputSplitter,
+    Key,
+    Paste,
+    Piece,
+    Reply,
+    type_ahead,
+    with_single_line_ends,
+)
+
+__all__ = ["Keyboard"]
+
+_READ_BYTES = 65536
+_PAUSE_S = 0.025
+_OPEN_PASTE_S = 2.0
+_REPLY_S, _REPLY_PAUSE_S = 2.0, 0.25
+# Runs of plain text, newlines (Ctrl+J) within, are handed over whole: a key press for each
+# character costs too much when much arrives at once.
+_RUN = re.compile(r"[^\x00-\x1f\x7f]{4,}(?:\n+[^\x00-\x1f\x7f]+)*")
+
+# Alt with one of these is a binding of prompt_toolkit's emacs keys.
+ALT_KEYS = frozenset({Keys.Left, Keys.Right})
+
+
+class Keyboard(Input):
+    """The terminal's input side. ``on_gone`` is called once when the terminal is closed.
+
+    Whatever ``on_error`` gets was raised by a key's binding. The first ``bytes_before`` bytes went
+    through the system's line mode.
+    """
+
+    def __init__(
+        self,
+        input_fd: int,
+        *,
+        on_gone: Callable[[], None],
+        on_error: Callable[[Exception], None],
+        on_reply: Callable[[str], object],
+        encoding: str = "utf-8",
+        bytes_before: int = 0,
+    ) -> None:
+        self._fd = input_fd
+        self._on_gone, self._on_error, self._on_reply = on_gone, on_error, on_reply
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+        self._splitter = InputSplitter(lambda sequence: sequence in ANSI_SEQUENCES)
+        self._keys: list[KeyPress] = []
+        self._parser = Vt100Parser(self._keys.append)
+        self._callback: Callable[[], None] | None = None
+        self._early: list[str] | None = None
+        self._bytes_before, self._characters_before = bytes_before, 0
+        self._early_s = 0.0
+        self._early_timer: asyncio.TimerHandle | None = None
+        self.takes_runs = True
+        self._reply_until_s = 0.0
+        self._reply_timer: asyncio.TimerHandle | None = None
+
+    def collect_early(self) -> None:
+        """Treat what is waiting now, up to the first pause, as typed before the prompt came."""
+        if select.select([self._fd], [], [], 0)[0]:
+            self._early = []
+
+    def expect_reply(self) -> None:
+        """Give what may be a reply more time for a while: it can come in pieces."""
+        self._reply_until_s = asyncio.get_running_loop().time() + _REPLY_S
+
+    async def early_is_over(self) -> None:
+        """Wait until nothing more counts as typed before the prompt came."""
+        while self._early is not None:  # noqa: ASYNC110 rare, and over after the first pause
+            await asyncio.sleep(_PAUSE_S)
+
+    def pause(self) -> None:
+        """Leave the terminal's input to somebody else."""
+        if self._callback is not None:
+            asyncio.get_running_loop().remove_reader(self._fd)
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._callback is not None:
+            asyncio.get_running_loop().add_reader(self._fd, self._on_readable)
+
+    # What prompt_toolkit calls.
+
+    @property
+    def closed(self) -> bool:
+        """Say no: the end of the terminal goes its own way, by ``on_gone``."""
+        return False
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._fd
+
+    def typeahead_hash(self) -> str:
+        """Return a name for this input."""
+        return f"chatrepl-{self._fd}"
+
+    def raw_mode(self) -> AbstractContextManager[None]:
+        """Do nothing: the modes are held since the start."""
+        return nullcontext()
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        """Do nothing, as ``raw_mode``."""
+        return nullcontext()
+
+    @contextmanager
+    def attach(self, input_ready_callback: Callable[[], None]) -> Iterator[None]:
+        """Call back whenever there are keys, within the block."""
+        self._callback = input_ready_callback
+        self.resume()
+        try:
+            yield
+        finally:
+            self.pause()
+            self._callback = None
+            for timer in (self._early_timer, self._reply_timer):
+                if timer is not None:
+                    timer.cancel()
+
+    @contextmanager
+    def detach(self) -> Iterator[None]:
+        """Read nothing within the block."""
+        self.pause()
+        try:
+            yield
+        finally:
+            self.resume()
+
+    def read_keys(self) -> list[KeyPress]:
+        """Return the keys that have arrived."""
+        return self._take()
+
+    def flush_keys(self) -> list[KeyPress]:
+        """Return what a pause has made certain: a lone Escape."""
+        loop = asyncio.get_running_loop()
+        if self._splitter.is_holding and loop.time() < self._reply_until_s:
+            if self._reply_timer is not None:
+                self._reply_timer.cancel()
+            self._reply_timer = loop.call_later(_REPLY_PAUSE_S, self._end_reply)
+            return self._take()
+        self._convert(self._splitter.flush())
+        self._parser.flush()
+        return self._take()
+
+    def _take(self) -> list[KeyPress]:
+        keys = self._keys[:]
+        self._keys.clear()
+        return keys
+
+    def _on_readable(self) -> None:
+        try:
+            data = os.read(self._fd, _READ_BYTES)
+        except OSError:
+            data = b""
+        if not data:
+            self.pause()
+            self._callback = None
+            self._on_gone()
+            return
+        if self._early is not None:
+            before, data = data[: self._bytes_before], data[self._bytes_before :]
+            self._bytes_before -= len(before)
+            text = self._decoder.decode(before)
+            self._characters_before += len(text)
+            self._collect(text + self._decoder.decode(data))
+            return
+        self._deliver(self._decoder.decode(data))
+
+    def _deliver(self, text: str) -> None:
+        pieces = self._splitter.feed(text, asyncio.get_running_loop().time())
+        self._convert(pieces)
+        is_reply = bool(pieces) and all(isinstance(piece, Reply) for piece in pieces)
+        if not is_reply or self._splitter.is_holding:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        if self._callback is None:
+            return
+        try:
+            self._callback()
+        except Exception as error:  # noqa: BLE001 the event loop would only print it
+            self._on_error(error)
+
+    def _end_reply(self) -> None:
+        self._reply_until_s = 0.0
+        self._convert(self._splitter.flush())
+        self._parser.flush()
+        self._call_back()
+
+    def _collect(self, text: str) -> None:
+        assert self._early is not None
+        self._early.append(text)
+        loop = asyncio.get_running_loop()
+        self._early_s = loop.time()
+        if self._early_timer is not None:
+            self._early_timer.cancel()
+        self._early_timer = loop.call_later(_PAUSE_S, self._end_early)
+
+    def _end_early(self) -> None:
+        loop = asyncio.get_running_loop()
+        text = "".join(self._early or [])
+        is_open = text.rfind(PASTE_START) > text.rfind(PASTE_END)
+        if is_open and loop.time() - self._early_s < _OPEN_PASTE_S:
+            self._early_timer = loop.call_later(_PAUSE_S, self._end_early)
+            return
+        self._early = self._early_timer = None
+        for part in type_ahead(with_single_line_ends(text, self._characters_before)):
+            self._deliver(part)
+
+    def _convert(self, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            match piece:
+                case Paste(text):
+                    self._parser.flush()
+                    self._keys.append(KeyPress(Keys.BracketedPaste, text))
+                case Key(sequence):
+                    self._parser.flush()
+                    self._keys += self._presses(sequence)
+                case Reply(text):
+                    if ends_answers(text):
+                        self._reply_until_s = 0.0
+                    self._on_reply(text)
+                case _:
+                    self._type(piece.text.replace("\x00", ""))
+
+    def _presses(self, sequence: str) -> list[KeyPress]:
+        """Name a sequence's key; Alt as an Escape before it, or no key where Alt is not bound.
+
+        An Escape before a key that is not bound with it would be obeyed by itself. The data of all
+        is empty, for whatever takes any key inserts its data as text.
+        """
+        is_alt = sequence.startswith("\x1b\x1b")
+        named = ANSI_SEQUENCES[sequence[is_alt:]]
+        keys = named if isinstance(named, tuple) else (named,)
+        if is_alt or keys[0] == Keys.Escape:
+            keys = (Keys.Escape, *(key for key in keys if key != Keys.Escape))
+            if not self.takes_runs or keys[1:] not in {(key,) for key in ALT_KEYS}:
+                return []
+        return [KeyPress(key, "") for key in keys]
+
+    def _type(self, text: str) -> None:
+        position = 0
+        for run in _RUN.finditer(text) if self.takes_runs else ():
+            # Its first character may belong to an Escape before it.
+            self._parser.feed(text[position : run.start() + 1])
+            self._parser.flush()
+            self._keys.append(KeyPress(run[0][1], run[0][1:]))
+            position = run.end()
+        self._parser.feed(text[position:])
