@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from chatrepl import __version__
-from chatrepl.core.choice import Choice
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
-from chatrepl.core.kinds import Choice as ClosedChoice
-from chatrepl.core.kinds import Format, Kind, Switch, Words
+from chatrepl.core.sessions.library import Choice
+from chatrepl.core.settings.kinds import Choice as ClosedChoice
+from chatrepl.core.settings.kinds import Format, Kind, Switch, Words
 from chatrepl.core.settings.response_format import names_schema_file
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.prices import PRICES
 from chatrepl.core.errors import UsageError, about_key
 from chatrepl.core.messages import Json
-from chatrepl.core.ports.storage import Secret, Server
+from chatrepl.core.ports.chat_model import Price, Secret, Server
 from chatrepl.core.servers.addresses import OPENAI_URL, check_base_url, check_key
 from chatrepl.core.servers.selection import is_local_profile
 from chatrepl.core.settings.layers import Layer, Settings
@@ -22,6 +21,7 @@ from chatrepl.services.files.user_files import UserFiles
 from chatrepl.services.system.api_keys import key_from
 
 __all__ = [
+    "PRICES",
     "checked_values",
     "choose_profile",
     "choose_server",
@@ -29,6 +29,7 @@ __all__ = [
     "combine_settings",
     "find_profile",
     "names_server",
+    "own_prices",
 ]
 
 _KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
@@ -303,3 +304,44 @@ def _text(fields: Mapping[str, Json], name: str) -> str | None:
 def _table(fields: Mapping[str, Json], name: str) -> dict[str, str]:
     value = fields.get(name)
     return {key: str(text) for key, text in value.items()} if isinstance(value, dict) else {}
+
+
+PRICES = "prices"
+_FIELDS = ("prompt", "completion", "cached", "reasoning")
+
+
+def own_prices(configuration: Configuration) -> Mapping[str, Price]:
+    """Return the prices by model. Raises ``UsageError`` that names file and line."""
+    table = configuration.values.get(PRICES, {})
+    if not isinstance(table, dict):
+        raise UsageError(
+            f"{_where(configuration, PRICES)}: prices is not a table", 'write [prices."MODEL"]'
+        )
+    return {model: _price(configuration, model, fields) for model, fields in table.items()}
+
+
+def _price(configuration: Configuration, model: str, fields: Json) -> Price:
+    where = _where(configuration, PRICES, model)
+    if not isinstance(fields, dict):
+        raise UsageError(f"{where}: prices.{model} is not a table", f'write [prices."{model}"]')
+    for name, amount in fields.items():
+        place = _where(configuration, PRICES, model, name)
+        if name not in _FIELDS:
+            raise UsageError(
+                f"{place}: unknown key “{name}”",
+                nearest(name, _FIELDS) or "the known ones: " + ", ".join(_FIELDS),
+            )
+        if not isinstance(amount, int | float) or isinstance(amount, bool) or not 0 <= amount < 1e9:
+            raise UsageError(f"{place}: {name} is not a number of dollars per million tokens")
+    numbers = {name: float(str(amount)) for name, amount in fields.items()}
+    for name in ("prompt", "completion"):
+        if name not in numbers:
+            raise UsageError(f"{where}: {name} is missing", "dollars per million tokens")
+    return Price(
+        numbers["prompt"], numbers["completion"], numbers.get("cached"), numbers.get("reasoning")
+    )
+
+
+def _where(configuration: Configuration, *key: str) -> str:
+    line = configuration.lines.get(key)
+    return f"{configuration.path}, line {line}" if line else str(configuration.path)

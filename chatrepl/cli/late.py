@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chatrepl.core.events import ModelEvent
-    from chatrepl.core.ports.storage import ChatRequest, ModelInfo, Server
+    from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
     from chatrepl.services.openai_api import OpenAIChatModel
 
 __all__ = ["LateChatModel"]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.json_value import Json
-from chatrepl.core.safe_json import escape_json, safe_json
+from chatrepl.core.text.terminal_safe import escape_json, safe_json
 
 __all__ = [
     "SystemClock",

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.configure import checked_values, choose_server, find_profile, names_server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.ports.remembered import Profile
-from chatrepl.core.ports.storage import Server
 from chatrepl.services.files.configuration import Configuration
 
 __all__ = ["ConfiguredProfiles"]

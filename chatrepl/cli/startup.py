@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 from chatrepl.cli.wiring import Program
 from chatrepl.core.commands.handlers.files import attach_all
+from chatrepl.core.commands.handlers.inspect import tell_log
 from chatrepl.core.commands.handlers.roles import use_role
 from chatrepl.core.commands.handlers.sessions import choose_at_start
-from chatrepl.core.commands.log import tell_log
 from chatrepl.core.events import Event, Level, Notice
 
 __all__ = ["begin"]

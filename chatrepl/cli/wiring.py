@@ -11,14 +11,14 @@ from chatrepl.cli.configure import (
     choose_server,
     chooses_local,
     combine_settings,
+    own_prices,
 )
 from chatrepl.cli.late import LateChatModel
-from chatrepl.cli.prices import own_prices
 from chatrepl.cli.process import SystemClock, new_id
 from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.cli.unsaved_copies import rescue
 from chatrepl.core.errors import UsageError
-from chatrepl.core.ports.storage import Person
+from chatrepl.core.ports.system import Person
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings.response_format import format_of_schema
 from chatrepl.services.files.attachments import AttachmentLoader

@@ -20,10 +20,7 @@ from chatrepl.core.events import (
     Progress,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.ports.storage import (
-    ModelInfo,
-    Server,
-)
+from chatrepl.core.ports.chat_model import ModelInfo, Server
 from chatrepl.core.servers.candidates import (
     Asked,
     ask_or_not,

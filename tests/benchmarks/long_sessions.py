@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.events import ModelEvent
 from chatrepl.core.messages import Message
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.session import Session
 from chatrepl.services.openai_api import OpenAIChatModel
 from tests.support.fakes import FixedCatalog, ScriptedModel, World

@@ -13,7 +13,7 @@ from pathlib import Path
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.events import AnswerEnded, Level, Notice
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.target import Target
 from chatrepl.core.session import Session
 from chatrepl.core.settings.layers import Layer, Settings

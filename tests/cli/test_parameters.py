@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.kinds import Text
 from chatrepl.core.messages import Json
+from chatrepl.core.settings.kinds import Text
 from chatrepl.core.settings.table import SETTINGS
 from chatrepl.core.text.toml import to_toml
 from tests.cli.talking import Home, errors, notices

@@ -7,7 +7,7 @@ import pytest
 from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.configure import choose_server
 from chatrepl.core.json_value import Json
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.files.configuration import Configuration
 
 CLUSTER = "http://cluster.example/v1"

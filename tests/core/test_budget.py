@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from chatrepl.core.context.context_report import rows_of
 from chatrepl.core.context.counting import Counts
-from chatrepl.core.context.fitting import BLOCK_TURNS, Anchor, Contents, Limits, Measure, Plan, fit
+from chatrepl.core.context.fitting import BLOCK_TURNS, Anchor, Contents, Measure, Plan, fit
+from chatrepl.core.context.limits import Limits
 from chatrepl.core.context.planner import Planner
 from chatrepl.core.conversation.tree import Conversation, Turns
 from chatrepl.core.messages import Marks, Message

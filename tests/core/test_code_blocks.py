@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.code_blocks import code_blocks
+from chatrepl.core.text.excerpts import code_blocks
 
 CODE = "def f():\n    if x:\n\n        return 1"
 

@@ -16,8 +16,8 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.messages import State
+from chatrepl.core.ports.chat_model import ModelInfo, Price
 from chatrepl.core.ports.remembered import Profile
-from chatrepl.core.ports.storage import ModelInfo, Price
 from chatrepl.core.session import Session
 from tests.core.test_session import errors, run, say, sent
 from tests.core.test_several import CUT, contents, ends, notices, on_disk, refused, siblings

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from chatrepl.core.conversation.metadata import tell_figures
 from chatrepl.core.events import AnswerEnded
-from chatrepl.core.figures import tell_figures
 from chatrepl.core.messages import Message
 
 

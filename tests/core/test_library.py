@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chatrepl.core.events import Notice, Table
-from chatrepl.core.ports.storage import Price
+from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.core.turn.spending_limit import beginning_of_day
 from chatrepl.services.store import SqliteStore

@@ -1,10 +1,10 @@
 """What counts as spent, and when the limit asks."""
 
+from chatrepl.core.conversation.metadata import dollars
 from chatrepl.core.events import Notice, Table
-from chatrepl.core.ports.storage import Price
+from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.core.sessions.library import start_saving
-from chatrepl.core.turn.spending_limit import dollars
 from chatrepl.services.store import SqliteStore
 from tests.core.test_session import errors, run, say
 from tests.support.fakes import FixedCatalog, World, answer

@@ -15,7 +15,7 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.messages import Json
-from chatrepl.core.ports.storage import Price
+from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.services.files.learned_facts import FileMemory
 from tests.core.test_session import errors, run, say, texts

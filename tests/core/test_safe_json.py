@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.safe_json import escape_json, safe_json
-from chatrepl.core.text.terminal_safe import safe_text
+from chatrepl.core.text.terminal_safe import escape_json, safe_json, safe_text
 
 if TYPE_CHECKING:
     from chatrepl.core.json_value import Json

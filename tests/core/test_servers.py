@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.ports.storage import Secret
+from chatrepl.core.ports.chat_model import Secret
 from chatrepl.core.servers.addresses import check_base_url, check_key, host_of, redact
 
 KEY = "sk-canary-0123456789abcdef"

@@ -21,12 +21,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from chatrepl.core.choice import Choice
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.commands.handlers.sessions import choose_at_start
 from chatrepl.core.conversation.branches import branch_ends
 from chatrepl.core.events import TextDelta
 from chatrepl.core.messages import Message, SearchHit, State
+from chatrepl.core.sessions.library import Choice
 from chatrepl.services.store import SqliteStore
 from tests.core.session_model import Kept, Model, Said
 from tests.core.turns import Gate, Played, script, turn

@@ -6,7 +6,7 @@ import pytest
 
 from chatrepl.core.commands.dispatch import handle_line, runs_at_once
 from chatrepl.core.events import Event, Level, Notice
-from chatrepl.core.ports.remembered import ShellResult
+from chatrepl.core.ports.system import ShellResult
 from chatrepl.core.session import Session
 from tests.support.fakes import World
 

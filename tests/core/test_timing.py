@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import AnswerEnded, ModelEvent
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.session import Session
 from tests.core.test_session import run, say
 from tests.support.fakes import ScriptedModel, World, answer

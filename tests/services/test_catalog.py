@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from chatrepl.core.ports.storage import Price
+from chatrepl.core.ports.chat_model import Price
 from chatrepl.services.models.price_catalog import PriceCatalog
 from tests.support.alone import no_network, run_alone
 

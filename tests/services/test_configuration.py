@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.toml_lines import key_lines
+from chatrepl.core.text.toml import key_lines
 from chatrepl.services.files.configuration import read_configuration
 
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.ports.remembered import ShellResult
+from chatrepl.core.ports.system import ShellResult
 from chatrepl.services.system.shell import SystemShell
 
 ENVIRONMENT = {"PATH": os.defpath, "SHELL": "/bin/sh"}

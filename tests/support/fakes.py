@@ -17,8 +17,9 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Json, Usage
-from chatrepl.core.ports.remembered import Profile, ShellResult
-from chatrepl.core.ports.storage import ChatRequest, ModelInfo, Price, Server
+from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Price, Server
+from chatrepl.core.ports.remembered import Profile
+from chatrepl.core.ports.system import ShellResult
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings.layers import Settings
 from chatrepl.services.files.learned_facts import FileMemory, NoMemory

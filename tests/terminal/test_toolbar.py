@@ -12,7 +12,7 @@ from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.conversation.attachments import Attachment
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.session import Session
 from chatrepl.terminal.live.toolbar import Toolbar
 from tests.core.test_request_body import Watched, watched_path

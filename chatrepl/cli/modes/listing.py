@@ -9,10 +9,9 @@ from chatrepl.cli.wiring import Program
 from chatrepl.core.commands.handlers import roles
 from chatrepl.core.commands.handlers.sessions import choose_at_start, written
 from chatrepl.core.errors import UsageError
-from chatrepl.core.safe_json import escape_json
 from chatrepl.core.sessions import library
 from chatrepl.core.settings.roles import variables_of
-from chatrepl.core.text.terminal_safe import safe_line
+from chatrepl.core.text.terminal_safe import escape_json, safe_line
 
 if TYPE_CHECKING:
     from chatrepl.core.messages import Json

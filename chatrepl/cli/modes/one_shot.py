@@ -148,9 +148,9 @@ def answer_writer(program: Program) -> Writer:
     encoding = stdout_encoding()
     if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
         return _Plain()
+    from chatrepl.terminal.capabilities import rewraps
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.plain.one_answer import DirectWriter
-    from chatrepl.terminal.rewrapping import rewraps
 
     drawing = Drawing(
         program.environment,

@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chatrepl.core.commands.command import Value
-from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.commands.command import Value, find_command
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import UsageError
 from chatrepl.core.session import Session

@@ -4,10 +4,8 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from chatrepl.core.commands.command import Call, Command
-from chatrepl.core.commands.handlers.files import mentioned, told
-from chatrepl.core.commands.lookup import find_command
-from chatrepl.core.commands.shell import run_in_shell
+from chatrepl.core.commands.command import Call, Command, find_command
+from chatrepl.core.commands.handlers.files import mentioned, run_in_shell, told
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice

@@ -1,12 +1,14 @@
 """The one table of slash-commands: it drives dispatch, help, completion, and the documents."""
 
-from chatrepl.core.commands import compare, log, request
 from chatrepl.core.commands.command import Command
 from chatrepl.core.commands.handlers import branches, context, conversation, files, roles, sessions
 from chatrepl.core.commands.handlers import costs as budget
 from chatrepl.core.commands.handlers import inspect as about
+from chatrepl.core.commands.handlers import inspect as log
+from chatrepl.core.commands.handlers import inspect as request
 from chatrepl.core.commands.handlers import library as shelf
 from chatrepl.core.commands.handlers import logprobs as certainty
+from chatrepl.core.commands.handlers import servers as compare
 from chatrepl.core.commands.handlers import servers as server
 from chatrepl.core.commands.handlers import settings as values
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 
-from chatrepl.core.context.fitting import BLOCK_TURNS, format_of
+from chatrepl.core.context.fitting import BLOCK_TURNS
+from chatrepl.core.context.limits import format_of
 from chatrepl.core.context.request_body import with_reminder
 from chatrepl.core.conversation.attachments import image_tokens
 from chatrepl.core.conversation.tree import Turns
 from chatrepl.core.messages import Message
-from chatrepl.core.ports.storage import TokenCounter
+from chatrepl.core.ports.chat_model import TokenCounter
 
 __all__ = ["Counts"]
 

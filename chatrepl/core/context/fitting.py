@@ -8,89 +8,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+from chatrepl.core.context.limits import Limits
 from chatrepl.core.conversation.tree import Turns
 from chatrepl.core.errors import MessageTooLarge
 from chatrepl.core.messages import Message
 
-__all__ = [
-    "BLOCK_TURNS",
-    "UNKNOWN_WINDOW_TOKENS",
-    "Anchor",
-    "Contents",
-    "Format",
-    "Limits",
-    "Measure",
-    "Plan",
-    "fit",
-    "format_of",
-    "too_large",
-]
+__all__ = ["BLOCK_TURNS", "Anchor", "Contents", "Measure", "Plan", "fit", "too_large"]
 
-UNKNOWN_WINDOW_TOKENS = 8192
 BLOCK_TURNS = 64
 """Turns that are looked at together: their counts are kept as one."""
-_MOST_RESERVE_TOKENS = 4096
 _ID = attrgetter("id")
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What the chat format adds to the texts, in tokens."""
-
-    per_message: int = 3
-    per_name: int = 1
-    priming: int = 3
-
-
-def format_of(model: str) -> Format:
-    """Return the chat format of a model."""
-    return Format(4, -1, 3) if model == "gpt-3.5-turbo-0301" else Format()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may use, in tokens."""
-
-    window: int
-    window_is_known: bool
-    budget: int
-    reserve: int
-    max_tokens: int | None = None
-    budget_is_set: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        window: int | None,
-        budget: int | None,
-        reserve: int | None,
-        max_tokens: int | None,
-    ) -> "Limits":
-        """Fill in what is not set; ``None`` means not known, not set.
-
-        Who sets a budget beyond the usual guess of a window says that there is one of that size.
-        """
-        size = window or max(UNKNOWN_WINDOW_TOKENS, budget or 0)
-        usable = min(budget or size, size)
-        if reserve is None:
-            reserve = max_tokens or min(_MOST_RESERVE_TOKENS, size // 4)
-            if max_tokens is None and reserve >= usable:
-                # A small budget that nobody reserved anything of must still let a message through.
-                reserve = usable // 4
-        is_known, is_set = window is not None, budget is not None
-        return cls(size, is_known, budget or size, reserve, max_tokens, is_set)
-
-    @property
-    def is_guessed(self) -> bool:
-        """Say whether the room follows from a window that nobody knows."""
-        return not (self.window_is_known or self.budget_is_set)
-
-    @property
-    def room(self) -> int:
-        """What the messages of a request may use; not above zero: nothing can be sent."""
-        room = min(self.budget, self.window) - self.reserve
-        return min(room, self.window - self.max_tokens) if self.max_tokens else room
 
 
 @dataclass(frozen=True, slots=True)

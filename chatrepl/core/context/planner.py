@@ -6,16 +6,8 @@ from dataclasses import replace
 
 from chatrepl.core.context.calibration import Lessons, TokenLessons
 from chatrepl.core.context.counting import Counts
-from chatrepl.core.context.fitting import (
-    Anchor,
-    Contents,
-    Limits,
-    Measure,
-    Plan,
-    fit,
-    format_of,
-    too_large,
-)
+from chatrepl.core.context.fitting import Anchor, Contents, Measure, Plan, fit, too_large
+from chatrepl.core.context.limits import Limits, format_of
 from chatrepl.core.context.reported_counts import Reports, digest_of, sent_ids
 from chatrepl.core.context.request_body import SEAM, BodyWriter, has_more_than_text
 from chatrepl.core.context.turn_selection import TurnSorter
@@ -23,8 +15,8 @@ from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.ports.chat_model import Catalog, ChatRequest, ModelInfo, TokenCounter
 from chatrepl.core.ports.remembered import Memory
-from chatrepl.core.ports.storage import Catalog, ChatRequest, ModelInfo, TokenCounter
 from chatrepl.core.servers.refused_parameters import COUNT, Refusals
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Settings

@@ -2,9 +2,22 @@
 
 from collections.abc import Mapping
 
+from chatrepl.core.events import AnswerEnded
 from chatrepl.core.messages import Json, Message
+from chatrepl.core.usage import COST_FIELD
 
-__all__ = ["AT_ONCE_S", "TIMING_FIELD", "speed", "tell_timing", "times_of", "timing"]
+__all__ = [
+    "AT_ONCE_S",
+    "TIMING_FIELD",
+    "cost_of",
+    "dollars",
+    "speed",
+    "tell_figures",
+    "tell_timing",
+    "times_of",
+    "timing",
+    "with_cost",
+]
 
 TIMING_FIELD = "timing"
 AT_ONCE_S = 0.1
@@ -52,3 +65,50 @@ def tell_timing(answer: Message) -> list[tuple[str, str]]:
     if tokens_a_second is not None:
         rows.append(("speed", f"{tokens_a_second:.1f} tokens a second"))
     return rows
+
+
+_LEAST_SHOWN_USD = 1e-7
+
+
+def cost_of(message: Message) -> float | None:
+    """Return what a message cost in dollars; None: not known."""
+    cost = message.extra.get(COST_FIELD)
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
+
+
+def dollars(amount: float) -> str:
+    """Write an amount with as many digits as it takes to say something."""
+    if amount >= 1 or not amount:
+        return f"${amount:,.2f}"
+    if amount < _LEAST_SHOWN_USD:
+        return f"< ${_LEAST_SHOWN_USD:.7f}"
+    return f"${amount:.4g}" if amount >= 0.001 else f"${amount:.7f}".rstrip("0")
+
+
+def with_cost(extra: Mapping[str, Json], cost: float | None) -> Mapping[str, Json]:
+    """Add a cost to a message's further fields, where it is known."""
+    return extra if cost is None else {**extra, COST_FIELD: cost}
+
+
+def tell_figures(ended: AnswerEnded) -> list[str]:
+    """Say in a few words each: time to the first text, tokens a second, tokens, dollars.
+
+    What is not known is left out; ``≈`` marks what is estimated.
+    """
+    told: list[str] = []
+    first_s = ended.first_text_s
+    if first_s is not None:
+        told.append(f"{first_s:.2f} s to first")
+    mark = "≈" if ended.is_estimate else ""
+    tokens = ended.tokens or 0
+    streamed_s = ended.elapsed_s - (first_s or 0.0)
+    # The first token comes with the first text; the rest is what streams.
+    if tokens > 1 and streamed_s > AT_ONCE_S:
+        speed = (tokens - 1) / streamed_s
+        told.append(f"{mark}{speed:,.{0 if speed >= 100 else 1}f} tokens/s")
+    if tokens:
+        told.append(f"{mark}{tokens:,} {'token' if tokens == 1 else 'tokens'}")
+    cost = cost_of(ended.message)
+    if cost is not None:
+        told.append(dollars(cost))
+    return told or [f"{ended.elapsed_s:.2f} s"]

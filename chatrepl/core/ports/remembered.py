@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chatrepl.core.messages import Json
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 
-__all__ = [
-    "Attachments",
-    "DebugLog",
-    "Memory",
-    "Profile",
-    "Profiles",
-    "Roles",
-    "Shell",
-    "ShellResult",
-]
+__all__ = ["Memory", "Profile", "Profiles", "Roles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,53 +76,4 @@ class Memory(Protocol):
 
     async def remember(self, topic: str, key: str, value: Json, /) -> None:
         """Remember a fact; ``None`` forgets it."""
-        ...
-
-
-class DebugLog(Protocol):
-    """A log file for finding faults; it holds no key, and nothing of what is said."""
-
-    path: str
-    """Where it is, or would be."""
-
-    @property
-    def is_on(self) -> bool:
-        """Say whether it is being written."""
-        ...
-
-    def start(self) -> None:
-        """Begin to write, behind what is there. Raises ``UsageError``."""
-        ...
-
-    def stop(self) -> None:
-        """End it; what is written stays."""
-        ...
-
-
-class Attachments(Protocol):
-    """What can go with a message: files, and pages of the web."""
-
-    async def load(self, place: str) -> Mapping[str, Json]:
-        """Load a path, or an ``http`` address, as ``core.conversation.attachments`` describes it.
-
-        Raises ``ChatreplError``: not to be read, too large, or neither text nor image.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ShellResult:
-    """How a command of the user's ended."""
-
-    code: int
-    """Its exit code; below zero: the signal that ended it."""
-    output: str = ""
-    """What it wrote, where that was captured."""
-
-
-class Shell(Protocol):
-    """The user's shell."""
-
-    async def run(self, command: str, *, capture: bool) -> ShellResult:
-        """Run a command to its end, shown as it goes. Raises ``UsageError``."""
         ...

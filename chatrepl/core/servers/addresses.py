@@ -4,7 +4,7 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.ports.storage import Secret
+from chatrepl.core.ports.chat_model import Secret
 
 __all__ = ["OPENAI_URL", "check_base_url", "check_key", "host_of", "redact"]
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.context.request_body import example_message
 from chatrepl.core.errors import ChatreplError, UsageError
-from chatrepl.core.examples import examples_in
 from chatrepl.core.messages import Message
-from chatrepl.core.ports.storage import Server
-from chatrepl.core.servers.selection import LOCAL_SYSTEM, is_local_profile
-from chatrepl.core.servers.target import Target
+from chatrepl.core.ports.chat_model import Server
+from chatrepl.core.servers.selection import is_local_profile
+from chatrepl.core.servers.target import LOCAL_SYSTEM, Target
+from chatrepl.core.settings.kinds import examples_in
 from chatrepl.core.settings.layers import Settings
 
 if TYPE_CHECKING:

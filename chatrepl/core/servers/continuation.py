@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import Enum
 
 from chatrepl.core.messages import Json, Message, State
-from chatrepl.core.ports.storage import ChatRequest, ModelInfo, Server
+from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
 from chatrepl.core.servers.addresses import host_of
 
 __all__ = ["Way", "as_continuation", "instruction", "is_cut", "way_for"]

@@ -8,15 +8,14 @@ from chatrepl.core.context.planner import Planner
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, UsageError
 from chatrepl.core.events import Progress
 from chatrepl.core.messages import Json
+from chatrepl.core.ports.chat_model import ChatModel, LocalModel, ModelInfo, Secret, Server
 from chatrepl.core.ports.remembered import Memory, Profile
-from chatrepl.core.ports.storage import ChatModel, LocalModel, ModelInfo, Secret, Server
 from chatrepl.core.servers.addresses import OPENAI_URL, host_of
 from chatrepl.core.settings.layers import Layer, Settings
 
-__all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "LOCAL_SYSTEM", "Answerer", "is_local_profile"]
+__all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "Answerer", "is_local_profile"]
 
 OPENAI_MODEL = "gpt-4.1-mini"
-LOCAL_SYSTEM = "You are a helpful assistant."
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
 LOCAL_PROFILE = "local"
 """Names the built-in model where a profile is named, unless one of the user's is called so."""

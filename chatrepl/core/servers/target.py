@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from chatrepl.core.messages import Message
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 
-__all__ = ["Target"]
+__all__ = ["LOCAL_SYSTEM", "Target"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +30,6 @@ class Target:
         # The program's own server has another port in each run.
         where = "" if server.is_local else server.base_url
         return (where, self.model, self.reminder, *form, *opening)
+
+
+LOCAL_SYSTEM = "You are a helpful assistant."

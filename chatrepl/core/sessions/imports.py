@@ -9,7 +9,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Progress
 
 if TYPE_CHECKING:
-    from chatrepl.core.ports.storage import Files
+    from chatrepl.core.ports.system import Files
     from chatrepl.core.transcript import Transcript
 
 __all__ = ["ForeignLogs", "read_conversations"]

@@ -1,10 +1,9 @@
 """Sessions as things on a shelf: naming them, and taking them in and out as transcripts."""
 
 from collections.abc import Awaitable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from chatrepl.core.choice import Choice
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
@@ -35,6 +34,19 @@ __all__ = [
 ]
 
 _NAME_CHARS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which session to begin with; at most one of the four."""
+
+    newest: bool = False
+    existing: str | None = None
+    """A name (or the beginning of an id) that must be there."""
+    named: str | None = None
+    """A name that is made where it is not there."""
+    pick: bool = False
+    """The person chooses from a menu."""
 
 
 async def find(session: Session, choice: Choice) -> SessionRecord | None:

@@ -8,18 +8,10 @@ from chatrepl.core.conversation.attachments import unmentioned
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Json, Message, SearchHit, SessionRecord
-from chatrepl.core.ports.remembered import Attachments, DebugLog, Memory, Profiles, Roles, Shell
-from chatrepl.core.ports.storage import (
-    Catalog,
-    ChatModel,
-    Clipboard,
-    Clock,
-    Files,
-    LocalModel,
-    Person,
-    Store,
-    TokenCounter,
-)
+from chatrepl.core.ports.chat_model import Catalog, ChatModel, LocalModel, TokenCounter
+from chatrepl.core.ports.remembered import Memory, Profiles, Roles
+from chatrepl.core.ports.storage import Store
+from chatrepl.core.ports.system import Attachments, Clipboard, Clock, DebugLog, Files, Person, Shell
 from chatrepl.core.sessions.autosave import Keeper
 from chatrepl.core.sessions.imports import ForeignLogs
 from chatrepl.core.settings.layers import Settings

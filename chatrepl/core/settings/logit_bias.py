@@ -14,7 +14,7 @@ from chatrepl.core.json_value import Json
 from chatrepl.core.text.quoting import unescape
 
 if TYPE_CHECKING:
-    from chatrepl.core.ports.storage import TokenCounter
+    from chatrepl.core.ports.chat_model import TokenCounter
 
 __all__ = ["biases_in_words", "check_bias_key", "parse_biases", "show_biases", "token_biases"]
 

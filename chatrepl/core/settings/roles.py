@@ -28,8 +28,7 @@ from chatrepl.core.messages import Json
 from chatrepl.core.settings.response_format import FORMAT_KEY, names_schema_file
 from chatrepl.core.settings.table import Setting, find_setting
 from chatrepl.core.text.quoting import nearest
-from chatrepl.core.text.toml import setting_fields, to_toml
-from chatrepl.core.toml_lines import key_lines
+from chatrepl.core.text.toml import key_lines, setting_fields, to_toml
 
 __all__ = [
     "Role",

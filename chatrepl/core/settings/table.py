@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
-from chatrepl.core.kinds import (
+from chatrepl.core.settings.kinds import (
     AnyJson,
     Bias,
     Choice,

@@ -1,10 +1,11 @@
 """Titles of sessions and first words of messages: a line that stands for a long text."""
 
+import re
 from collections.abc import Iterable
 
 from chatrepl.core.messages import Message
 
-__all__ = ["first_words", "title_of"]
+__all__ = ["code_blocks", "first_words", "title_of"]
 
 _TITLE_CHARS = 60
 _READ_CHARS = 400
@@ -26,3 +27,48 @@ def first_words(text: str, most_chars: int) -> str:
     """Put a text's beginning on one line of no more characters than that, cut by ``…``."""
     words = " ".join(text[:_READ_CHARS].split())
     return words if len(words) <= most_chars else words[: most_chars - 1] + "…"
+
+
+# What may stand before a fence: marks of quotes and of list items, each with its blanks.
+_CONTAINERS = r"(?P<lead>(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{1,9}[.)][ \t]))*[ \t]*)"
+_OPENING = re.compile(_CONTAINERS + r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})")
+_QUOTE = re.compile(r"[ \t]*>[ ]?")
+
+
+def code_blocks(text: str) -> list[str]:
+    """Return the code of each fenced block in order, without what quotes and lists put before it.
+
+    A block that is not closed goes on to the text's end.
+    """
+    blocks: list[str] = []
+    code: list[str] | None = None
+    opening: re.Match[str] | None = None
+    for line in text.split("\n"):
+        if code is None or opening is None:
+            opening = _OPENING.match(line)
+            code = [] if opening else None
+            continue
+        plain = _without_lead(line, opening["lead"])
+        if _closes(plain, opening["fence"]):
+            blocks.append("\n".join(code))
+            code = None
+        else:
+            code.append(plain)
+    return blocks if code is None else [*blocks, "\n".join(code).removesuffix("\n")]
+
+
+def _without_lead(line: str, lead: str) -> str:
+    """Take away the quotes' marks, and as many blanks as the fence itself is in."""
+    for _ in range(lead.count(">")):
+        line = _QUOTE.sub("", line, count=1) if _QUOTE.match(line) else line
+    inside = lead.rpartition(">")[2]
+    width = len(inside.removeprefix(" ")) if ">" in lead else len(inside)
+    blanks = len(line) - len(line.lstrip(" \t"))
+    return line[min(width, blanks) :]
+
+
+def _closes(line: str, fence: str) -> bool:
+    bare = line.strip(" \t")
+    if line.startswith("    "):
+        return False
+    return len(bare) >= len(fence) and not bare.strip(fence[0])

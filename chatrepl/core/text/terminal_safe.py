@@ -13,14 +13,16 @@ passes here.
   Arabic, …), which is the only context that is looked at; elsewhere it is a mark.
 """
 
+import json
 import re
 from functools import cache
 
-__all__ = ["TextCleaner", "safe_line", "safe_text"]
+from chatrepl.core.json_value import Json
+
+__all__ = ["TextCleaner", "escape_json", "safe_json", "safe_line", "safe_text"]
 
 _BAD = "\ufffd"
 _INVISIBLE = "\u2426"
-
 _JOINERS = "\u200c\u200d"
 _SELECTORS = "\ufe0e\ufe0f"
 # Scripts whose letters take shape by joiners: Arabic to Thaana, the Brahmic scripts, Mongolian, …
@@ -37,7 +39,6 @@ _STRAY = re.compile(
     f"|(?<![{_JOINING_SCRIPTS}{_EMOJI}{_WIDE_IDEOGRAPHS}])[{_SELECTORS}]"
 )
 _HAS_JOINER = re.compile(f"[{_JOINERS}{_SELECTORS}]")
-
 # Unicode's format characters and the rest of its Default_Ignorable_Code_Point list, less the signs
 # that are drawn (Arabic number and verse signs), the joiners and the emoji/text selectors.
 _INVISIBLE_RANGES = (
@@ -116,3 +117,41 @@ class TextCleaner:
         held = safe_text("\r") if self._carriage_return else ""
         self._before, self._carriage_return = "", False
         return held
+
+
+def safe_json(value: Json, *, indent: int | None = None) -> str:
+    """Write JSON on one line, or indented on several; what is read from it is the value.
+
+    Only what a terminal must not be sent is escaped.
+    """
+    return escape_json(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def escape_json(written: str, encoding: str = "utf-8") -> str:
+    """Escape, in JSON, what a terminal must not be sent, and what an encoding may lack.
+
+    What is read from it stays the same.
+    """
+    shown = safe_text(written)
+    has_all = _has_all(encoding, shown)
+    if has_all and shown == written:
+        return written
+    # Outside of texts JSON is ASCII without controls, so all that is escaped stands in a text.
+    pairs = zip(written, shown, strict=True)
+    return "".join(
+        char if char == mark and (has_all or char.isascii()) else _escape(char)
+        for char, mark in pairs
+    )
+
+
+def _has_all(encoding: str, text: str) -> bool:
+    try:
+        # Shift JIS writes a yen sign as a backslash, so that it can be written is not enough.
+        return text.encode(encoding).decode(encoding) == text
+    except UnicodeError:
+        return False
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
+from chatrepl.core.text.terminal_safe import safe_text
 
-__all__ = ["Fields", "damaged", "kind_of"]
+__all__ = ["Fields", "damaged", "kind_of", "one_line", "visible"]
 
 _HINT = "the file is damaged, or no transcript"
 
@@ -136,3 +137,13 @@ class Fields:
         if isinstance(value, str):
             given = f"not “{value[:40]}”"
         return damaged(self.place(key), f"must be {wanted}, {given}")
+
+
+def visible(text: str) -> str:
+    """Mark what could act or hide; lines end in line feeds. UTF-8 can hold the result."""
+    return safe_text(text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """Return the same on one line, for headings."""
+    return " ".join(visible(text).split())

@@ -8,9 +8,9 @@ from html import escape
 
 from chatrepl.core.conversation.outcomes import said_in
 from chatrepl.core.messages import Json, Message
-from chatrepl.core.transcript.headings import facts_of, hidden_note, speaker_of, state_note
+from chatrepl.core.transcript.fields import one_line, visible
 from chatrepl.core.transcript.html_style import STYLE
-from chatrepl.core.transcript.text import one_line, visible
+from chatrepl.core.transcript.markdown import facts_of, hidden_note, speaker_of, state_note
 from chatrepl.core.transcript.transcript import Transcript, format_time
 
 __all__ = ["to_html"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.context.planner import Planner
 from chatrepl.core.conversation.logprobs import with_scores
-from chatrepl.core.conversation.metadata import timing
+from chatrepl.core.conversation.metadata import timing, with_cost
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import (
     Among,
@@ -23,13 +23,14 @@ from chatrepl.core.events import (
     ToolCalled,
 )
 from chatrepl.core.messages import Message, SessionRecord, State, Usage
-from chatrepl.core.ports.storage import ChatModel, Clock, Store
+from chatrepl.core.ports.chat_model import ChatModel
+from chatrepl.core.ports.storage import Store
+from chatrepl.core.ports.system import Clock
 from chatrepl.core.servers.target import Target
 from chatrepl.core.sessions.autosave import Keeper
 from chatrepl.core.sessions.journal import Journal
 from chatrepl.core.turn.event_queue import Mailbox
 from chatrepl.core.turn.incoming_answer import Draft, Source
-from chatrepl.core.turn.spending_limit import with_cost
 
 __all__ = ["Answers", "Exchange"]
 

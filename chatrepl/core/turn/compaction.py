@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.context.fitting import Plan, fit
 from chatrepl.core.conversation.attachments import in_short, with_files
+from chatrepl.core.conversation.metadata import with_cost
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
     Event,
@@ -22,10 +23,9 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Json, Message, Usage
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.target import Target
 from chatrepl.core.text.surrogates import valid_text
-from chatrepl.core.turn.spending_limit import with_cost
 
 if TYPE_CHECKING:
     from chatrepl.core.sessions.state import KeptConversation

@@ -16,7 +16,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.refused_parameters import COUNT
 from chatrepl.core.servers.target import Target
 from chatrepl.core.turn.answer_set import Answers, Exchange

@@ -6,7 +6,7 @@ from chatrepl.core.context.fitting import Plan
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.candidates import Asked
 from chatrepl.core.servers.selection import Answerer
 from chatrepl.core.servers.target import Target

@@ -1,16 +1,17 @@
 """What answers cost: dollars as the price list says, or nothing where it says nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from chatrepl.core.conversation.metadata import cost_of, dollars
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
-from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.servers.target import Target
-from chatrepl.core.usage import COST_FIELD, UsageTotal
+from chatrepl.core.usage import UsageTotal
 
 if TYPE_CHECKING:
     from chatrepl.core.sessions.state import KeptConversation
@@ -20,14 +21,9 @@ __all__ = [
     "Spent",
     "beginning_of_day",
     "beginning_of_month",
-    "cost_of",
-    "dollars",
     "spent_since",
     "total_of",
-    "with_cost",
 ]
-
-_LEAST_SHOWN_USD = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +84,6 @@ async def spent_since(session: "KeptConversation", since: datetime) -> Spent:
         so_far = totals.get(total.model)
         totals[total.model] = total if so_far is None else so_far.plus(total)
     return Spent(list(totals.values()))
-
-
-def cost_of(message: Message) -> float | None:
-    """Return what a message cost in dollars; None: not known."""
-    cost = message.extra.get(COST_FIELD)
-    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) else None
-
-
-def dollars(amount: float) -> str:
-    """Write an amount with as many digits as it takes to say something."""
-    if amount >= 1 or not amount:
-        return f"${amount:,.2f}"
-    if amount < _LEAST_SHOWN_USD:
-        return f"< ${_LEAST_SHOWN_USD:.7f}"
-    return f"${amount:.4g}" if amount >= 0.001 else f"${amount:.7f}".rstrip("0")
 
 
 def beginning_of_day(now: datetime) -> datetime:
@@ -184,8 +165,3 @@ class Spending:
             Level.WARNING,
             hint='[prices."MODEL"] in the configuration sets prompt and completion',
         )
-
-
-def with_cost(extra: Mapping[str, Json], cost: float | None) -> Mapping[str, Json]:
-    """Add a cost to a message's further fields, where it is known."""
-    return extra if cost is None else {**extra, COST_FIELD: cost}

@@ -11,7 +11,7 @@ from chatrepl.core.conversation.branches import answers_to
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message, Usage
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.candidates import Asked
 from chatrepl.core.servers.continuation import Way, as_continuation, instruction, way_for
 from chatrepl.core.servers.refused_parameters import COUNT, how_to_try

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
-from chatrepl.core.toml_lines import key_lines
+from chatrepl.core.text.toml import key_lines
 from chatrepl.services.files.private_files import decode_utf8, explain_os_error, place_after
 
 __all__ = ["Configuration", "read_configuration"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.errors import LocalModelError
 from chatrepl.core.events import Progress
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 
 if TYPE_CHECKING:
     from chatrepl.services.local_model.process import Child

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatrepl.core.errors import LocalModelError
-from chatrepl.core.ports.storage import Secret
+from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.files.private_files import explain_os_error
 
 __all__ = ["Child", "check_engine", "start_child"]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chatrepl.core.messages import Usage
-from chatrepl.core.ports.storage import Price
+from chatrepl.core.ports.chat_model import Price
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo

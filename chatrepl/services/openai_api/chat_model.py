@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chatrepl.core.errors import ChatreplError, Fault, ModelError
 from chatrepl.core.events import ModelEvent
-from chatrepl.core.ports.storage import ChatRequest, ModelInfo, Server
+from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
 from chatrepl.services.openai_api.errors.responses import RequestFacts
 from chatrepl.services.openai_api.model_list import parse_models
 from chatrepl.services.openai_api.request_log import Told

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 import httpx2
 import openai
 
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 
 __all__ = ["Clients", "EnvironmentSettingsError", "connect_timeout_s", "headers_for"]
 

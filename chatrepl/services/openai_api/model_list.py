@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.ports.storage import ModelInfo
+from chatrepl.core.ports.chat_model import ModelInfo
 from chatrepl.services.openai_api.errors.responses import (
     RequestFacts,
     error_from_payload,

@@ -15,7 +15,7 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.ports.storage import ChatRequest
+from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.addresses import host_of
 
 __all__ = ["Told"]

@@ -8,7 +8,7 @@ from chatrepl.services.openai_api.stream.chunks import parse_json
 if TYPE_CHECKING:
     import openai
 
-    from chatrepl.core.ports.storage import ChatRequest
+    from chatrepl.core.ports.chat_model import ChatRequest
 
 __all__ = ["count_prompt"]
 

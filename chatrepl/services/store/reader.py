@@ -19,7 +19,7 @@ from chatrepl.services.store.codec import (
 )
 from chatrepl.services.store.damage.interrupted_answers import Recovery
 from chatrepl.services.store.database import Database
-from chatrepl.services.store.folding import fold
+from chatrepl.services.store.search.ranking import fold
 
 __all__ = ["Reader"]
 

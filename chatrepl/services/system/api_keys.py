@@ -12,7 +12,7 @@ from typing import IO
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
-from chatrepl.core.ports.storage import Secret
+from chatrepl.core.ports.chat_model import Secret
 from chatrepl.core.servers.addresses import check_key, redact
 
 __all__ = ["key_from"]

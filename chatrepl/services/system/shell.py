@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.ports.remembered import ShellResult
+from chatrepl.core.ports.system import ShellResult
 from chatrepl.core.text.terminal_safe import TextCleaner
 from chatrepl.services.files.private_files import explain_os_error
 

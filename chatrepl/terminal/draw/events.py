@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from chatrepl.core.conversation.attachments import name_of
+from chatrepl.core.conversation.metadata import tell_figures
 from chatrepl.core.conversation.outcomes import called_tools, pieces_of, tell_filtered, tell_tool
 from chatrepl.core.events import (
     AnswerEnded,
@@ -20,7 +21,6 @@ from chatrepl.core.events import (
     ReasoningDelta,
 )
 from chatrepl.core.events import Table as TableShown
-from chatrepl.core.figures import tell_figures
 from chatrepl.core.messages import Message, State
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
 from chatrepl.core.turn.sequencer import Coming

@@ -1,10 +1,10 @@
 """The line below the prompt: model, session, tokens of the budget, and what must stay visible."""
 
+from chatrepl.core.context.context_report import tell_tokens
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.servers.addresses import host_of
 from chatrepl.core.session import Session
 from chatrepl.core.text.terminal_safe import safe_line
-from chatrepl.core.told_tokens import tell_tokens
 
 __all__ = ["Toolbar"]
 

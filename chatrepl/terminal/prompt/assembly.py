@@ -12,7 +12,7 @@ from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
 from prompt_toolkit.layout.layout import Layout
 from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSearchProcessor
 
-from chatrepl.terminal.rewrapping import rewraps
+from chatrepl.terminal.capabilities import rewraps
 from chatrepl.terminal.screen.application import LiveApplication
 from chatrepl.terminal.screen.frames import Frames
 from chatrepl.terminal.screen.live_region import Region, RegionState

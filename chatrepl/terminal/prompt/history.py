@@ -9,9 +9,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
-from chatrepl.terminal.input.pastes import BigPastes
-
-__all__ = ["InputHistory"]
+__all__ = ["BigPastes", "InputHistory"]
 
 _KEPT_ENTRIES = 2000
 _READ_BYTES = 8_000_000
@@ -19,6 +17,36 @@ _QUICK_BYTES = 65_536
 _KEY_LINE = re.compile(r"\s*/key\s+\S")
 """A key that was typed in clear, which the command does not take."""
 _LONGEST_STORED = 2_000_000
+BIG_PASTE_CHARS = 65536
+
+
+class BigPastes:
+    """Keeps large pastes aside, and puts them back where their text stands."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, str] = {}
+
+    def shorten(self, text: str) -> str:
+        """Return what to insert for a paste: itself, or a text that stands for it."""
+        if len(text) < BIG_PASTE_CHARS:
+            return text
+        size = _rounded_size(len(text.encode("utf-8", "surrogatepass")))
+        lines = text.count("\n") + 1
+        name = f"[pasted {size}, {lines} line{'' if lines == 1 else 's'}]"
+        number = 2
+        plain = name
+        while self._kept.get(name, text) != text:
+            name = f"{plain[:-1]}, no. {number}]"
+            number += 1
+        self._kept[name] = text
+        return name
+
+    def expand(self, text: str) -> str:
+        """Put the pastes back that a text mentions."""
+        if "[pasted " in text:
+            for name, body in self._kept.items():
+                text = text.replace(name, body)
+        return text
 
 
 class InputHistory(History):
@@ -36,7 +64,7 @@ class InputHistory(History):
         self._pastes = pastes
         self.trouble: OSError | None = None
         # Entries beyond are this run's own, or another program's.
-        self._size_at_start = _size(path)
+        self._size_at_start = _file_bytes(path)
         self._loaded = not self._size_at_start
         self._loading: asyncio.Future[list[str]] | None = None
         if 0 < self._size_at_start <= _QUICK_BYTES:
@@ -119,8 +147,12 @@ def _parse(line: bytes) -> str:
     return entry if isinstance(entry, str) else ""
 
 
-def _size(path: Path | None) -> int:
+def _file_bytes(path: Path | None) -> int:
     try:
         return path.stat().st_size if path else 0
     except OSError:
         return 0
+
+
+def _rounded_size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} KB"

@@ -10,8 +10,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 
-from chatrepl.terminal.input.pastes import BigPastes
-from chatrepl.terminal.prompt.history import InputHistory
+from chatrepl.terminal.prompt.history import BigPastes, InputHistory
 
 if TYPE_CHECKING:
     from chatrepl.terminal.prompt.actions import Suggestion

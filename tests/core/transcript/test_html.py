@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.transcript import Transcript, to_html
-from chatrepl.core.transcript.text import visible
+from chatrepl.core.transcript.fields import visible
 from tests.core.transcript.strategies import CONTENTS, NOW, conversation, transcripts
 
 HOSTILE = st.one_of(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from chatrepl.core.errors import LocalModelError
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.local_model import BuiltInModel
 from tests.services.local_model.conftest import MODEL_BYTES, MODEL_FILE, Fakes, prepared, run
 

@@ -15,7 +15,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
-from chatrepl.core.ports.storage import ChatRequest, Secret, Server
+from chatrepl.core.ports.chat_model import ChatRequest, Secret, Server
 from chatrepl.services.openai_api import OpenAIChatModel
 
 __all__ = ["CANARY", "Outcome", "ask", "ask_with", "request_for", "server_at"]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from chatrepl.core.errors import ModelError
-from chatrepl.core.ports.storage import Secret, Server
+from chatrepl.core.ports.chat_model import Secret, Server
 from chatrepl.services.openai_api.errors.responses import RequestFacts, error_from_status
 
 __all__ = ["KEY", "error", "facts", "openai_body"]

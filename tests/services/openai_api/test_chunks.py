@@ -18,7 +18,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.openai_api.errors.responses import RequestFacts
 from chatrepl.services.openai_api.stream.chunks import ChunkParser
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import Fault
-from chatrepl.core.ports.storage import Secret
+from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.openai_api import OpenAIChatModel
 from tests.services.openai_api.asking import CANARY, Outcome, ask, ask_with, request_for, server_at
 from tests.support.sse_server import SseServer, event

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.errors import Fault
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.openai_api.errors.responses import (
     RequestFacts,
     error_from_status,

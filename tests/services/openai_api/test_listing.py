@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.ports.storage import ModelInfo
+from chatrepl.core.ports.chat_model import ModelInfo
 from chatrepl.services.openai_api import OpenAIChatModel
 from tests.services.openai_api.asking import server_at
 from tests.support.sse_server import SseServer

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from chatrepl.core.ports.storage import Secret
+from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.openai_api import OpenAIChatModel
 from tests.services.openai_api.asking import CANARY, ask, ask_with, request_for, server_at
 from tests.support.sse_server import SseServer

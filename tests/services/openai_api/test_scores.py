@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import TextDelta, TokenScore, TokensScored
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.openai_api.errors.responses import RequestFacts
 from chatrepl.services.openai_api.stream.chunks import ChunkParser
 from chatrepl.services.openai_api.stream.logprobs import read_scores

@@ -29,8 +29,7 @@ from hypothesis.stateful import (
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Marks, Message, SessionRecord, State
 from chatrepl.services.store import SqliteStore
-from chatrepl.services.store.folding import fold
-from chatrepl.services.store.search.ranking import score
+from chatrepl.services.store.search.ranking import fold, score
 from tests.services.store.values import at, crash_image, message, session, streaming
 
 T = TypeVar("T")

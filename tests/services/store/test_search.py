@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 from chatrepl.core.messages import SearchHit
 from chatrepl.services.store import SqliteStore
-from chatrepl.services.store.folding import fold
 from chatrepl.services.store.opening import OpenStore
 from chatrepl.services.store.schema import MIGRATIONS
 from chatrepl.services.store.search.index import SearchIndex
-from chatrepl.services.store.search.ranking import MOST_RANKED, score
+from chatrepl.services.store.search.ranking import MOST_RANKED, fold, score
 from tests.services.store.values import at, crash_image, message, run, session, streaming
 
 # Few characters, so that words meet: two cases, composed and decomposed, full width, digraphs,

@@ -1,7 +1,6 @@
 from pathlib import Path
 
-from chatrepl.terminal.input.pastes import BigPastes
-from chatrepl.terminal.prompt.history import InputHistory
+from chatrepl.terminal.prompt.history import BigPastes, InputHistory
 
 
 def test_a_key_that_was_typed_in_clear_is_not_written(tmp_path: Path) -> None:

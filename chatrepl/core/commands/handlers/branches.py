@@ -12,7 +12,7 @@ from chatrepl.core.conversation.branches import (
     draw_tree,
     newest_end,
 )
-from chatrepl.core.conversation.metadata import speed, times_of
+from chatrepl.core.conversation.metadata import cost_of, dollars, speed, times_of
 from chatrepl.core.conversation.outcomes import called_tools, in_a_word, said_in, tell_tool
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
@@ -20,7 +20,6 @@ from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import first_words
-from chatrepl.core.turn.spending_limit import cost_of, dollars
 from chatrepl.core.usage import COST_FIELD
 
 __all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.context.context_report import Place, Row, rows_of
+from chatrepl.core.context.context_report import Place, Row, rows_of, tell_limits, tell_room
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.attachments import image_tokens, name_of, text_of
 from chatrepl.core.errors import UsageError
@@ -14,7 +14,6 @@ from chatrepl.core.messages import Json, Message
 from chatrepl.core.servers.target import Target
 from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import first_words
-from chatrepl.core.told_tokens import tell_limits, tell_room
 
 __all__ = ["complete_context", "context"]
 

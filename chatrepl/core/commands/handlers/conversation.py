@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from chatrepl.core.code_blocks import code_blocks
 from chatrepl.core.commands.command import Call, Handler, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import (
@@ -19,6 +18,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import Marks, Message
 from chatrepl.core.session import Session
+from chatrepl.core.text.excerpts import code_blocks
 
 
 async def leave(call: Call) -> AsyncIterator[Event]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.commands.handlers.settings import show_or_set
+from chatrepl.core.conversation.metadata import dollars
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
 from chatrepl.core.messages import Message
@@ -13,7 +14,6 @@ from chatrepl.core.turn.spending_limit import (
     Spent,
     beginning_of_day,
     beginning_of_month,
-    dollars,
     spent_since,
     total_of,
 )

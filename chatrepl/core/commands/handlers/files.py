@@ -10,13 +10,23 @@ from chatrepl.core.conversation.attachments import (
     image_tokens,
     name_of,
     size_of,
+    text_attachment,
     text_of,
 )
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.core.session import Session
 
-__all__ = ["attach_all", "complete_file", "complete_write", "file", "mentioned", "told", "write"]
+__all__ = [
+    "attach_all",
+    "complete_file",
+    "complete_write",
+    "file",
+    "mentioned",
+    "run_in_shell",
+    "told",
+    "write",
+]
 
 _MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
 _AFTER_A_PATH = ".,;:!?)]}'\u2019\u201d"
@@ -146,3 +156,24 @@ def complete_write(session: Session, text: str) -> Sequence[Value]:
     if " " not in text.lstrip():
         return complete_file(session, text)
     return [Value("code", "its last code block, or: code N")]
+
+
+async def run_in_shell(
+    session: Session, command: str, *, adds_output: bool
+) -> AsyncIterator[Event]:
+    """Run a command; say how it ended where that is not well. Raises ``UsageError``."""
+    result = await session.ports.shell.run(command, capture=adds_output)
+    if result.code < 0:
+        yield Notice(f"ended by signal {-result.code}", Level.WARNING)
+    elif result.code:
+        yield Notice(f"exit code {result.code}", Level.WARNING)
+    if not adds_output:
+        return
+    if not result.output.strip():
+        yield Notice("it wrote nothing: nothing is added to the next message")
+        return
+    attachment = text_attachment(f"output of `{command}`", result.output)
+    session.pending = [*session.pending, attachment]
+    said = await told(session, attachment)
+    hint = "goes with the next message; /file --clear takes it off"
+    yield Notice(said, Level.SUCCESS, hint=hint)

@@ -1,13 +1,15 @@
 """Commands that tell: /help, /info, /response."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from chatrepl.core.commands.command import Call, Command
+from chatrepl.core.commands.command import Call, Command, Value, find_command
+from chatrepl.core.commands.handlers.files import mentioned
 from chatrepl.core.commands.handlers.settings import left_out, tell_left_out
-from chatrepl.core.commands.lookup import find_command
+from chatrepl.core.context.context_report import tell_limits, tell_tokens
+from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.api_response import (
     FINGERPRINT_FIELD,
     answers_of_response,
@@ -17,11 +19,16 @@ from chatrepl.core.conversation.api_response import (
 )
 from chatrepl.core.conversation.logprobs import scores_of
 from chatrepl.core.conversation.metadata import tell_timing
-from chatrepl.core.events import Event, Notice, PlainText, Table
+from chatrepl.core.errors import MessageTooLarge, UsageError
+from chatrepl.core.events import Event, Level, Notice, PlainText, Table
 from chatrepl.core.messages import Message
-from chatrepl.core.safe_json import safe_json
+from chatrepl.core.ports.system import DebugLog
+from chatrepl.core.servers.candidates import Asked
 from chatrepl.core.session import Session
-from chatrepl.core.told_tokens import tell_limits, tell_tokens
+from chatrepl.core.text.surrogates import valid_text
+from chatrepl.core.text.terminal_safe import safe_json
+
+__all__ = ["complete_debug", "debug", "request", "tell_log"]
 
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
@@ -155,3 +162,86 @@ async def response(call: Call) -> AsyncIterator[Event]:
         return
     body = completion_of(call.session.conversation, answer)
     yield PlainText(safe_json(body, indent=2), "json")
+
+
+async def debug(call: Call) -> AsyncIterator[Event]:
+    """/debug: say whether a log is written and where; ``on`` begins one, ``off`` ends it."""
+    log = call.session.ports.debug_log
+    match call.rest.lower():
+        case "on":
+            log.start()
+            yield tell_log(log)
+        case "off":
+            log.stop()
+            yield Notice("the log is off", Level.SUCCESS, hint=f"it stays in {log.path}")
+        case "":
+            yield (
+                tell_log(log)
+                if log.is_on
+                else Notice("the log is off", hint=f"/debug on writes it to {log.path}")
+            )
+        case _:
+            raise UsageError(f"/debug does not know “{call.rest}”", "on or off")
+
+
+def tell_log(log: DebugLog) -> Notice:
+    """Say that a log is written, and what of."""
+    said = "requests, statuses, times and refusals; no key, and nothing of what is said"
+    return Notice(f"a log is written to {log.path}", Level.SUCCESS, hint=said)
+
+
+def complete_debug(_session: Session, text: str) -> Sequence[Value]:
+    """Offer on and off."""
+    return () if " " in text.lstrip() else [Value("on"), Value("off")]
+
+
+async def request(call: Call) -> AsyncIterator[Event]:
+    """/request: the request that would be sent now, or with a further message, as JSON."""
+    session = call.session
+    question = await _question(session, call.rest) if call.rest else None
+    is_folded = False
+    for asked in await session.asked(session.comparing):
+        if asked.error is not None:
+            yield Notice.of(asked.error)
+            continue
+        plan, sent = await session.preflight.next_request(asked, question)
+        is_folded = [message.role for message in plan.sent] == ["user"]
+        yield PlainText(safe_json(dict(sent.body), indent=2), "json")
+        for notice in _notices(session, asked, plan):
+            yield notice
+    path = session.conversation.path
+    if question is None and (not path or path[-1].role != "user"):
+        yield Notice(
+            _what_is_added(session, is_folded=is_folded),
+            hint="/request TEXT shows it with that message",
+        )
+
+
+async def _question(session: Session, text: str) -> Message:
+    """Make the message that the text would become, with what is attached to it."""
+    content, _ = valid_text(text)
+    attachments = (*session.pending, *await mentioned(session, text))
+    return session.new_question(content, attachments)
+
+
+def _what_is_added(session: Session, *, is_folded: bool) -> str:
+    files = len(session.pending)
+    beside = f" with {files} attachment{'s' if files > 1 else ''}" if files else ""
+    where = "in the same message, below this text" if is_folded else "at the end of messages"
+    return f"your next message{beside} goes {where}"
+
+
+def _notices(session: Session, asked: Asked, plan: Plan) -> Iterator[Notice]:
+    if plan.omitted_turns and session.settings.text("on_overflow") == "compact":
+        yield Notice("turns that no longer fit are summarised first: on_overflow is compact")
+    elif plan.omitted_turns:
+        many = f"the oldest {plan.omitted_turns} turns no longer fit and are"
+        one = "the oldest turn no longer fits and is"
+        yield Notice(f"{one if plan.omitted_turns == 1 else many} not in it", hint="/context")
+    most = session.planner.most_answers(asked.target)
+    if most is not None and asked.answers > most:
+        yield Notice(f"several are sent at once, for {asked.answers} answers")
+    try:
+        session.planner.check_fits(asked.target, plan)
+    except MessageTooLarge as error:
+        yield Notice(f"it would not be sent: {error.message}", Level.WARNING, error.hint)

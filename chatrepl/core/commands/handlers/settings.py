@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from chatrepl.core.commands.command import Call, Complete, Handler, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
-from chatrepl.core.kinds import Format, Text
 from chatrepl.core.messages import Json
 from chatrepl.core.servers.refused_parameters import STREAM, how_to_try
 from chatrepl.core.session import Session
+from chatrepl.core.settings.kinds import Format, Text
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.core.settings.logit_bias import biases_in_words
 from chatrepl.core.settings.response_format import format_of_schema, names_schema_file

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.ports.storage import Server
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.servers.addresses import host_of, redact
 from chatrepl.core.servers.refused_parameters import setting_of
-from chatrepl.services.openai_api.error_lengths import numbers_of_length, seems_too_long
 from chatrepl.services.openai_api.errors.context_length import (
     ErrorReport,
     is_context_length,
     is_quota,
+    numbers_of_length,
+    seems_too_long,
 )
 from chatrepl.services.openai_api.errors.payloads import report_of, report_of_body
 from chatrepl.services.openai_api.errors.refused_parameters import (

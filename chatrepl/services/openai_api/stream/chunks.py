@@ -20,6 +20,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
+from chatrepl.core.text.surrogates import whole_text
 from chatrepl.services.openai_api.errors.responses import RequestFacts, error_from_payload, excerpt
 from chatrepl.services.openai_api.stream.logprobs import read_scores
 from chatrepl.services.openai_api.stream.tool_calls import ToolCalls
@@ -30,7 +31,6 @@ from chatrepl.services.openai_api.stream.usage import (
     read_usage,
     usage_as_sent,
 )
-from chatrepl.services.openai_api.texts import whole_text
 
 __all__ = ["MAXIMUM_TEXT_CHARS", "ChunkParser", "parse_json"]
 

@@ -3,7 +3,7 @@
 import math
 
 from chatrepl.core.messages import Json, Usage
-from chatrepl.services.openai_api.texts import whole_text
+from chatrepl.core.text.surrogates import whole_text
 
 __all__ = ["count_of", "field_of", "first_count", "read_usage", "usage_as_sent"]
 

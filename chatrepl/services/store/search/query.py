@@ -16,9 +16,8 @@ from chatrepl.services.store.codec import decode_text, decode_time
 from chatrepl.services.store.damage.interrupted_answers import Recovery
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.errors import is_damage
-from chatrepl.services.store.folding import fold
 from chatrepl.services.store.search.index import TRIGRAM, SearchIndex
-from chatrepl.services.store.search.ranking import Row, best_of, in_context
+from chatrepl.services.store.search.ranking import Row, best_of, fold, in_context
 
 __all__ = ["Searcher"]
 

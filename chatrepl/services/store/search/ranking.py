@@ -2,12 +2,11 @@
 
 import heapq
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from chatrepl.services.store.folding import fold
-
-__all__ = ["MOST_RANKED", "Row", "best_of", "in_context", "score"]
+__all__ = ["MOST_RANKED", "Row", "best_of", "fold", "in_context", "score"]
 
 MOST_RANKED = 300
 """The newest messages that match are ranked; older ones beyond this number are not looked at."""
@@ -105,3 +104,19 @@ def _locate_in(text: str, word: str) -> tuple[int, int] | None:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if word in fold(text[middle:end]) else (low, middle - 1)
     return low, end
+
+
+# The trigram tokenizer stops at NUL, and UTF-8 has no lone surrogates.
+_UNINDEXABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def fold(text: str) -> str:
+    """Make texts equal that readers take for the same: case, composed accents, full-width forms.
+
+    Unicode's compatibility case folding (NFKC, then case folding, then NFKC again). Lone
+    surrogates and NUL become U+FFFD.
+    """
+    if text.isascii():
+        return text.lower().replace("\x00", "\ufffd")
+    clean = _UNINDEXABLE.sub("\ufffd", text)
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean).casefold())

@@ -31,7 +31,7 @@ from chatrepl.terminal.draw.markdown.inline_syntax import (
     entity,
 )
 from chatrepl.terminal.draw.markdown.links import Target, draw_link, match_link
-from chatrepl.terminal.draw.maths import math_span
+from chatrepl.terminal.draw.markdown.math import math_span
 
 __all__ = ["InlineScanner", "inline_spans"]
 

@@ -14,8 +14,8 @@ from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
 from chatrepl.terminal.draw.markdown.inline import InlineScanner, inline_spans
 from chatrepl.terminal.draw.markdown.line_syntax import HEAD, Fence, may_be_row, row_cells
 from chatrepl.terminal.draw.markdown.links import Target
+from chatrepl.terminal.draw.markdown.math import math_spans
 from chatrepl.terminal.draw.markdown.tables import Align, TableLayout, wrapped_spans
-from chatrepl.terminal.draw.maths import math_spans
 
 __all__ = ["Code", "Formula", "Html", "Leaf", "Line", "Paragraph", "TableRows", "heading_lines"]
 
