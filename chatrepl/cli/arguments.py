@@ -8,9 +8,8 @@ from typing import NoReturn
 from chatrepl import __version__
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
-from chatrepl.core.sessions.library import Choice
-from chatrepl.core.settings.kinds import Choice as ClosedChoice
-from chatrepl.core.settings.kinds import Format, Kind, Switch, Words
+from chatrepl.core.sessions.library import SessionChoice
+from chatrepl.core.settings.kinds import Choice, Kind, ResponseFormat, Switch, Words
 from chatrepl.core.settings.response_format import names_schema_file
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 
@@ -60,9 +59,9 @@ class Options:
     print_completion: str | None = None
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> SessionChoice:
         """Say which session the command line asks for."""
-        return Choice(
+        return SessionChoice(
             newest=self.continue_newest,
             existing=self.resume,
             named=self.session,
@@ -280,7 +279,7 @@ def _setting_values(found: argparse.Namespace) -> dict[str, Json]:
     values: dict[str, Json] = {}
     for setting in SETTINGS:
         given = getattr(found, f"setting_{setting.key}", None)
-        is_file = isinstance(setting.kind, Format) and names_schema_file(given or "")
+        is_file = isinstance(setting.kind, ResponseFormat) and names_schema_file(given or "")
         if given is not None and not is_file:
             values[setting.key] = _parse(setting, setting.options[-1], given)
     for key, text in found.option or ():
@@ -320,8 +319,8 @@ def option_rows() -> list[OptionRow]:
             continue
         metavar = action.metavar[0] if isinstance(action.metavar, tuple) else action.metavar
         kind = kinds.get(action.dest)
-        values = kind.values if isinstance(kind, Format) else ()
-        if isinstance(kind, ClosedChoice):
+        values = kind.values if isinstance(kind, ResponseFormat) else ()
+        if isinstance(kind, Choice):
             values = kind.names
         if action.dest == "print_completion":
             values = ("bash", "zsh", "fish")

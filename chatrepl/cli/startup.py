@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from chatrepl.cli.wiring import Program
 from chatrepl.core.commands.handlers.files import attach_all
-from chatrepl.core.commands.handlers.inspect import tell_log
+from chatrepl.core.commands.handlers.inspect import describe_log
 from chatrepl.core.commands.handlers.roles import use_role
 from chatrepl.core.commands.handlers.sessions import choose_at_start
 from chatrepl.core.events import Event, Level, Notice
@@ -21,7 +21,7 @@ async def begin(program: Program) -> AsyncIterator[Event]:
     for warning in program.warnings:
         yield Notice(warning, Level.WARNING)
     if options.debug:
-        yield tell_log(program.session.ports.debug_log)
+        yield describe_log(program.session.ports.debug_log)
     async for event in choose_at_start(program.session, options.choice):
         yield event
     if options.role:

@@ -23,7 +23,7 @@ from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings.response_format import format_of_schema
 from chatrepl.services.files.attachments import AttachmentLoader
 from chatrepl.services.files.configuration import read_configuration
-from chatrepl.services.files.debug_log import DebugLog
+from chatrepl.services.files.debug_log import FileDebugLog
 from chatrepl.services.files.learned_facts import FileMemory, NoMemory
 from chatrepl.services.files.paths import Paths, find_paths
 from chatrepl.services.files.role_files import RoleFiles
@@ -90,7 +90,7 @@ def wire(
 ) -> Program:
     """Build the configured session; ``stop`` ends a key's command. Raises ``UsageError``."""
     paths = find_paths(environment)
-    debug_log = DebugLog(paths.log_file)
+    debug_log = FileDebugLog(paths.log_file)
     shell = SystemShell(environment)
     if options.debug:
         debug_log.start()

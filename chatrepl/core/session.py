@@ -22,7 +22,7 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Message, State
 from chatrepl.core.ports.chat_model import ModelInfo, Server
 from chatrepl.core.servers.candidates import (
-    Asked,
+    Candidate,
     ask_or_not,
     names_local,
     opening_of,
@@ -30,14 +30,14 @@ from chatrepl.core.servers.candidates import (
     target_of,
 )
 from chatrepl.core.servers.continuation import is_cut
-from chatrepl.core.servers.selection import Answerer
+from chatrepl.core.servers.selection import ServerSelection
 from chatrepl.core.servers.target import Target
-from chatrepl.core.sessions.state import KeptConversation, Ports
+from chatrepl.core.sessions.state import Ports, SessionState
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.surrogates import valid_text
-from chatrepl.core.turn.event_queue import Mailbox
+from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.preflight import Preflight
-from chatrepl.core.turn.turn import Turn, TurnOf
+from chatrepl.core.turn.turn import Turn, TurnRequest
 
 if TYPE_CHECKING:
     from chatrepl.core.turn.answer_run import AnswerRun
@@ -60,14 +60,16 @@ def compared_next(models: Sequence[str]) -> Notice:
     )
 
 
-class Session(KeptConversation):
+class Session(SessionState):
     """What the user talks through. One turn at a time; commands may run beside it."""
 
     def __init__(
         self, ports: Ports, settings: Settings, *, server: Server | None, uses_local: bool = False
     ) -> None:
         super().__init__(ports, settings)
-        self.answerer = Answerer(ports.model, ports.local, self.planner, ports.memory, server)
+        self.answerer = ServerSelection(
+            ports.model, ports.local, self.planner, ports.memory, server
+        )
         self.preflight = Preflight(self, self.answerer)
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
@@ -114,11 +116,11 @@ class Session(KeptConversation):
         now = self.ports.clock.now()
         return target_of(self.settings, server, model, now, is_local=self.uses_local)
 
-    async def asked(self, models: Sequence[str] = ()) -> list[Asked]:
+    async def asked(self, models: Sequence[str] = ()) -> list[Candidate]:
         """Find out who is asked: these models, else the one in force."""
         if models:
             return [await ask_or_not(self, model, is_only=len(models) == 1) for model in models]
-        return [Asked(await self.target(), self.settings, self.settings.integer("n") or 1)]
+        return [Candidate(await self.target(), self.settings, self.settings.integer("n") or 1)]
 
     def system_text(self) -> str | None:
         """Return the system text in force. The built-in model always gets one."""
@@ -173,7 +175,7 @@ class Session(KeptConversation):
         yield MessageAccepted(question)
         for told in self.take_notices():
             yield told
-        async for event in self._answer(TurnOf(question, fallback, self.comparing)):
+        async for event in self._answer(TurnRequest(question, fallback, self.comparing)):
             yield event
 
     def new_question(self, content: str, attachments: Sequence[Attachment]) -> Message:
@@ -205,7 +207,7 @@ class Session(KeptConversation):
         self.conversation.head = question.id
         await self.keeper.set_state(self.move_head(question.id), question)
         models = (model,) if model else self.comparing
-        async for event in self._answer(TurnOf(question, fallback, models, is_first=is_first)):
+        async for event in self._answer(TurnRequest(question, fallback, models, is_first=is_first)):
             yield event
 
     async def continue_answer(self) -> AsyncIterator[Event]:
@@ -218,13 +220,13 @@ class Session(KeptConversation):
         if answer.id in self.conversation.marks.dropped:
             number = len(self.conversation.path)
             raise UsageError("the last answer is dropped: it is not sent", f"/undrop {number}")
-        async for event in self._answer(TurnOf(question, answer.id, continued=answer)):
+        async for event in self._answer(TurnRequest(question, answer.id, continued=answer)):
             yield event
 
     async def plan(self, question: Message | None = None) -> tuple[Target, Plan]:
         """Work out what would be sent now, or with a further question."""
         target = await self.target()
-        asked = Asked(target, self.settings)
+        asked = Candidate(target, self.settings)
         return target, self.preflight.plan_next(asked, question)
 
     async def plan_ahead(self) -> tuple[Target, Plan]:
@@ -253,7 +255,7 @@ class Session(KeptConversation):
 
     async def stoppable(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """Yield what some work tells; ``stop`` ends the work with a ``ChatreplError``."""
-        mailbox = Mailbox()
+        mailbox = EventQueue()
 
         async def pump() -> None:
             try:
@@ -270,9 +272,9 @@ class Session(KeptConversation):
         finally:
             work.cancel()
 
-    async def _answer(self, about: TurnOf) -> AsyncIterator[Event]:
+    async def _answer(self, about: TurnRequest) -> AsyncIterator[Event]:
         turn = Turn(self, about)
-        mailbox = Mailbox()
+        mailbox = EventQueue()
         ready = asyncio.ensure_future(self._stoppable(turn.prepare(mailbox)))
         try:
             async for event in mailbox:
@@ -320,7 +322,7 @@ class Session(KeptConversation):
             self._preparing = None
             self._is_stopped = False
 
-    async def _give_back(self, about: TurnOf, error: ChatreplError) -> AsyncIterator[Event]:
+    async def _give_back(self, about: TurnRequest, error: ChatreplError) -> AsyncIterator[Event]:
         """The request never left: the head goes back, the text to the input line."""
         yield Notice.of(error)
         question = about.question

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chatrepl.core.conversation.metadata import tell_figures
+from chatrepl.core.conversation.metadata import format_figures
 from chatrepl.core.events import AnswerEnded
 from chatrepl.core.messages import Message
 
@@ -22,4 +22,4 @@ def test_what_came_at_once_has_no_speed_and_a_great_one_no_decimals(
 ) -> None:
     message = Message("1", None, "assistant", "x", datetime(2026, 1, 1, tzinfo=UTC))
     ended = AnswerEnded(message, elapsed_s, 0.5, tokens=30, is_estimate=True)
-    assert tell_figures(ended) == told
+    assert format_figures(ended) == told

@@ -26,7 +26,7 @@ from chatrepl.core.commands.handlers.sessions import choose_at_start
 from chatrepl.core.conversation.branches import branch_ends
 from chatrepl.core.events import TextDelta
 from chatrepl.core.messages import Message, SearchHit, State
-from chatrepl.core.sessions.library import Choice
+from chatrepl.core.sessions.library import SessionChoice
 from chatrepl.services.store import SqliteStore
 from tests.core.session_model import Kept, Model, Said
 from tests.core.turns import Gate, Played, script, turn
@@ -292,7 +292,7 @@ class SessionMachine(RuleBasedStateMachine):
             return
 
         async def work() -> Played:
-            choice = Choice(newest=True)
+            choice = SessionChoice(newest=True)
             return Played([event async for event in choose_at_start(self.session, choice)])
 
         assert self.do(work()).errors == []

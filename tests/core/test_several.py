@@ -23,7 +23,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.session import Session
-from chatrepl.core.turn.sequencer import InTurn
+from chatrepl.core.turn.sequencer import AnswerSequencer
 from chatrepl.services.files.learned_facts import FileMemory
 from tests.core.test_session import collect, errors, run, say, texts
 from tests.support.fakes import Step, World, answer
@@ -396,7 +396,7 @@ def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
 
 
 def test_an_answer_in_turn_follows_the_other() -> None:
-    turn = InTurn()
+    turn = AnswerSequencer()
     world = asking(2)
     world.model.scripts = [
         [
@@ -451,7 +451,7 @@ def test_any_interleaving_gives_the_same_messages(
     world.model.scripts = [[*steps, UsageReported(Usage(prompt_tokens=1, completion_tokens=9))]]
 
     async def work(session: Session) -> None:
-        turn = InTurn()
+        turn = AnswerSequencer()
         shown = [one for event in await collect(session.ask("hi")) for one in turn.put(event)]
         wanted = ["".join(pieces) for pieces in choices]
         assert contents(siblings(session)) == [(text, State.COMPLETE) for text in wanted]

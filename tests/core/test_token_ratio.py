@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.context.calibration import TokenLessons
+from chatrepl.core.context.calibration import TokenCalibration
 
 OUR_FRAME = 4
 PRIMING = 3
@@ -32,7 +32,7 @@ def errors_of(server: CountingServer, seed: int, odd: int | None = None) -> list
     As in a plan: what was reported last stands for the beginning, and the rest is estimated.
     ``odd`` is the turn whose report is a third of the truth.
     """
-    chance, lessons = random.Random(seed), TokenLessons()
+    chance, lessons = random.Random(seed), TokenCalibration()
     texts, messages, known, errors = 0, 0, 0.0, list[float]()
     for turn in range(10):
         new = [chance.randint(15, 120)] + ([chance.randint(8, 200)] if turn else [])
@@ -43,7 +43,7 @@ def errors_of(server: CountingServer, seed: int, odd: int | None = None) -> list
         errors.append((start + lessons.ratio * plain) / reported - 1)
         known = reported
         told = reported // 3 if turn == odd else reported
-        lessons.learn_report(texts + messages * OUR_FRAME + PRIMING, messages, told)
+        lessons.record_report(texts + messages * OUR_FRAME + PRIMING, messages, told)
     return errors
 
 
@@ -81,9 +81,9 @@ def test_one_odd_report_teaches_nothing() -> None:
 
 
 def test_what_an_earlier_run_taught_holds_for_the_first_prompt() -> None:
-    lessons = TokenLessons()
+    lessons = TokenCalibration()
     lessons.begin_with(1.3, 2, 100.0)
-    lessons.learn_report(200, 4, round(1.3 * 208) + 100)
+    lessons.record_report(200, 4, round(1.3 * 208) + 100)
     assert abs(lessons.ratio - 1.3) < 0.01
     assert lessons.frame == 2
     assert abs(lessons.hidden - 100) < 5
@@ -97,9 +97,9 @@ reports = st.tuples(st.integers(8, 20_000), st.integers(1, 40), st.integers(1, 2
 def test_whatever_a_server_reports_a_prompt_counts_no_less_than_its_words_do(
     told: list[tuple[int, int, int]],
 ) -> None:
-    lessons = TokenLessons()
+    lessons = TokenCalibration()
     for report in told:
-        lessons.learn_report(*report)
+        lessons.record_report(*report)
     # Of ours, four tokens are around a message, and three begin the answer.
     assert lessons.frame >= -4
     assert lessons.hidden >= -3

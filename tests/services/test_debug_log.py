@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.services.files.debug_log import DebugLog
+from chatrepl.services.files.debug_log import FileDebugLog
 
 LOGGER = logging.getLogger("chatrepl.services.somewhere")
 
 
 def test_nothing_is_written_before_it_is_on_nor_after_it_is_off(tmp_path: Path) -> None:
-    log = DebugLog(tmp_path / "state" / "debug.log")
+    log = FileDebugLog(tmp_path / "state" / "debug.log")
     LOGGER.debug("before")
     assert not log.is_on
     log.start()
@@ -29,7 +29,7 @@ def test_nothing_is_written_before_it_is_on_nor_after_it_is_off(tmp_path: Path) 
 
 
 def test_the_file_and_its_predecessor_are_the_users_alone_and_bounded(tmp_path: Path) -> None:
-    log = DebugLog(tmp_path / "state" / "debug.log")
+    log = FileDebugLog(tmp_path / "state" / "debug.log")
     log.start()
     for _ in range(300):
         LOGGER.debug("x" * 10_000)
@@ -43,7 +43,7 @@ def test_the_file_and_its_predecessor_are_the_users_alone_and_bounded(tmp_path: 
 
 
 def test_what_looks_like_a_key_is_not_written_whoever_logs_it(tmp_path: Path) -> None:
-    log = DebugLog(tmp_path / "debug.log")
+    log = FileDebugLog(tmp_path / "debug.log")
     log.start()
     try:
         raise ValueError("Authorization: Bearer sk-canary-3f9a51c07d2e")
@@ -60,8 +60,8 @@ def test_a_file_that_cannot_be_opened_is_told_and_one_that_fails_later_is_given_
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
-        DebugLog(tmp_path / "file" / "debug.log").start()
-    log = DebugLog(tmp_path / "debug.log")
+        FileDebugLog(tmp_path / "file" / "debug.log").start()
+    log = FileDebugLog(tmp_path / "debug.log")
     log.start()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:

@@ -9,7 +9,7 @@ import pytest
 
 from chatrepl.core.settings.layers import Settings
 from chatrepl.terminal.draw.event_renderer import Drawing
-from chatrepl.terminal.plain.one_answer import DirectWriter
+from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 
 OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
 
@@ -52,7 +52,7 @@ def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_siz
     now_s = 100.0
     screen = Screen()
     drawing = Drawing({"TERM": "tmux-256color"}, is_terminal=True, encoding="utf-8", no_color=True)
-    writer = DirectWriter(screen, drawing, Settings(), rewraps=rewraps, clock=lambda: now_s)
+    writer = OneAnswerWriter(screen, drawing, Settings(), rewraps=rewraps, clock=lambda: now_s)
     writer.feed(TEXT[:20])
     screen.resize(100)
     now_s += 0.1

@@ -16,7 +16,7 @@ from chatrepl.core.events import AnswerEnded, Level, Notice
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.session import Session
 from chatrepl.core.settings.layers import Layer
-from chatrepl.core.turn.sequencer import in_turn
+from chatrepl.core.turn.sequencer import sequenced
 
 __all__ = ["EachLine"]
 
@@ -115,7 +115,7 @@ class EachLine:
     async def _ask(self, session: Session, text: str) -> Mapping[str, Json]:
         answers: list[Message] = []
         said: Notice | None = None
-        async for event in in_turn(session.ask(text)):
+        async for event in sequenced(session.ask(text)):
             match event:
                 case AnswerEnded(message=message, error=error):
                     answers.append(message)

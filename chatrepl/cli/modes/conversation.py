@@ -14,25 +14,25 @@ from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.handlers.servers import introduce_local
 from chatrepl.core.events import Event, Level, Notice
-from chatrepl.terminal.live.conversation_view import Front
-from chatrepl.terminal.live.pending_actions import Door
+from chatrepl.terminal.live.conversation_view import ConversationView
+from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.child_programs import run_shown
 from chatrepl.terminal.tty.raw_mode import exit_by_signal
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
-    from chatrepl.terminal.plain.dumb_terminal import LineMode
+    from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["converse_in_lines", "load"]
 
 
-class _AtPrompt:
+class PromptPerson:
     """Asks the person at the prompt, once there is one."""
 
     def __init__(self, *, has_input_line: bool) -> None:
         self.has_input_line = has_input_line
-        self.prompt: LivePrompt | LineMode | None = None
+        self.prompt: LivePrompt | DumbTerminal | None = None
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask yes or no."""
@@ -45,18 +45,18 @@ class _AtPrompt:
 
 def load(
     options: Options, environment: Mapping[str, str], stop: threading.Event
-) -> Callable[["LivePrompt", Door], Awaitable[None]]:
+) -> Callable[["LivePrompt", PendingActions], Awaitable[None]]:
     """Wire the program; return what talks through a prompt until someone leaves.
 
     Runs in a thread, and gives up what takes long when ``stop`` is set. Raises ``UsageError``.
     """
-    person = _AtPrompt(has_input_line=True)
+    person = PromptPerson(has_input_line=True)
     program = wire(options, environment, person, stop)
 
-    async def talk(prompt: "LivePrompt", door: Door) -> None:
+    async def talk(prompt: "LivePrompt", door: PendingActions) -> None:
         person.prompt = prompt
         program.shell.hand_over = partial(run_shown, prompt)
-        front = Front(
+        front = ConversationView(
             program.session,
             lambda: _load_drawing(options, environment, prompt),
             unicode=is_utf8(sys.stdout.encoding),
@@ -88,16 +88,16 @@ def _load_drawing(
 def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     """Talk on a terminal that knows no escapes; return the exit code."""
     from chatrepl.terminal.draw.event_renderer import Drawing
-    from chatrepl.terminal.plain.dumb_terminal import LineMode
+    from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
 
-    person = _AtPrompt(has_input_line=False)
+    person = PromptPerson(has_input_line=False)
     program = wire(options, environment, person)
     encoding = stdout_encoding()
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
     mark = "❯ " if is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 
     async def talk() -> int | None:
-        mode = LineMode(program.session, drawing, sys.stdout, 0, mark)
+        mode = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)
         person.prompt = mode
         try:
             return await mode.run(_begin(program))

@@ -10,7 +10,7 @@ from chatrepl.cli.arguments import Options
 from chatrepl.cli.event_loop import run_and_leave
 from chatrepl.cli.process import is_utf8
 from chatrepl.services.files.paths import find_paths
-from chatrepl.terminal.live.pending_actions import Door
+from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.prompt import LivePrompt
 from chatrepl.terminal.tty.background_colour import may_ask_background
 from chatrepl.terminal.tty.raw_mode import HeldTerminal, exit_by_signal
@@ -30,7 +30,7 @@ def converse(options: Options, environment: Mapping[str, str], held: HeldTermina
 
 
 async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
-    door = Door()
+    door = PendingActions()
     prompt = LivePrompt(
         actions=door,
         held=held,
@@ -57,7 +57,7 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
 
 
 async def _talk_behind(
-    prompt: LivePrompt, door: Door, options: Options, environment: Mapping[str, str]
+    prompt: LivePrompt, door: PendingActions, options: Options, environment: Mapping[str, str]
 ) -> None:
     await prompt.painted()
     if may_ask_background(environment) and not options.no_color:
@@ -72,7 +72,7 @@ async def _talk_behind(
 
 def _load(
     options: Options, environment: Mapping[str, str], stop: threading.Event
-) -> Callable[[LivePrompt, Door], Awaitable[None]]:
+) -> Callable[[LivePrompt, PendingActions], Awaitable[None]]:
     from chatrepl.cli.modes.conversation import load
 
     return load(options, environment, stop)

@@ -17,9 +17,9 @@ from chatrepl.core.conversation.api_response import created_s
 from chatrepl.core.conversation.outcomes import (
     REFUSES,
     called_tools,
+    describe_filtered,
+    describe_tool_call,
     refusal_of,
-    tell_filtered,
-    tell_tool,
 )
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
@@ -36,7 +36,7 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
-from chatrepl.core.turn.sequencer import in_turn
+from chatrepl.core.turn.sequencer import sequenced
 from chatrepl.terminal.tty.raw_mode import is_ignored
 
 __all__ = [
@@ -73,7 +73,7 @@ def read_message(words: list[str]) -> str:
     return text
 
 
-class Writer(Protocol):
+class AnswerWriter(Protocol):
     """Takes an answer as it comes."""
 
     def feed(self, text: str) -> None:
@@ -141,7 +141,7 @@ class _Silent:
         """End."""
 
 
-def answer_writer(program: Program) -> Writer:
+def answer_writer(program: Program) -> AnswerWriter:
     """Choose how an answer is written: drawn on a terminal, else as plain text."""
     if program.options.json:
         return _Silent()
@@ -150,7 +150,7 @@ def answer_writer(program: Program) -> Writer:
         return _Plain()
     from chatrepl.terminal.capabilities import rewraps
     from chatrepl.terminal.draw.event_renderer import Drawing
-    from chatrepl.terminal.plain.one_answer import DirectWriter
+    from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 
     drawing = Drawing(
         program.environment,
@@ -158,7 +158,7 @@ def answer_writer(program: Program) -> Writer:
         encoding=encoding,
         no_color=program.options.no_color,
     )
-    return DirectWriter(
+    return OneAnswerWriter(
         sys.stdout,
         drawing,
         program.session.settings,
@@ -169,11 +169,11 @@ def answer_writer(program: Program) -> Writer:
 async def one_shot(program: Program, text: str) -> int:
     """Ask once; return the exit code."""
     session, options = program.session, program.options
-    output: Writer = answer_writer(program)
+    output: AnswerWriter = answer_writer(program)
     answers: list[Message] = []
     code = 1
     failure: OSError | None = None
-    async for event in in_turn(session.ask(text)):
+    async for event in sequenced(session.ask(text)):
         try:
             match event:
                 case AnswerStarted(among=Among() as among):
@@ -208,7 +208,7 @@ def _in_words(failure: OSError) -> Exception:
     return ChatreplError(f"the answer cannot be written: {failure.strerror}")
 
 
-def write_piece(output: Writer, piece: TextDelta | RefusalDelta | ReasoningDelta) -> None:
+def write_piece(output: AnswerWriter, piece: TextDelta | RefusalDelta | ReasoningDelta) -> None:
     """Write a further piece of an answer as what it is."""
     match piece:
         case TextDelta(text=text):
@@ -219,7 +219,7 @@ def write_piece(output: Writer, piece: TextDelta | RefusalDelta | ReasoningDelta
             output.feed_reasoning(text)
 
 
-def write_heading(output: Writer, model: str, among: Among, *, is_first: bool) -> None:
+def write_heading(output: AnswerWriter, model: str, among: Among, *, is_first: bool) -> None:
     """Write what stands above one of several answers: a heading, in Markdown too."""
     if not is_first:
         output.feed("\n")
@@ -252,8 +252,8 @@ def tell_end(ended: AnswerEnded, quiet: bool) -> None:
     if ended.error is not None:
         tell(ended.error, quiet)
     told = [REFUSES] if refusal_of(message) else []
-    told += [tell_tool(name, arguments) for name, arguments in called_tools(message)]
-    if filtered := tell_filtered(message):
+    told += [describe_tool_call(name, arguments) for name, arguments in called_tools(message)]
+    if filtered := describe_filtered(message):
         told.append(filtered)
     if message.finish_reason == "length":
         told.append("the answer ends early: length")

@@ -40,7 +40,7 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.text.terminal_safe import safe_line
-from chatrepl.core.turn.sequencer import in_turn
+from chatrepl.core.turn.sequencer import sequenced
 from chatrepl.services.files.private_files import explain_os_error
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Script:
         """Run the lines; return the exit code: that of the line that failed, if one did."""
         async for number, line in self._statements():
             self._answers = []
-            async for event in in_turn(handle_line(self._session, line)):
+            async for event in sequenced(handle_line(self._session, line)):
                 self._show(event, number)
             if self._program.options.json and self._answers:
                 _write(printable_json(results_of(self._answers)))

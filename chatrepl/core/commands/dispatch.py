@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from chatrepl.core.commands.command import Call, Command, find_command
-from chatrepl.core.commands.handlers.files import mentioned, run_in_shell, told
+from chatrepl.core.commands.handlers.files import describe_attachment, mentioned, run_in_shell
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice
@@ -142,7 +142,7 @@ async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
         yield event
         if isinstance(event, MessageAccepted):
             for attachment in event.message.attachments:
-                yield Notice(f"attached {await told(session, attachment)}")
+                yield Notice(f"attached {await describe_attachment(session, attachment)}")
 
 
 async def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from chatrepl.core.ports.remembered import Memory
 
-__all__ = ["Lessons", "TokenLessons"]
+__all__ = ["Calibrations", "TokenCalibration"]
 
 _TOPIC = "token-ratios"
 _MOST_REPORTS = 8
@@ -63,7 +63,7 @@ class _Report:
 
 
 @dataclass(slots=True)
-class TokenLessons:
+class TokenCalibration:
     """What one server taught about one of its models."""
 
     window: int | None = None
@@ -98,7 +98,7 @@ class TokenLessons:
         self._prior = _Law(ratio, frame, hidden)
         self.ratio, self.frame, self.hidden = ratio, frame, hidden
 
-    def learn_report(self, plain_tokens: int, messages: int, reported_tokens: int) -> None:
+    def record_report(self, plain_tokens: int, messages: int, reported_tokens: int) -> None:
         """Take a count that the server gave for a prompt, beside ours without any correction."""
         report = _Report(plain_tokens, messages, reported_tokens)
         kept = [one for one in self._reports if one.plain != plain_tokens]
@@ -107,7 +107,7 @@ class TokenLessons:
         self.frame, self.hidden = law.frame, law.hidden
         self._set(law.ratio)
 
-    def learn_refusal(self, counted_tokens: int, reported_tokens: int) -> None:
+    def record_refusal(self, counted_tokens: int, reported_tokens: int) -> None:
         """Take the server's count of a prompt that it refused; the ratio only grows.
 
         ``counted_tokens``: with frames and what is hidden, as the ratio is applied to it.
@@ -175,25 +175,25 @@ Key = tuple[str, str]
 _Kept = tuple[float, int, float]
 
 
-class Lessons:
+class Calibrations:
     """All that was taught, by server and model; how they count is kept across runs for a while."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._all: dict[Key, TokenLessons] = {}
+        self._all: dict[Key, TokenCalibration] = {}
         self._kept: dict[Key, _Kept] = {}
         self._changed: set[Key] = set()
         self._is_recalled = False
 
-    def about(self, key: Key) -> TokenLessons:
+    def about(self, key: Key) -> TokenCalibration:
         """Return what is known of a model on a server."""
-        return self._all.setdefault(key, TokenLessons())
+        return self._all.setdefault(key, TokenCalibration())
 
-    def learn_report(
+    def record_report(
         self, key: Key, plain_tokens: int, messages: int, reported_tokens: int
     ) -> None:
         """Take a count that the server gave for a prompt, beside ours, to be kept."""
-        self.about(key).learn_report(plain_tokens, messages, reported_tokens)
+        self.about(key).record_report(plain_tokens, messages, reported_tokens)
         self._changed.add(key)
 
     async def recall(self) -> None:

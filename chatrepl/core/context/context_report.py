@@ -10,7 +10,7 @@ from chatrepl.core.context.planner import Planner
 from chatrepl.core.messages import Message
 from chatrepl.core.servers.target import Target
 
-__all__ = ["Place", "Row", "rows_of", "tell_limits", "tell_room", "tell_tokens"]
+__all__ = ["Place", "Row", "format_limits", "format_room", "format_tokens", "rows_of"]
 
 
 class Place(Enum):
@@ -99,20 +99,20 @@ def _place(plan: Plan, index: int) -> Place:
     return Place.PINNED if index in contents.pinned else Place.HISTORY
 
 
-def tell_tokens(planner: Planner, target: Target, plan: Plan) -> str:
+def format_tokens(planner: Planner, target: Target, plan: Plan) -> str:
     """Say how much of its room a request takes: estimated (``≈``), reported, or exact."""
     mark = planner.mark(target, plan)
     # Beside a server's count, messages that came since may be estimated: then the sum is, too.
     kind = "" if mark else " (reported)" if plan.is_reported else " (exact)"
-    return f"{mark}{plan.tokens:,} of {tell_room(plan.limits)} tokens{kind}"
+    return f"{mark}{plan.tokens:,} of {format_room(plan.limits)} tokens{kind}"
 
 
-def tell_room(limits: Limits) -> str:
+def format_room(limits: Limits) -> str:
     """Write the room that messages have."""
     return f"{'≈' if limits.is_guessed else ''}{max(limits.room, 0):,}"
 
 
-def tell_limits(limits: Limits) -> str:
+def format_limits(limits: Limits) -> str:
     """Say what the room follows from."""
     budget = f"{'≈' if limits.is_guessed else ''}{limits.budget:,}"
     window = f"{'' if limits.window_is_known else '≈'}{limits.window:,}"

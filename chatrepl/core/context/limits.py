@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-__all__ = ["UNKNOWN_WINDOW_TOKENS", "Format", "Limits", "format_of"]
+__all__ = ["UNKNOWN_WINDOW_TOKENS", "ChatFormat", "Limits", "format_of"]
 
 UNKNOWN_WINDOW_TOKENS = 8192
 _MOST_RESERVE_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ChatFormat:
     """What the chat format adds to the texts, in tokens."""
 
     per_message: int = 3
@@ -17,9 +17,9 @@ class Format:
     priming: int = 3
 
 
-def format_of(model: str) -> Format:
+def format_of(model: str) -> ChatFormat:
     """Return the chat format of a model."""
-    return Format(4, -1, 3) if model == "gpt-3.5-turbo-0301" else Format()
+    return ChatFormat(4, -1, 3) if model == "gpt-3.5-turbo-0301" else ChatFormat()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from chatrepl.core.context.calibration import Lessons, TokenLessons
+from chatrepl.core.context.calibration import Calibrations, TokenCalibration
 from chatrepl.core.context.counting import Counts
 from chatrepl.core.context.fitting import Anchor, Contents, Measure, Plan, fit, too_large
 from chatrepl.core.context.limits import Limits, format_of
 from chatrepl.core.context.reported_counts import Reports, digest_of, sent_ids
 from chatrepl.core.context.request_body import SEAM, BodyWriter, has_more_than_text
-from chatrepl.core.context.turn_selection import TurnSorter
+from chatrepl.core.context.turn_selection import TurnSelector
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
@@ -37,10 +37,10 @@ class Planner:
         self._counts = Counts(counter)
         self._writer = BodyWriter()
         self.refusals = Refusals(memory)
-        self._lessons = Lessons(memory)
+        self._lessons = Calibrations(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
         self._reports = Reports()
-        self._sorter = TurnSorter()
+        self._sorter = TurnSelector()
         self.models: dict[str, ModelInfo] = {}
         """What the current server listed, by id."""
         self.elsewhere: dict[str, dict[str, ModelInfo]] = {}
@@ -197,7 +197,7 @@ class Planner:
             parameters["logit_bias"] = token_biases(biases, self._counter, model)
         return parameters
 
-    def learn_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
+    def record_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
         """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
         return self.refusals.learn((target.server.base_url, target.model), error, body)
 
@@ -205,9 +205,9 @@ class Planner:
         """Say whether a parameter is left out, because the server refused it for this model."""
         return parameter in self.refusals.about(target.server.base_url, target.model).left_out
 
-    def learn_most_answers(self, target: Target, most: int) -> None:
+    def record_most_answers(self, target: Target, most: int) -> None:
         """Remember how many answers the server gives to one request."""
-        self.refusals.learn_most_answers((target.server.base_url, target.model), most)
+        self.refusals.record_most_answers((target.server.base_url, target.model), most)
 
     def most_answers(self, target: Target) -> int | None:
         """Return how many answers one request may ask for; None: as many as are wanted."""
@@ -223,7 +223,7 @@ class Planner:
         text = answer.content + answer.reasoning
         return self._counter.count(text, self.encoding(model)), self.is_estimate(model)
 
-    def learn_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
+    def record_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
         """Remember the server's own numbers after it refused a request's length."""
         lessons = self.lessons(target)
         before = (lessons.window, lessons.ratio)
@@ -235,13 +235,13 @@ class Planner:
             frame, hidden = self._beyond_ours(target)
             counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
             if self.is_estimate(target.model) or prompt_tokens > counted:
-                lessons.learn_refusal(counted, prompt_tokens)
+                lessons.record_refusal(counted, prompt_tokens)
             if prompt_tokens > plan.tokens:
                 self._reports.distrust(plan.contents)
         self._anchor = None
         return before != (lessons.window, lessons.ratio)
 
-    def learn_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
+    def record_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
         """Remember what the server counted for exactly this prompt, and for its answer.
 
         Without an answer's id: for several, whose tokens are not told apart.
@@ -249,13 +249,13 @@ class Planner:
         if not usage.prompt_tokens:
             return
         answer_tokens = self._answer_tokens(target, usage) if answer_id else 0
-        self.learn_count(target, plan, usage.prompt_tokens, (answer_id, answer_tokens))
+        self.record_count(target, plan, usage.prompt_tokens, (answer_id, answer_tokens))
 
     def digest(self, target: Target, plan: Plan) -> str | None:
         """Name the prompt of a plan, to be kept with what the server reports of it."""
         return digest_of(plan, target.key)
 
-    def learn_count(
+    def record_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
         """Remember what the server says that exactly this prompt counts."""
@@ -268,18 +268,18 @@ class Planner:
             self.lessons(target).is_contradicted = tokens != plan.plain_tokens
         elif target.server.is_local:
             # It counts for itself in every run, and has another address in each.
-            self.lessons(target).learn_report(plan.plain_tokens, _messages_of(plan), tokens)
+            self.lessons(target).record_report(plan.plain_tokens, _messages_of(plan), tokens)
         else:
             key = (target.server.base_url, target.model)
-            self._lessons.learn_report(key, plan.plain_tokens, _messages_of(plan), tokens)
+            self._lessons.record_report(key, plan.plain_tokens, _messages_of(plan), tokens)
 
-    def learn_server(self, target: Target, started: ResponseStarted) -> None:
+    def record_server(self, target: Target, started: ResponseStarted) -> None:
         """See by its answers whether a server is one that counts prompts when it is asked to."""
         lessons = self.lessons(target)
         if lessons.counts_itself is None and _LLAMA_BUILD.match(started.system_fingerprint or ""):
             lessons.counts_itself = True
 
-    def lessons(self, target: Target) -> TokenLessons:
+    def lessons(self, target: Target) -> TokenCalibration:
         """Return what is known of how a server deals with a model."""
         return self._lessons.about((target.server.base_url, target.model))
 

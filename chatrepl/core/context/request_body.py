@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from chatrepl.core.conversation.attachments import image_tokens, with_files
-from chatrepl.core.conversation.outcomes import in_words
+from chatrepl.core.conversation.outcomes import placeholder_text
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.text.surrogates import valid_text
 
@@ -37,7 +37,7 @@ def with_reminder(message: Message, reminder: str) -> str:
     """Return a message's text as sent: attached texts and the reminder follow what was written."""
     content = with_files(message)
     if not content and message.extra and message.role == "assistant":
-        return in_words(message)
+        return placeholder_text(message)
     if not reminder or message.role != "user" or message.summary_of or not message.id:
         return content
     return f"{content}{SEAM}{reminder}"

@@ -7,10 +7,10 @@ from chatrepl.core.conversation.tree import Conversation, Turns
 from chatrepl.core.messages import Message
 from chatrepl.core.servers.target import Target
 
-__all__ = ["TurnSorter"]
+__all__ = ["TurnSelector"]
 
 
-class TurnSorter:
+class TurnSelector:
     """Sorts the turns of conversations; remembers what each summary stands for."""
 
     def __init__(self) -> None:

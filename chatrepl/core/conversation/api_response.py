@@ -16,8 +16,8 @@ __all__ = [
     "answers_of_response",
     "completion_of",
     "created_s",
+    "format_usage",
     "response_fields",
-    "tell_usage",
 ]
 
 RESPONSE_FIELD = "response"
@@ -60,7 +60,7 @@ def answers_of_response(conversation: Conversation, answer: Message) -> Sequence
     return [choices[choice] for choice in sorted(choices)]
 
 
-def tell_usage(usage: Usage) -> str:
+def format_usage(usage: Usage) -> str:
     """Say what was used, as far as it was reported."""
     return ", ".join(
         f"{name} {count:,}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
-from chatrepl.core.conversation.outcomes import in_a_word, said_in
+from chatrepl.core.conversation.outcomes import status_word, visible_text
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.messages import Message, State
 from chatrepl.core.text.excerpts import first_words
@@ -22,7 +22,9 @@ def can_follow(message: Message) -> bool:
     Not to a message that was never answered and given back (one that waits for its answer is
     ``COMPLETE``), nor to one of several answers that never came.
     """
-    is_something = bool(said_in(message) or message.reasoning or message.extra.get("tool_calls"))
+    is_something = bool(
+        visible_text(message) or message.reasoning or message.extra.get("tool_calls")
+    )
     return message.state is State.COMPLETE or (message.role != "user" and is_something)
 
 
@@ -171,8 +173,8 @@ def _line(row: _Row, width: int, head: str | None) -> str:
         return f"{'':{width}}  {row.guide}⋮ {row.hidden} more messages"
     message = row.message
     mark = "●" if row.is_on_path else "○"
-    state = f" ({in_a_word(message)})" if in_a_word(message) else ""
-    words = first_words(said_in(message), _WORDS_CHARS)
+    state = f" ({status_word(message)})" if status_word(message) else ""
+    words = first_words(visible_text(message), _WORDS_CHARS)
     here = "  ← here" if message.id == head else ""
     return f"{row.label:>{width}}  {row.guide}{mark} {message.role}{state}: {words}{here}"
 

@@ -10,10 +10,10 @@ __all__ = [
     "AT_ONCE_S",
     "TIMING_FIELD",
     "cost_of",
+    "describe_timing",
     "dollars",
+    "format_figures",
     "speed",
-    "tell_figures",
-    "tell_timing",
     "times_of",
     "timing",
     "with_cost",
@@ -53,7 +53,7 @@ def speed(answer: Message) -> float | None:
     return (tokens - 1) / streamed_s if tokens > 1 and streamed_s > AT_ONCE_S else None
 
 
-def tell_timing(answer: Message) -> list[tuple[str, str]]:
+def describe_timing(answer: Message) -> list[tuple[str, str]]:
     """Say in rows how fast an answer came, as far as that is known."""
     first_s, elapsed_s = times_of(answer)
     rows: list[tuple[str, str]] = []
@@ -90,7 +90,7 @@ def with_cost(extra: Mapping[str, Json], cost: float | None) -> Mapping[str, Jso
     return extra if cost is None else {**extra, COST_FIELD: cost}
 
 
-def tell_figures(ended: AnswerEnded) -> list[str]:
+def format_figures(ended: AnswerEnded) -> list[str]:
     """Say in a few words each: time to the first text, tokens a second, tokens, dollars.
 
     What is not known is left out; ``≈`` marks what is estimated.

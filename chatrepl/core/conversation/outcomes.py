@@ -10,13 +10,13 @@ __all__ = [
     "REFUSAL_FIELD",
     "REFUSES",
     "called_tools",
-    "in_a_word",
-    "in_words",
+    "describe_filtered",
+    "describe_tool_call",
     "pieces_of",
+    "placeholder_text",
     "refusal_of",
-    "said_in",
-    "tell_filtered",
-    "tell_tool",
+    "status_word",
+    "visible_text",
 ]
 
 REFUSAL_FIELD = "refusal"
@@ -43,13 +43,13 @@ def pieces_of(message: Message) -> Iterator[TextDelta | RefusalDelta]:
         yield RefusalDelta(refusal)
 
 
-def said_in(message: Message) -> str:
+def visible_text(message: Message) -> str:
     """Return a message's text; of one that came by import, a refusal that stands beside it too."""
     refusal = refusal_of(message) if message.extra else ""
     return message.content if message.content or not refusal else refusal
 
 
-def in_words(message: Message) -> str:
+def placeholder_text(message: Message) -> str:
     """Say to the model what an answer of its own was that has no text: a refusal, or calls.
 
     A server may refuse an empty answer, and one that holds calls which nothing answers; without it
@@ -68,12 +68,12 @@ def called_tools(message: Message) -> Iterator[tuple[str, str]]:
             yield _text(function.get("name")), _text(function.get("arguments"))
 
 
-def tell_tool(name: str, arguments: str) -> str:
+def describe_tool_call(name: str, arguments: str) -> str:
     """Say that a tool was called, as the model wrote it."""
     return f"the model called a tool: {name}({arguments})"
 
 
-def tell_filtered(message: Message) -> str:
+def describe_filtered(message: Message) -> str:
     """Say that the server's content filter ended an answer; empty where it did not."""
     if message.finish_reason != CONTENT_FILTER:
         return ""
@@ -81,7 +81,7 @@ def tell_filtered(message: Message) -> str:
     return "content filter: the server " + ("gave no answer" if is_empty else "cut the answer here")
 
 
-def in_a_word(message: Message) -> str:
+def status_word(message: Message) -> str:
     """Say in lists what is special about an answer; empty for an ordinary one."""
     if message.state is not State.COMPLETE:
         return message.state.value

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.messages import Marks, Message, State
 
-__all__ = ["Conversation", "Turn", "Turns"]
+__all__ = ["Conversation", "TurnMessages", "Turns"]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnMessages:
     """A user message and all that answers it; a path may begin with a turn that has no question."""
 
     messages: tuple[Message, ...]
@@ -45,10 +45,10 @@ class Turns:
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: int) -> Turn:
+    def __getitem__(self, index: int) -> TurnMessages:
         if not 0 <= index < self._length:
             raise IndexError(index)
-        return Turn(tuple(self.messages(index, index + 1)))
+        return TurnMessages(tuple(self.messages(index, index + 1)))
 
     def start_of(self, index: int) -> int:
         """Return where on the path, from 0, a turn begins; of the turn after the last: its end."""
@@ -157,7 +157,7 @@ class Conversation:
         self._insert(message)
         return message
 
-    def turns(self) -> list[Turn]:
+    def turns(self) -> list[TurnMessages]:
         """Cut the path into turns: each begins at a user message."""
         view = self.view()
         return [view[index] for index in range(len(view))]
@@ -185,7 +185,7 @@ class Conversation:
             (message for message in reversed(self._path) if message.role == "assistant"), None
         )
 
-    def turn_of(self, number: int) -> Turn | None:
+    def turn_of(self, number: int) -> TurnMessages | None:
         """Return the turn that holds the message at a position on the path, from 1."""
         if not 1 <= number <= len(self._path):
             return None

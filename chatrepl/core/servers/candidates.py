@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from chatrepl.core.session import Session
 
 __all__ = [
-    "Asked",
+    "Candidate",
     "ask_by_name",
     "ask_or_not",
     "names_local",
@@ -31,7 +31,7 @@ _NOWHERE = Server("", origin="a server that could not be asked")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Candidate:
     """A model that is asked, with the settings that hold for it."""
 
     target: Target
@@ -82,7 +82,7 @@ def names_local(session: "Session", name: str) -> bool:
     return bool(colon) and is_local_profile(profile, session.ports.profiles.names())
 
 
-async def ask_by_name(session: "Session", name: str) -> Asked:
+async def ask_by_name(session: "Session", name: str) -> Candidate:
     """Find a model of the server in use, or by ``profile:model`` (or ``profile:``) of another.
 
     Raises ``UsageError``, and ``ModelError`` where a server must be asked and does not answer.
@@ -91,21 +91,21 @@ async def ask_by_name(session: "Session", name: str) -> Asked:
     now = session.ports.clock.now()
     if names_local(session, name):
         server, model, settings = session.answerer.local_elsewhere(session.settings, model)
-        return Asked(target_of(settings, server, model, now, is_local=True), settings)
+        return Candidate(target_of(settings, server, model, now, is_local=True), settings)
     if not colon or profile not in session.ports.profiles.names():
         if session.uses_local and name != session.model_name():
             raise UsageError(
                 f"the built-in model is the only one here, not {name}",
                 "PROFILE:MODEL asks another server's, /local off goes back to the server",
             )
-        return Asked(replace(await session.target(), model=name), session.settings)
+        return Candidate(replace(await session.target(), model=name), session.settings)
     loaded = await session.ports.profiles.look_up(profile)
     await session.ports.catalog.prepare()
     server, model, settings = await session.answerer.elsewhere(session.settings, loaded, model)
-    return Asked(target_of(settings, server, model, now), settings)
+    return Candidate(target_of(settings, server, model, now), settings)
 
 
-async def ask_or_not(session: "Session", name: str, *, is_only: bool) -> Asked:
+async def ask_or_not(session: "Session", name: str, *, is_only: bool) -> Candidate:
     """Find a model as ``ask_by_name`` does; of several, one that is not to be had keeps its place.
 
     Raises ``UsageError`` and ``ModelError`` where it is the only one.
@@ -116,4 +116,4 @@ async def ask_or_not(session: "Session", name: str, *, is_only: bool) -> Asked:
         if is_only:
             raise
         target = target_of(session.settings, _NOWHERE, name, session.ports.clock.now())
-        return Asked(target, session.settings, error=error)
+        return Candidate(target, session.settings, error=error)

@@ -137,14 +137,14 @@ class Refusals:
     def _learn_count(self, key: Key, error: ModelError, body: Mapping[str, Json]) -> str:
         most, wanted = error.details.get("most"), body[COUNT]
         if isinstance(most, int) and isinstance(wanted, int) and 0 < most < wanted:
-            self.learn_most_answers(key, most)
+            self.record_most_answers(key, most)
         else:
-            self.learn_most_answers(key, 1)
+            self.record_most_answers(key, 1)
         if wanted == 1:
             return f"{key[1]} refuses {COUNT}: sending it again without"
         return f"{key[1]} does not give {wanted} answers to one request"
 
-    def learn_most_answers(self, key: Key, most: int) -> None:
+    def record_most_answers(self, key: Key, most: int) -> None:
         """Remember how many answers to one request a model gives, refused or not."""
         refused = self.about(*key)
         if most > 1:

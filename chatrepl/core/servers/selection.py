@@ -13,7 +13,7 @@ from chatrepl.core.ports.remembered import Memory, Profile
 from chatrepl.core.servers.addresses import OPENAI_URL, host_of
 from chatrepl.core.settings.layers import Layer, Settings
 
-__all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "Answerer", "is_local_profile"]
+__all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "ServerSelection", "is_local_profile"]
 
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
@@ -31,7 +31,7 @@ def is_local_profile(name: str, profiles: Sequence[str]) -> bool:
     return name == LOCAL_PROFILE and name not in profiles
 
 
-class Answerer:
+class ServerSelection:
     """The server in use. What a switch changes in the settings is returned, not applied."""
 
     def __init__(
@@ -201,7 +201,7 @@ class Answerer:
         names: Json = [model.id for model in models[:_MOST_REMEMBERED]]
         await self._memory.remember(_TOPIC, server.base_url, names)
 
-    async def learn_window(self, server: Server) -> bool:
+    async def record_window(self, server: Server) -> bool:
         """Ask the server in use for its models, once, as some tell their windows.
 
         Return whether it listed any. That it does not answer is no error: a guess will do.

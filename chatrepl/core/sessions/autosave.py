@@ -10,7 +10,7 @@ from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.ports.storage import Store
 
-__all__ = ["Keeper"]
+__all__ = ["Autosave"]
 
 _TOPIC = "store"
 
@@ -34,7 +34,7 @@ class _Pending:
         return self.record is None
 
 
-class Keeper:
+class Autosave:
     """Writes through to the store; what could not be written is tried again with the next write.
 
     ``flush`` tries it at any other time. Sessions that were left meanwhile are not forgotten.

@@ -10,7 +10,7 @@ from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.ports.storage import Store
 from chatrepl.core.session import Session
-from chatrepl.core.sessions.autosave import Keeper
+from chatrepl.core.sessions.autosave import Autosave
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.text.quoting import nearest
 from chatrepl.core.usage import IMPORTED_FIELD
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
 __all__ = [
-    "Choice",
+    "SessionChoice",
     "adopt",
     "bring_back",
     "bring_in",
@@ -37,7 +37,7 @@ _NAME_CHARS = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class SessionChoice:
     """Which session to begin with; at most one of the four."""
 
     newest: bool = False
@@ -49,7 +49,7 @@ class Choice:
     """The person chooses from a menu."""
 
 
-async def find(session: Session, choice: Choice) -> SessionRecord | None:
+async def find(session: Session, choice: SessionChoice) -> SessionRecord | None:
     """Return the session on disk that is asked for; None: begin a new one.
 
     Raises ``UsageError`` for a name that must be there and is not.
@@ -199,7 +199,7 @@ async def start_saving(session: Session) -> None:
     memory = session.ports.store
     session.ports = replace(session.ports, store=session.disk_store)
     session.disk_store = None
-    session.keeper = Keeper(session.ports.store)
+    session.keeper = Autosave(session.ports.store)
     session.keeper.fork(session.conversation, session.conversation.marks)
     session.keeper.pending(session.conversation.all())
     await memory.close()

@@ -12,13 +12,13 @@ from chatrepl.core.ports.chat_model import Catalog, ChatModel, LocalModel, Token
 from chatrepl.core.ports.remembered import Memory, Profiles, Roles
 from chatrepl.core.ports.storage import Store
 from chatrepl.core.ports.system import Attachments, Clipboard, Clock, DebugLog, Files, Person, Shell
-from chatrepl.core.sessions.autosave import Keeper
+from chatrepl.core.sessions.autosave import Autosave
 from chatrepl.core.sessions.imports import ForeignLogs
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.turn.spending_limit import Spending
 
-__all__ = ["KeptConversation", "Ports"]
+__all__ = ["Ports", "SessionState"]
 
 _KNOWN_SESSIONS = 500
 
@@ -49,7 +49,7 @@ class Ports:
     """Another program's conversations, for ``/import``."""
 
 
-class KeptConversation:
+class SessionState:
     """What a session keeps, and where: every move of the head ends up in its record."""
 
     def __init__(self, ports: Ports, settings: Settings) -> None:
@@ -60,7 +60,7 @@ class KeptConversation:
         self.name: str | None = None
         """The name that the session gets when it is first saved."""
         self.planner = Planner(ports.counter, ports.catalog, ports.memory)
-        self.keeper = Keeper(ports.store)
+        self.keeper = Autosave(ports.store)
         self.spending = Spending(self)
         self.undone: list[str] = []
         """Heads that ``/redo`` goes back to."""

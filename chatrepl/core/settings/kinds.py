@@ -18,10 +18,10 @@ __all__ = [
     "Bias",
     "Choice",
     "Examples",
-    "Format",
     "Integer",
     "Kind",
     "Number",
+    "ResponseFormat",
     "Switch",
     "Text",
     "Words",
@@ -324,7 +324,7 @@ class Bias:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ResponseFormat:
     """The form of an answer: ``text``, ``json_object``, or the API's own object in JSON."""
 
     placeholder: str = "text|json_object|FILE.json|JSON"
@@ -447,4 +447,6 @@ def examples_in(value: Json) -> list[tuple[str, str]]:
     return found
 
 
-Kind = Examples | AnyJson | Text | Integer | Number | Choice | Switch | Words | Bias | Format
+Kind = (
+    Examples | AnyJson | Text | Integer | Number | Choice | Switch | Words | Bias | ResponseFormat
+)

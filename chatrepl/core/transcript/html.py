@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from html import escape
 
-from chatrepl.core.conversation.outcomes import said_in
+from chatrepl.core.conversation.outcomes import visible_text
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.transcript.fields import one_line, visible
 from chatrepl.core.transcript.html_style import STYLE
@@ -81,7 +81,7 @@ def _body(message: Message, render: Callable[[str], str]) -> Iterator[str]:
     if message.reasoning:
         yield f"<details><summary>Thinking</summary>{_plain(message.reasoning)}</details>"
     if message.role == "assistant":
-        yield f'<div class="answer" dir="auto">{render(visible(said_in(message)))}</div>'
+        yield f'<div class="answer" dir="auto">{render(visible(visible_text(message)))}</div>'
     else:
         yield _plain(message.content)
     for attachment in message.attachments:

@@ -6,10 +6,10 @@ from datetime import UTC
 
 from chatrepl.core.conversation.outcomes import (
     called_tools,
+    describe_filtered,
+    describe_tool_call,
     refusal_of,
-    said_in,
-    tell_filtered,
-    tell_tool,
+    visible_text,
 )
 from chatrepl.core.messages import Message, State
 from chatrepl.core.transcript.fields import one_line, visible
@@ -48,7 +48,7 @@ def _blocks(transcript: Transcript) -> Iterator[str]:
 def _message_blocks(message: Message) -> Iterator[str]:
     if message.reasoning:
         yield quoted("**Thinking**\n\n" + visible(message.reasoning))
-    content = visible(said_in(message))
+    content = visible(visible_text(message))
     if content.strip():
         if message.role == "tool":
             yield fenced(content)
@@ -102,8 +102,8 @@ def _endings(message: Message) -> Iterator[str]:
     if refusal_of(message):
         yield "The model refused to answer: what stands here is its refusal."
     for name, arguments in called_tools(message):
-        yield _sentence(one_line(tell_tool(name, arguments)))
-    if filtered := tell_filtered(message):
+        yield _sentence(one_line(describe_tool_call(name, arguments)))
+    if filtered := describe_filtered(message):
         yield _sentence(filtered)
 
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Event
 from chatrepl.core.messages import State
-from chatrepl.core.turn.answer_set import Answers, Exchange
-from chatrepl.core.turn.event_queue import Mailbox
-from chatrepl.core.turn.exchange import Inquiry, Response
-from chatrepl.core.turn.incoming_answer import Draft, Source
+from chatrepl.core.turn.answer_set import AnswerSet, TurnContext
+from chatrepl.core.turn.event_queue import EventQueue
+from chatrepl.core.turn.exchange import Exchange, ModelRequest
+from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
 
 __all__ = ["AnswerRun"]
 
@@ -20,12 +20,12 @@ class AnswerRun:
     Reading never waits for drawing. One response that fails does not disturb the others.
     """
 
-    def __init__(self, exchange: Exchange, inquiries: Sequence[Inquiry]) -> None:
+    def __init__(self, exchange: TurnContext, inquiries: Sequence[ModelRequest]) -> None:
         self._exchange = exchange
         self._inquiries = inquiries
-        self._mailbox = Mailbox()
-        self._answers = Answers(exchange, self._mailbox)
-        self._responses: list[Response] = []
+        self._mailbox = EventQueue()
+        self._answers = AnswerSet(exchange, self._mailbox)
+        self._responses: list[Exchange] = []
         self._is_stopped = False
 
     def stop(self) -> bool:
@@ -37,7 +37,10 @@ class AnswerRun:
     async def events(self) -> AsyncIterator[Event]:
         """Yield the answers as they come; closing this early stops and keeps them."""
         places = [
-            (inquiry, [self._answers.add(Source(inquiry.target)) for _ in range(inquiry.answers)])
+            (
+                inquiry,
+                [self._answers.add(ResponseSoFar(inquiry.target)) for _ in range(inquiry.answers)],
+            )
             for inquiry in self._inquiries
         ]
         for inquiry, drafts in places:
@@ -53,22 +56,22 @@ class AnswerRun:
             self.stop()
             await asyncio.gather(work, return_exceptions=True)
 
-    def _ask(self, inquiry: Inquiry, drafts: Sequence[Draft]) -> None:
+    def _ask(self, inquiry: ModelRequest, drafts: Sequence[IncomingAnswer]) -> None:
         """Send one request for all of these answers, or as many as the server wants."""
         most = self._exchange.planner.most_answers(inquiry.target) or len(drafts)
         for at in range(0, len(drafts), most):
             self._begin(inquiry, drafts[at : at + most])
 
-    def _begin(self, inquiry: Inquiry, drafts: Sequence[Draft]) -> None:
+    def _begin(self, inquiry: ModelRequest, drafts: Sequence[IncomingAnswer]) -> None:
         if not self._is_stopped:
             self._responses.append(
-                Response(self._exchange, inquiry, self._answers, drafts, self._ask)
+                Exchange(self._exchange, inquiry, self._answers, drafts, self._ask)
             )
 
-    def _running(self) -> list[Response]:
+    def _running(self) -> list[Exchange]:
         return [response for response in self._responses if not response.task.done()]
 
-    async def _work(self, refused: Sequence[tuple[Draft, ChatreplError | None]]) -> None:
+    async def _work(self, refused: Sequence[tuple[IncomingAnswer, ChatreplError | None]]) -> None:
         try:
             for draft, error in refused:
                 self._answers.start([draft])

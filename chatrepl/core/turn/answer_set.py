@@ -27,23 +27,23 @@ from chatrepl.core.ports.chat_model import ChatModel
 from chatrepl.core.ports.storage import Store
 from chatrepl.core.ports.system import Clock
 from chatrepl.core.servers.target import Target
-from chatrepl.core.sessions.autosave import Keeper
+from chatrepl.core.sessions.autosave import Autosave
 from chatrepl.core.sessions.journal import Journal
-from chatrepl.core.turn.event_queue import Mailbox
-from chatrepl.core.turn.incoming_answer import Draft, Source
+from chatrepl.core.turn.event_queue import EventQueue
+from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
 
-__all__ = ["Answers", "Exchange"]
+__all__ = ["AnswerSet", "TurnContext"]
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class TurnContext:
     """What the answers of a turn need of their session."""
 
     model: ChatModel
     store: Store
     clock: Clock
     planner: Planner
-    keeper: Keeper
+    keeper: Autosave
     question: Message
     new_id: Callable[[], str]
     record: Callable[[str | None], SessionRecord]
@@ -60,25 +60,25 @@ class Exchange:
     """The models, where the answers come from several."""
 
 
-class Answers:
+class AnswerSet:
     """Takes what comes of each answer. Answers end one by one; ``close`` ends the turn.
 
     Of several answers each keeps its place: begun on disk in order, and, if any of them is worth
     keeping, kept whatever became of it, so that their numbers stay.
     """
 
-    def __init__(self, exchange: Exchange, mailbox: Mailbox) -> None:
+    def __init__(self, exchange: TurnContext, mailbox: EventQueue) -> None:
         self._exchange = exchange
         self._mailbox = mailbox
-        self._drafts: list[Draft] = []
+        self._drafts: list[IncomingAnswer] = []
         self._beginning = asyncio.Lock()
         self._told_errors: set[str] = set()
         self._only_error: ChatreplError | None = None
         self._last: list[Notice] = []
 
-    def add(self, source: Source) -> Draft:
+    def add(self, source: ResponseSoFar) -> IncomingAnswer:
         """Make the place of a further answer, before any comes."""
-        draft = Draft(self._exchange.new_id(), len(self._drafts), source)
+        draft = IncomingAnswer(self._exchange.new_id(), len(self._drafts), source)
         self._drafts.append(draft)
         return draft
 
@@ -90,12 +90,12 @@ class Answers:
         """Tell something below all answers: while they come, it would stand among them."""
         self._last.append(notice)
 
-    def start(self, drafts: Sequence[Draft]) -> None:
+    def start(self, drafts: Sequence[IncomingAnswer]) -> None:
         """Tell that a request for these answers goes out."""
         for draft in drafts:
             self.put(AnswerStarted(draft.source.target.model, draft.index, self._among(draft)))
 
-    async def take(self, draft: Draft, event: ModelEvent) -> None:
+    async def take(self, draft: IncomingAnswer, event: ModelEvent) -> None:
         """Take a piece of an answer: tell it, and put it into its journal."""
         draft.take(event, self._exchange.clock.monotonic() - draft.source.started_s)
         match event:
@@ -115,7 +115,7 @@ class Answers:
 
     async def end(
         self,
-        draft: Draft,
+        draft: IncomingAnswer,
         state: State,
         usage: Usage | None = None,
         error: ChatreplError | None = None,
@@ -145,7 +145,7 @@ class Answers:
         self.put(self._ended(draft, message, elapsed_s, error))
 
     def _ended(
-        self, draft: Draft, message: Message, elapsed_s: float, error: ChatreplError | None
+        self, draft: IncomingAnswer, message: Message, elapsed_s: float, error: ChatreplError | None
     ) -> AnswerEnded:
         tokens, is_estimate = None, False
         if self._exchange.compared:
@@ -163,7 +163,7 @@ class Answers:
             is_estimate=is_estimate,
         )
 
-    def unended(self) -> list[Draft]:
+    def unended(self) -> list[IncomingAnswer]:
         """Return the answers that have no end state yet."""
         return [draft for draft in self._drafts if draft.ended is None]
 
@@ -183,7 +183,7 @@ class Answers:
     def _are_several(self) -> bool:
         return len(self._drafts) > 1
 
-    def _among(self, draft: Draft) -> Among | None:
+    def _among(self, draft: IncomingAnswer) -> Among | None:
         if not self._are_several:
             return None
         exchange = self._exchange
@@ -198,7 +198,7 @@ class Answers:
         # What a hint says to do is about the current answer.
         return replace(Notice.of(error), hint="")
 
-    async def _journalled(self, draft: Draft, text: str, reasoning: str) -> None:
+    async def _journalled(self, draft: IncomingAnswer, text: str, reasoning: str) -> None:
         keeper, exchange = self._exchange.keeper, self._exchange
         if draft.journal is None:
             await self._begin(draft)
@@ -212,7 +212,7 @@ class Answers:
             keeper.fail(draft.journal.error, exchange.record(exchange.question.id))
             self._tell()
 
-    async def _begin(self, draft: Draft) -> None:
+    async def _begin(self, draft: IncomingAnswer) -> None:
         """Give an answer its place on disk, and those before it theirs: the order stays."""
         exchange = self._exchange
         async with self._beginning:

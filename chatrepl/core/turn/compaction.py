@@ -28,7 +28,7 @@ from chatrepl.core.servers.target import Target
 from chatrepl.core.text.surrogates import valid_text
 
 if TYPE_CHECKING:
-    from chatrepl.core.sessions.state import KeptConversation
+    from chatrepl.core.sessions.state import SessionState
 
 __all__ = ["Compaction", "undo_summary"]
 
@@ -61,7 +61,7 @@ class _Choice:
 class Compaction:
     """One summary."""
 
-    def __init__(self, session: "KeptConversation", target: Target, hint: str = "") -> None:
+    def __init__(self, session: "SessionState", target: Target, hint: str = "") -> None:
         self._session = session
         self._target = target
         self._hint = hint
@@ -217,7 +217,7 @@ class Compaction:
         planner = self._session.planner
         if error.fault is not Fault.PARAMETER_REFUSED:
             return False
-        return bool(planner.learn_parameter(self._target, error, request.body))
+        return bool(planner.record_parameter(self._target, error, request.body))
 
     async def _read(self, request: ChatRequest) -> str:
         parts: list[str] = []
@@ -257,7 +257,7 @@ async def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEv
             await close()
 
 
-async def undo_summary(session: "KeptConversation") -> Message | None:
+async def undo_summary(session: "SessionState") -> Message | None:
     """Send again what the newest summary stands for; the summary is returned. None: there is none.
 
     It stays in the tree, marked as dropped.

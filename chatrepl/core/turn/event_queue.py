@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 from chatrepl.core.events import Event, ReasoningDelta, TextDelta
 
-__all__ = ["Mailbox"]
+__all__ = ["EventQueue"]
 
 
-class Mailbox:
+class EventQueue:
     """An unbounded queue of events; text that waits is joined, so a slow drawer gets few pieces."""
 
     def __init__(self) -> None:

@@ -19,10 +19,10 @@ from chatrepl.core.messages import Message, State
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.refused_parameters import COUNT
 from chatrepl.core.servers.target import Target
-from chatrepl.core.turn.answer_set import Answers, Exchange
-from chatrepl.core.turn.incoming_answer import Draft, Source
+from chatrepl.core.turn.answer_set import AnswerSet, TurnContext
+from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
 
-__all__ = ["Inquiry", "Response", "for_answers"]
+__all__ = ["Exchange", "ModelRequest", "for_answers"]
 
 _RETRY_PAUSES_S = (1.0, 4.0)
 _LONGEST_WAIT_S = 60.0
@@ -30,7 +30,7 @@ _MOST_REPAIRS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class ModelRequest:
     """A model that is asked, what it is sent, and how many answers are wanted of it."""
 
     target: Target
@@ -43,7 +43,7 @@ class Inquiry:
     """Why it cannot be sent, though those to other models can."""
 
 
-class Response:
+class Exchange:
     """Sends a request, again where the server says how it may succeed, and reads its answers.
 
     ``ask_apart`` is told which answers another request must bring: those that the server does not
@@ -52,18 +52,18 @@ class Response:
 
     def __init__(
         self,
-        exchange: Exchange,
-        inquiry: Inquiry,
-        answers: Answers,
-        drafts: Sequence[Draft],
-        ask_apart: Callable[[Inquiry, Sequence[Draft]], None],
+        exchange: TurnContext,
+        inquiry: ModelRequest,
+        answers: AnswerSet,
+        drafts: Sequence[IncomingAnswer],
+        ask_apart: Callable[[ModelRequest, Sequence[IncomingAnswer]], None],
     ) -> None:
         self._exchange = exchange
         self._inquiry = inquiry
         self._answers = answers
         self._drafts = list(drafts)
         self._ask_apart = ask_apart
-        self._source = Source(inquiry.target, continued=inquiry.continued)
+        self._source = ResponseSoFar(inquiry.target, continued=inquiry.continued)
         for draft in drafts:
             draft.source = self._source
         self._is_ending = False
@@ -131,11 +131,11 @@ class Response:
     def _learn(self, plan: Plan) -> None:
         planner, target = self._exchange.planner, self._inquiry.target
         usage = self._source.usage
-        planner.learn_server(target, self._source.started)
+        planner.record_server(target, self._source.started)
         if usage is not None:
             # Of several answers' tokens nobody says which are whose.
             answer_id = self._drafts[0].answer_id if len(self._drafts) == 1 else ""
-            planner.learn_usage(target, plan, usage, answer_id)
+            planner.record_usage(target, plan, usage, answer_id)
             if answer_id:
                 self._source.prompt_digest = planner.digest(target, plan)
 
@@ -158,7 +158,7 @@ class Response:
         if error.fault is Fault.PARAMETER_REFUSED:
             if self._is_learnt(error, plan, request):
                 return True
-            said = planner.learn_parameter(target, error, request.body)
+            said = planner.record_parameter(target, error, request.body)
             if said and len(self._drafts) > (planner.most_answers(target) or len(self._drafts)):
                 self._split(said)
             elif said:
@@ -166,7 +166,7 @@ class Response:
             return bool(said)
         if error.fault is Fault.CONTEXT_LENGTH and not self._is_refitted:
             self._is_refitted = True
-            if not planner.learn_window(target, error, plan):
+            if not planner.record_window(target, error, plan):
                 return False
             self._answers.put(
                 Notice(f"{error.message}; fitting it to the server's own numbers", Level.WARNING)
@@ -225,13 +225,13 @@ class Response:
         for draft in whole if coming else whole[1:]:
             await self._answers.end(draft, State.COMPLETE)
 
-    def _open(self) -> list[Draft]:
+    def _open(self) -> list[IncomingAnswer]:
         return [draft for draft in self._drafts if draft.ended is None]
 
     async def _finish(self, state: State, error: ChatreplError | None) -> None:
         """Bring the answers that are still open to their ends. The first carries the usage."""
         still_open = self._open()
-        missing: list[Draft] = []
+        missing: list[IncomingAnswer] = []
         if state is State.COMPLETE and any(draft.is_seen for draft in self._drafts):
             missing = [draft for draft in still_open if not draft.is_seen]
         usage = self._source.usage
@@ -243,16 +243,16 @@ class Response:
         if missing:
             self._fetch(missing)
 
-    def _end_state(self, draft: Draft, state: State) -> State:
+    def _end_state(self, draft: IncomingAnswer, state: State) -> State:
         if len(self._drafts) > 1 and draft.finish_reason is not None:
             return State.COMPLETE
         return State.FAILED if state is State.CUT and not draft.has_content else state
 
-    def _fetch(self, missing: Sequence[Draft]) -> None:
+    def _fetch(self, missing: Sequence[IncomingAnswer]) -> None:
         """Ask for the answers that the server did not give, though it did not refuse them."""
         target, wanted = self._inquiry.target, len(self._drafts)
         came = wanted - len(missing)
-        self._exchange.planner.learn_most_answers(target, came)
+        self._exchange.planner.record_most_answers(target, came)
         gave = "one answer" if came == 1 else f"{came} answers"
         apart = "the other one" if len(missing) == 1 else f"the other {len(missing)}"
         self._answers.put_last(

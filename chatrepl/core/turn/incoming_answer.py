@@ -26,13 +26,13 @@ from chatrepl.core.messages import Json, Message, State, Usage
 from chatrepl.core.servers.target import Target
 from chatrepl.core.sessions.journal import Journal
 
-__all__ = ["Draft", "Source"]
+__all__ = ["IncomingAnswer", "ResponseSoFar"]
 
 _NOT_PARAMETERS = ("model", "messages", "stream", "stream_options")
 
 
 @dataclass(slots=True)
-class Source:
+class ResponseSoFar:
     """The response that one or more answers come in, as far as it is known."""
 
     target: Target
@@ -50,13 +50,13 @@ class Source:
 
 
 @dataclass(slots=True)
-class Draft:
+class IncomingAnswer:
     """What has come of one answer so far."""
 
     answer_id: str
     index: int
     """Among the answers of its turn, from 0."""
-    source: Source
+    source: ResponseSoFar
     choice: int = 0
     """Among the answers of its response, from 0."""
     text: list[str] = field(default_factory=list)

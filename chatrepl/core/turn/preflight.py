@@ -7,17 +7,17 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message
 from chatrepl.core.ports.chat_model import ChatRequest
-from chatrepl.core.servers.candidates import Asked
-from chatrepl.core.servers.selection import Answerer
+from chatrepl.core.servers.candidates import Candidate
+from chatrepl.core.servers.selection import ServerSelection
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.turn.compaction import Compaction
-from chatrepl.core.turn.event_queue import Mailbox
+from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.exchange import for_answers
 
 if TYPE_CHECKING:
     from chatrepl.core.conversation.tree import Conversation
-    from chatrepl.core.sessions.state import KeptConversation
+    from chatrepl.core.sessions.state import SessionState
 
 __all__ = ["Preflight"]
 
@@ -27,19 +27,19 @@ _MOST_COUNTS = 4
 class Preflight:
     """Makes the plan of a request final. Asks, where settings say so, before anything is sent."""
 
-    def __init__(self, session: "KeptConversation", answerer: Answerer) -> None:
+    def __init__(self, session: "SessionState", answerer: ServerSelection) -> None:
         self._session = session
         self._answerer = answerer
         self._declined: Conversation | None = None
 
-    async def check(self, asked: Asked, question: Message) -> None:
+    async def check(self, asked: Candidate, question: Message) -> None:
         """Raise ``MessageTooLarge`` where a message cannot fit, before it is accepted."""
         plan = self._plan(asked.target, question, asked.settings)
         if not plan.fits:
             plan = await self.confirmed(asked.target, plan, question, asked.settings)
         self._session.planner.check_fits(asked.target, plan)
 
-    async def run(self, asked: Asked, mailbox: Mailbox, *, is_only: bool = True) -> Plan:
+    async def run(self, asked: Candidate, mailbox: EventQueue, *, is_only: bool = True) -> Plan:
         """Return the plan to send; the mailbox gets what there is to see.
 
         Where it is not the only model that is asked, nothing is summarised for it: others may have
@@ -53,7 +53,7 @@ class Preflight:
         self._session.planner.check_fits(target, plan)
         return plan
 
-    def plan_next(self, asked: Asked, question: Message | None = None) -> Plan:
+    def plan_next(self, asked: Candidate, question: Message | None = None) -> Plan:
         """Plan what goes with the next message, which may not be known yet.
 
         Nothing says that the newest turn must go with that; without an answer it is what is sent.
@@ -63,7 +63,7 @@ class Preflight:
         return self._plan(asked.target, question, asked.settings, newest_goes=is_open)
 
     async def next_request(
-        self, asked: Asked, question: Message | None = None
+        self, asked: Candidate, question: Message | None = None
     ) -> tuple[Plan, ChatRequest]:
         """Write what would be sent now, or with a further question, to one of those asked."""
         planner, target, settings = self._session.planner, asked.target, asked.settings
@@ -93,7 +93,7 @@ class Preflight:
             return self._plan(target, question, settings, newest_goes=goes)
 
         may_ask = not is_idle and _depends_on_guess(plan)
-        if may_ask and await self._answerer.learn_window(target.server):
+        if may_ask and await self._answerer.record_window(target.server):
             plan = anew()
         planner, lessons = self._session.planner, self._session.planner.lessons(target)
         server = target.server
@@ -107,7 +107,7 @@ class Preflight:
             lessons.counts_itself = tokens is not None
             if tokens is None:
                 return plan
-            planner.learn_count(target, plan, tokens)
+            planner.record_count(target, plan, tokens)
             plan = anew()
         return plan
 
@@ -144,7 +144,7 @@ class Preflight:
         self._declined = session.conversation
         return False
 
-    async def _summarise(self, target: Target, mailbox: Mailbox) -> None:
+    async def _summarise(self, target: Target, mailbox: EventQueue) -> None:
         try:
             async for event in Compaction(self._session, target).run():
                 mailbox.put(event)

@@ -14,14 +14,14 @@ from chatrepl.core.events import (
     ToolCalled,
 )
 
-__all__ = ["Coming", "InTurn", "in_turn"]
+__all__ = ["AnswerSequencer", "HeldAnswer", "sequenced"]
 
 OfAnswer = AnswerStarted | TextDelta | ReasoningDelta | RefusalDelta | ToolCalled | AnswerEnded
 _Delta = TextDelta | ReasoningDelta | RefusalDelta
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class HeldAnswer:
     """How far an answer is that is not shown yet."""
 
     number: int
@@ -65,7 +65,7 @@ class _Held:
             yield replace(run[0], text="".join(delta.text for delta in run))
 
 
-class InTurn:
+class AnswerSequencer:
     """The answers of one turn: the first that is not over passes as it comes, others are held.
 
     Where a request is sent again, ``AnswerStarted`` comes again with ``among`` left out: what
@@ -106,11 +106,11 @@ class InTurn:
             following.events.clear()
 
     @property
-    def coming(self) -> Sequence[Coming]:
+    def coming(self) -> Sequence[HeldAnswer]:
         """How far the answers are that are held; of answers beside each other, how far all are."""
         first = 0 if self._is_beside else self._current + 1
         coming = [
-            Coming(held.number, held.words, held.is_done)
+            HeldAnswer(held.number, held.words, held.is_done)
             for index, held in sorted(self._held.items())
             if index >= first
         ]
@@ -125,9 +125,9 @@ class InTurn:
         return event
 
 
-async def in_turn(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+async def sequenced(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
     """Yield the events of one turn so that one answer follows the other."""
-    turn = InTurn()
+    turn = AnswerSequencer()
     async for event in events:
         for shown in turn.put(event):
             yield shown

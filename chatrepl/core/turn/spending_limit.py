@@ -14,7 +14,7 @@ from chatrepl.core.servers.target import Target
 from chatrepl.core.usage import UsageTotal
 
 if TYPE_CHECKING:
-    from chatrepl.core.sessions.state import KeptConversation
+    from chatrepl.core.sessions.state import SessionState
 
 __all__ = [
     "Spending",
@@ -72,7 +72,7 @@ def total_of(messages: Iterable[Message]) -> Spent:
     return Spent(list(totals.values()))
 
 
-async def spent_since(session: "KeptConversation", since: datetime) -> Spent:
+async def spent_since(session: "SessionState", since: datetime) -> Spent:
     """Add up what was used from a moment on, in what is saved and in what is not."""
     found = list(await session.ports.store.usage(since))
     if session.disk_store is not None:
@@ -99,7 +99,7 @@ def beginning_of_month(now: datetime) -> datetime:
 class Spending:
     """Asks before a day's costs go over the limit that the user set."""
 
-    def __init__(self, session: "KeptConversation") -> None:
+    def __init__(self, session: "SessionState") -> None:
         self._session = session
         self._allowed_usd = 0.0
         self._allowed_day: datetime | None = None

@@ -12,23 +12,23 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message, Usage
 from chatrepl.core.ports.chat_model import ChatRequest
-from chatrepl.core.servers.candidates import Asked
+from chatrepl.core.servers.candidates import Candidate
 from chatrepl.core.servers.continuation import Way, as_continuation, instruction, way_for
 from chatrepl.core.servers.refused_parameters import COUNT, how_to_try
 from chatrepl.core.servers.target import Target
 from chatrepl.core.turn.answer_run import AnswerRun
-from chatrepl.core.turn.answer_set import Exchange
-from chatrepl.core.turn.event_queue import Mailbox
-from chatrepl.core.turn.exchange import Inquiry
+from chatrepl.core.turn.answer_set import TurnContext
+from chatrepl.core.turn.event_queue import EventQueue
+from chatrepl.core.turn.exchange import ModelRequest
 
 if TYPE_CHECKING:
     from chatrepl.core.session import Session
 
-__all__ = ["Turn", "TurnOf"]
+__all__ = ["Turn", "TurnRequest"]
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOf:
+class TurnRequest:
     """What a turn is about."""
 
     question: Message
@@ -45,17 +45,17 @@ class TurnOf:
 class Turn:
     """Prepares what is asked for; ``prepare`` comes first."""
 
-    def __init__(self, session: "Session", about: TurnOf) -> None:
+    def __init__(self, session: "Session", about: TurnRequest) -> None:
         self._session = session
         self._about = about
-        self._asked: list[tuple[Asked, Plan | ChatreplError]] = []
+        self._asked: list[tuple[Candidate, Plan | ChatreplError]] = []
         self._way: Way | None = None
         self._told: Message | None = None
         """What asks to go on with an answer; it is sent, and no part of the conversation."""
         self._local_error: ChatreplError | None = None
         """Why the built-in model, one of several that are asked, is not there."""
 
-    async def prepare(self, mailbox: Mailbox) -> None:
+    async def prepare(self, mailbox: EventQueue) -> None:
         """Find out who is asked and what is sent; the mailbox gets what there is to see."""
         try:
             await self._prepare_local(mailbox)
@@ -65,7 +65,7 @@ class Turn:
         finally:
             mailbox.close()
 
-    async def _prepare_local(self, mailbox: Mailbox) -> None:
+    async def _prepare_local(self, mailbox: EventQueue) -> None:
         """Bring up the built-in model. That it cannot be does not harm others that are asked."""
         models = self._about.models
         try:
@@ -76,7 +76,7 @@ class Turn:
                 raise
             self._local_error = error
 
-    async def _plan_all(self, all_asked: Sequence[Asked], mailbox: Mailbox) -> None:
+    async def _plan_all(self, all_asked: Sequence[Candidate], mailbox: EventQueue) -> None:
         """Plan each request for its own model; one that cannot be sent does not harm others."""
         session = self._session
         is_only = len(all_asked) == 1
@@ -113,7 +113,7 @@ class Turn:
             self._session.planner.check_fits(asked.target, plan)
             self._asked = [(asked, plan)]
 
-    async def _find_asked(self) -> list[Asked]:
+    async def _find_asked(self) -> list[Candidate]:
         about = self._about
         found = await self._session.asked(about.models)
         if about.continued is None and about.is_first and not about.models:
@@ -134,7 +134,7 @@ class Turn:
         """Make the run."""
         session, about = self._session, self._about
         models = tuple(asked.target.model for asked, _ in self._asked)
-        exchange = Exchange(
+        exchange = TurnContext(
             model=session.ports.model,
             store=session.ports.store,
             clock=session.ports.clock,
@@ -151,7 +151,7 @@ class Turn:
         )
         return AnswerRun(exchange, [self._inquiry(asked, plan) for asked, plan in self._asked])
 
-    def _inquiry(self, asked: Asked, plan_or_error: Plan | ChatreplError) -> Inquiry:
+    def _inquiry(self, asked: Candidate, plan_or_error: Plan | ChatreplError) -> ModelRequest:
         planner, conversation = self._session.planner, self._session.conversation
         told, way = self._told, self._way
         # With several models, a summary made for a later one changes what the earlier ones get.
@@ -168,7 +168,7 @@ class Turn:
             request = planner.request(asked.settings, asked.target, plan)
             return request if way is None else as_continuation(request, way)
 
-        return Inquiry(
+        return ModelRequest(
             target=asked.target,
             make_plan=make_plan,
             make_request=make_request,
@@ -196,7 +196,7 @@ def _most_of(plan: Plan, answers: int) -> Usage:
     return Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
 
 
-def _refusal_notices(session: "Session", asked: Asked) -> Iterator[Notice]:
+def _refusal_notices(session: "Session", asked: Candidate) -> Iterator[Notice]:
     target = asked.target
     key = (target.server.base_url, target.model)
     most = session.planner.most_answers(target) or asked.answers

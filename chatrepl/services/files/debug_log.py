@@ -20,7 +20,7 @@ from chatrepl.services.files.private_files import (
     open_private,
 )
 
-__all__ = ["DebugLog"]
+__all__ = ["FileDebugLog"]
 
 _LOGGER = "chatrepl"
 _MOST_BYTES = 1024 * 1024
@@ -51,7 +51,7 @@ class _PrivateFile(RotatingFileHandler):
         logging.getLogger(_LOGGER).removeHandler(self)
 
 
-class DebugLog:
+class FileDebugLog:
     """Writes what the program logs to a file of at most 1 MB, and keeps the one before it."""
 
     def __init__(self, path: Path) -> None:

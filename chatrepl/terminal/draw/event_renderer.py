@@ -17,7 +17,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.terminal_safe import safe_line
-from chatrepl.core.turn.sequencer import Coming
+from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw.answer_columns import BesideView
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.events import (
@@ -133,7 +133,7 @@ class Drawing:
         mark = "⋯" if self._encoding_is_utf8 else "..."
         return f"{mark} {safe_line(model)}{so_far}"
 
-    def coming(self, waiting: str, coming: Sequence[Coming], width: int) -> str:
+    def coming(self, waiting: str, coming: Sequence[HeldAnswer], width: int) -> str:
         """Say in one line how far the answers are that are not shown yet."""
         return draw_coming(waiting, coming, width, unicode=self._encoding_is_utf8)
 

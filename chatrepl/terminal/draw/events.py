@@ -8,8 +8,13 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from chatrepl.core.conversation.attachments import name_of
-from chatrepl.core.conversation.metadata import tell_figures
-from chatrepl.core.conversation.outcomes import called_tools, pieces_of, tell_filtered, tell_tool
+from chatrepl.core.conversation.metadata import format_figures
+from chatrepl.core.conversation.outcomes import (
+    called_tools,
+    describe_filtered,
+    describe_tool_call,
+    pieces_of,
+)
 from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
@@ -23,7 +28,7 @@ from chatrepl.core.events import (
 from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
-from chatrepl.core.turn.sequencer import Coming
+from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.layout.cell_width import cell_width, clip
 from chatrepl.terminal.draw.layout.spans import Span, paint, span
@@ -141,7 +146,7 @@ def draw_answer_start(started: AnswerStarted, style: DrawStyle, width: int) -> l
     return [paint(line, style), ""]
 
 
-def draw_coming(waiting: str, coming: Sequence[Coming], width: int, *, unicode: bool) -> str:
+def draw_coming(waiting: str, coming: Sequence[HeldAnswer], width: int, *, unicode: bool) -> str:
     """Say how far answers are that are not shown yet, behind what is awaited."""
     parts = [f"{one.number}: " + ("done" if one.is_done else _words(one.words)) for one in coming]
     line = (" · " if unicode else " - ").join([waiting, *parts] if waiting else parts)
@@ -163,13 +168,13 @@ def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[st
     """
     reason = _end_reason(ended.message)
     reason = reason.partition(";")[0] if ended.among is not None else reason
-    told = [tell_tool(name, arguments) for name, arguments in called_tools(ended.message)]
-    told += [tell_filtered(ended.message)]
+    told = [describe_tool_call(name, arguments) for name, arguments in called_tools(ended.message)]
+    told += [describe_filtered(ended.message)]
     notices = [Notice(text, Level.WARNING) for text in told if text]
     lines = [line for notice in notices for line in draw_notice(notice, style, width)]
     lines += _hanging([span(reason, "muted")], [], style, width) if reason else []
     if ended.among is not None and ended.among.is_compared:
-        figures = (" · " if style.unicode else " - ").join(tell_figures(ended))
+        figures = (" · " if style.unicode else " - ").join(format_figures(ended))
         lines += ["", *_hanging([span(figures, "muted")], [], style, width)]
     return lines
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from chatrepl.core.text.terminal_safe import safe_line
 
-__all__ = ["Beside", "LineQueue"]
+__all__ = ["BackgroundTasks", "LineQueue"]
 
 
-class Beside:
+class BackgroundTasks:
     """Holds tasks until they are over; a person's commands can be given up one by one."""
 
     def __init__(self) -> None:

@@ -27,9 +27,9 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import SearchHit
 from chatrepl.core.session import Session
-from chatrepl.core.turn.sequencer import InTurn
-from chatrepl.terminal.live.background_tasks import Beside, LineQueue
-from chatrepl.terminal.live.event_display import Showing
+from chatrepl.core.turn.sequencer import AnswerSequencer
+from chatrepl.terminal.live.background_tasks import BackgroundTasks, LineQueue
+from chatrepl.terminal.live.event_display import EventDisplay
 from chatrepl.terminal.live.toolbar import Toolbar
 from chatrepl.terminal.prompt.editor import EditorError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["Front"]
+__all__ = ["ConversationView"]
 
 _COMMAND_QUIET_S = 1.0
 _SAVE_AGAIN_S = 2.0
@@ -46,7 +46,7 @@ _SEEN_AFTER_S = 0.2
 _LISTED_ANEW_S = 1.0
 
 
-class Front:
+class ConversationView:
     """Implements the live prompt's actions, and draws what the session tells.
 
     ``load_drawing`` imports and builds the drawing, which is dear; it runs after the first paint,
@@ -65,16 +65,16 @@ class Front:
         self._is_leaving = False
         self._command: asyncio.Task[None] | None = None
         """What is being dealt with and may be given up: a command, never a message."""
-        self._has_floor = False
+        self._is_command_running = False
         """A command's output is still to come: others wait, so that each has its own below it."""
-        self._beside = Beside()
+        self._beside = BackgroundTasks()
         self._listed_s = 0.0
         self._has_just_found = False
 
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt to draw above."""
         self._prompt = prompt
-        self._showing = Showing(prompt, lambda: self._session.settings, self._toolbar.keep)
+        self._showing = EventDisplay(prompt, lambda: self._session.settings, self._toolbar.keep)
 
     def _show_queued(self, lines: Sequence[str]) -> None:
         self._prompt.show_queued(lines)
@@ -83,7 +83,7 @@ class Front:
 
     def submit(self, text: str) -> None:
         """Deal with a line: at once where that is possible, else in its turn."""
-        can_show = self._showing.is_ready and (not self._has_floor or leaves(text))
+        can_show = self._showing.is_ready and (not self._is_command_running or leaves(text))
         if self._is_working and not (can_show and runs_at_once(text)):
             self._queue.add(text)
         elif self._is_working:
@@ -174,7 +174,7 @@ class Front:
             if is_message(line):
                 await self._deal_with(line)
             else:
-                self._has_floor = True
+                self._is_command_running = True
                 self._showing.status.wait_for(line.split()[0], after_s=_COMMAND_QUIET_S)
                 await self._stoppable(self._deal_with(line))
             self._beside.run(self._refresh())
@@ -188,7 +188,7 @@ class Front:
         """Wait for a command, which may ask a server or a person, unless someone gives it up."""
         self._command = asyncio.create_task(work)
         await asyncio.wait({self._command})
-        self._has_floor = False
+        self._is_command_running = False
         if self._command.cancelled():
             if self._is_leaving:
                 return
@@ -277,18 +277,18 @@ class Front:
             self._show(event)
         self._end_line(listed)
 
-    def _give_floor(self) -> None:
+    def _release_queue(self) -> None:
         """Something long begins: what can run beside it need not wait any more."""
-        self._has_floor = False
+        self._is_command_running = False
         for line in self._queue.take(runs_at_once):
             self._beside.run_command(line, self._deal_beside(line))
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
-        turn = InTurn(self._showing.answers.begin_beside)
+        turn = AnswerSequencer(self._showing.answers.begin_beside)
         try:
             async for event in events:
-                if self._has_floor and isinstance(event, AnswerStarted | Progress):
-                    self._give_floor()
+                if self._is_command_running and isinstance(event, AnswerStarted | Progress):
+                    self._release_queue()
                 for shown in turn.put(event):
                     if isinstance(shown, ConversationShown):
                         await self._showing.show_conversation(shown)

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["Showing", "ShownAnswers"]
+__all__ = ["EventDisplay", "ShownAnswers"]
 
 _MESSAGES_AT_ONCE = 20
 
 
-class Showing:
+class EventDisplay:
     """Draws above the prompt, in the style that ``settings`` ask for at that time.
 
     Nothing can be drawn before ``begin``. ``keep`` takes the topic and the text of a notice that

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from chatrepl.core.commands.completion import Suggestion
-    from chatrepl.terminal.live.conversation_view import Front
+    from chatrepl.terminal.live.conversation_view import ConversationView
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["Door"]
+__all__ = ["PendingActions"]
 
 
-class Door:
-    """Implements the live prompt's actions; hands all to a ``Front`` once it is open."""
+class PendingActions:
+    """Implements the live prompt's actions; hands all to a ``ConversationView`` once it is open."""
 
     def __init__(self) -> None:
-        self._front: Front | None = None
+        self._front: ConversationView | None = None
         self._waiting: list[str] = []
 
     def attach(self, prompt: "LivePrompt") -> None:
         """Take the prompt, to show what waits."""
         self._prompt = prompt
 
-    def open(self, front: "Front") -> None:
+    def open(self, front: "ConversationView") -> None:
         """Hand over what waited, and all that comes."""
         self._front = front
         self._prompt.show_queued(())

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from chatrepl.core.turn.sequencer import Coming
+from chatrepl.core.turn.sequencer import HeldAnswer
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
@@ -24,7 +24,7 @@ class Status:
         self._drawing = drawing
         self._waiting: asyncio.Task[None] | None = None
         self._waiting_text = ""
-        self._coming: Sequence[Coming] = ()
+        self._coming: Sequence[HeldAnswer] = ()
         self._is_fresh = True
 
     def show(self, line: str) -> None:
@@ -44,7 +44,7 @@ class Status:
             self._waiting_text = ""
             self._show_all()
 
-    def set_coming(self, coming: Sequence[Coming]) -> None:
+    def set_coming(self, coming: Sequence[HeldAnswer]) -> None:
         """Say how far the answers are that are not shown yet; a few times a second at the most."""
         if coming == self._coming:
             return

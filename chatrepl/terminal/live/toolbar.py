@@ -1,6 +1,6 @@
 """The line below the prompt: model, session, tokens of the budget, and what must stay visible."""
 
-from chatrepl.core.context.context_report import tell_tokens
+from chatrepl.core.context.context_report import format_tokens
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.servers.addresses import host_of
 from chatrepl.core.session import Session
@@ -38,7 +38,7 @@ class Toolbar:
             target, plan = await session.plan_ahead()
         except ChatreplError:
             return
-        self._tokens = tell_tokens(session.planner, target, plan)
+        self._tokens = format_tokens(session.planner, target, plan)
 
     def text(self, columns: int) -> str:
         """Return the line; where there is not room for all, the session's name gives way."""

@@ -38,7 +38,7 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.session import Session
 from chatrepl.core.text.terminal_safe import safe_line, safe_text
-from chatrepl.core.turn.sequencer import in_turn
+from chatrepl.core.turn.sequencer import sequenced
 from chatrepl.terminal.capabilities import window_size
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.tty.raw_mode import is_ignored
@@ -46,12 +46,12 @@ from chatrepl.terminal.tty.raw_mode import is_ignored
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_view import AnswerView
 
-__all__ = ["LineMode"]
+__all__ = ["DumbTerminal"]
 
 _LARGEST_READ = 65536
 
 
-class LineMode:
+class DumbTerminal:
     """Reads lines from a terminal's descriptor, and writes lines to a stream."""
 
     def __init__(
@@ -124,7 +124,7 @@ class LineMode:
 
     async def _deal(self, events: AsyncIterator[Event]) -> None:
         try:
-            async for event in in_turn(events):
+            async for event in sequenced(events):
                 self._show(event)
         except ChatreplError as error:
             self._show(Notice.of(error))

@@ -13,7 +13,7 @@ from chatrepl.terminal.draw.answer_columns import cut_line
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.draw.layout.cell_width import cell_width
 
-__all__ = ["DirectWriter"]
+__all__ = ["OneAnswerWriter"]
 
 _FRAME_S = 1 / 30
 _TAIL_SHARE = 3
@@ -24,7 +24,7 @@ _NARROW_COLUMNS = 30
 _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class DirectWriter:
+class OneAnswerWriter:
     """Writes finished lines once, and repaints the open tail below them.
 
     ``rewraps`` says that the terminal wraps its rows anew when it becomes narrower.

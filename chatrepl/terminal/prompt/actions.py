@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-__all__ = ["Actions", "Suggestion"]
+__all__ = ["Actions", "CompletionItem"]
 
 
-class Suggestion(Protocol):
+class CompletionItem(Protocol):
     """One item of the completion menu."""
 
     @property
@@ -40,7 +40,7 @@ class Actions(Protocol):
         """Say whether an answer is running."""
         ...
 
-    def complete(self, before: str) -> Sequence[Suggestion]:
+    def complete(self, before: str) -> Sequence[CompletionItem]:
         """Offer completions for the text before the cursor."""
         ...
 

@@ -13,13 +13,13 @@ from prompt_toolkit.filters import Condition
 from chatrepl.terminal.prompt.history import BigPastes, InputHistory
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.prompt.actions import Suggestion
+    from chatrepl.terminal.prompt.actions import CompletionItem
 
 __all__ = ["InputLine"]
 
 
 class _Completer(Completer):
-    def __init__(self, complete: "Callable[[str], Iterable[Suggestion]]") -> None:
+    def __init__(self, complete: "Callable[[str], Iterable[CompletionItem]]") -> None:
         self._complete = complete
 
     def get_completions(
@@ -52,7 +52,7 @@ class InputLine:
     """An editable text of one or more lines with a history across runs."""
 
     def __init__(
-        self, complete: "Callable[[str], Iterable[Suggestion]]", history_file: Path | None
+        self, complete: "Callable[[str], Iterable[CompletionItem]]", history_file: Path | None
     ) -> None:
         self.pastes = BigPastes()
         self.history = InputHistory(history_file, self.pastes)

@@ -115,7 +115,7 @@ class Frames:
         """Paint again, from the cursor's row on."""
         self._is_paused = False
         self._reflow.is_asking = self._is_asking and not self._reflow.has_given_up
-        self._output.tell_size(None)
+        self._output.set_size(None)
         self._renderer.forget()
         self.request(is_urgent=True)
 
@@ -158,7 +158,7 @@ class Frames:
                 self._writer.when_empty(self._caught_up)
             return
         if is_clear:
-            self._output.tell_size(None)
+            self._output.set_size(None)
         elif self._is_to_be_cleared():
             clear = partial(self._frame, is_clear=True)
             self._timer = asyncio.get_running_loop().call_later(_UNCLEAR_S, clear)
@@ -240,7 +240,7 @@ class Frames:
     def _take_size(self, size: "Size") -> None:
         """Believe what the terminal says of its size: it is newer than what the system tells."""
         system = self._output.system_size()
-        self._output.tell_size(size if size != system else None)
+        self._output.set_size(size if size != system else None)
         if size != system:
             # The system will learn it later, or the window changes back.
             asyncio.get_running_loop().call_later(_SETTLED_S, self._ask)

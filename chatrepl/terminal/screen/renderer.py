@@ -65,7 +65,7 @@ class WriterOutput(Vt100_Output):
             enable_cpr=False,
         )
 
-    def tell_size(self, size: Size | None) -> None:
+    def set_size(self, size: Size | None) -> None:
         """Believe the terminal about its size; None: believe the system again."""
         self._told_size = size
 

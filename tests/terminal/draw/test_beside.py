@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import AnswerEnded, TextDelta
-from chatrepl.core.turn.sequencer import Coming
+from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw.answer_columns import BesideView, can_show_beside, cut_line
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.events import draw_answer_end, draw_coming
@@ -146,7 +146,7 @@ def test_columns_must_be_wide_enough_to_read() -> None:
 
 
 def test_how_far_answers_are_is_told_in_one_row() -> None:
-    coming = [Coming(2, 120, False), Coming(3, 0, False), Coming(4, 7, True)]
+    coming = [HeldAnswer(2, 120, False), HeldAnswer(3, 0, False), HeldAnswer(4, 7, True)]
     line = draw_coming("", coming, 80, unicode=True)
     assert line == "⋯ 2: 120 words · 3: no word yet · 4: done"
     assert draw_coming("⋯ gpt  3 s", coming[:1], 80, unicode=True) == "⋯ gpt  3 s · 2: 120 words"

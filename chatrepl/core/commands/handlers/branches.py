@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.conversation.api_response import answers_of_response, tell_usage
+from chatrepl.core.conversation.api_response import answers_of_response, format_usage
 from chatrepl.core.conversation.branches import (
     alternatives,
     branch_ends,
@@ -13,7 +13,12 @@ from chatrepl.core.conversation.branches import (
     newest_end,
 )
 from chatrepl.core.conversation.metadata import cost_of, dollars, speed, times_of
-from chatrepl.core.conversation.outcomes import called_tools, in_a_word, said_in, tell_tool
+from chatrepl.core.conversation.outcomes import (
+    called_tools,
+    describe_tool_call,
+    status_word,
+    visible_text,
+)
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import ConversationShown, DraftReturned, Event, Level, Notice, PlainText
 from chatrepl.core.events import Table as TableShown
@@ -55,7 +60,7 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
             (
                 str(number),
                 "●" if answer.id == current else "",
-                (answer.model or "") + (f" ({in_a_word(answer)})" if in_a_word(answer) else ""),
+                (answer.model or "") + (f" ({status_word(answer)})" if status_word(answer) else ""),
                 _first_words(answer),
                 _figures(_counted(session, answer) if _is_in(answer, shared) else answer),
             )
@@ -96,7 +101,7 @@ def _tell_shared(answers: Sequence[Message], together: Sequence[Message]) -> str
     numbers = [number for number, answer in enumerate(answers, 1) if answer in together]
     usage = next((one.usage for one in together if one.usage), None)
     cost = next((cost for one in together if (cost := cost_of(one)) is not None), None)
-    used = [tell_usage(usage) if usage else "", "" if cost is None else dollars(cost)]
+    used = [format_usage(usage) if usage else "", "" if cost is None else dollars(cost)]
     told = ", ".join(part for part in used if part) or "nothing"
     which = f"{numbers[0]} to {numbers[-1]}"
     if numbers[-1] - numbers[0] + 1 != len(numbers):
@@ -233,6 +238,6 @@ def complete_edit(session: Session, text: str) -> Sequence[Value]:
 
 
 def _first_words(message: Message) -> str:
-    calls = "; ".join(tell_tool(name, arguments) for name, arguments in called_tools(message))
-    text = said_in(message) or calls or str(message.extra.get("error", ""))
+    calls = "; ".join(describe_tool_call(*call) for call in called_tools(message))
+    text = visible_text(message) or calls or str(message.extra.get("error", ""))
     return first_words(text, _WORDS_CHARS)

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.context.context_report import Place, Row, rows_of, tell_limits, tell_room
+from chatrepl.core.context.context_report import Place, Row, format_limits, format_room, rows_of
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.attachments import image_tokens, name_of, text_of
 from chatrepl.core.errors import UsageError
@@ -87,9 +87,9 @@ def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) ->
     limits = plan.limits
     mark = session.planner.mark(target, plan)
     lines = [
-        f"{mark}{plan.tokens:,} of {tell_room(limits)} tokens would go to {target.model}: "
+        f"{mark}{plan.tokens:,} of {format_room(limits)} tokens would go to {target.model}: "
         + _how(session, target, plan),
-        tell_limits(limits),
+        format_limits(limits),
     ]
     if plan.omitted_turns:
         count = plan.omitted_turns

@@ -21,10 +21,10 @@ __all__ = [
     "attach_all",
     "complete_file",
     "complete_write",
+    "describe_attachment",
     "file",
     "mentioned",
     "run_in_shell",
-    "told",
     "write",
 ]
 
@@ -40,7 +40,9 @@ async def file(call: Call) -> AsyncIterator[Event]:
         if not session.pending:
             yield Notice("nothing is attached", hint="/file PATH or URL …, or @path in a message")
         for attachment in session.pending:
-            yield Notice(await told(session, attachment), hint="goes with the next message")
+            yield Notice(
+                await describe_attachment(session, attachment), hint="goes with the next message"
+            )
         return
     if words == ["--clear"]:
         session.pending = ()
@@ -57,7 +59,7 @@ async def attach_all(session: Session, places: Sequence[str]) -> AsyncIterator[E
     for place in places:
         attachment = await session.ports.attachments.load(place)
         session.pending = [*session.pending, attachment]
-        said = await told(session, attachment)
+        said = await describe_attachment(session, attachment)
         yield Notice(said, Level.SUCCESS, hint="goes with the next message")
 
 
@@ -89,7 +91,7 @@ def _existing(session: Session, quoted: str, word: str) -> str | None:
     return bare if bare and is_file(bare) else None
 
 
-async def told(session: Session, attachment: Attachment) -> str:
+async def describe_attachment(session: Session, attachment: Attachment) -> str:
     """Say what is attached: name, size, and tokens where the model is known."""
     return (
         f"{name_of(attachment)}: {_size(size_of(attachment))}{await _tokens(session, attachment)}"
@@ -174,6 +176,6 @@ async def run_in_shell(
         return
     attachment = text_attachment(f"output of `{command}`", result.output)
     session.pending = [*session.pending, attachment]
-    said = await told(session, attachment)
+    said = await describe_attachment(session, attachment)
     hint = "goes with the next message; /file --clear takes it off"
     yield Notice(said, Level.SUCCESS, hint=hint)

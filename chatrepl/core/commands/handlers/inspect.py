@@ -7,28 +7,28 @@ from datetime import UTC, datetime
 
 from chatrepl.core.commands.command import Call, Command, Value, find_command
 from chatrepl.core.commands.handlers.files import mentioned
-from chatrepl.core.commands.handlers.settings import left_out, tell_left_out
-from chatrepl.core.context.context_report import tell_limits, tell_tokens
+from chatrepl.core.commands.handlers.settings import describe_left_out, left_out
+from chatrepl.core.context.context_report import format_limits, format_tokens
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.api_response import (
     FINGERPRINT_FIELD,
     answers_of_response,
     completion_of,
     created_s,
-    tell_usage,
+    format_usage,
 )
 from chatrepl.core.conversation.logprobs import scores_of
-from chatrepl.core.conversation.metadata import tell_timing
+from chatrepl.core.conversation.metadata import describe_timing
 from chatrepl.core.errors import MessageTooLarge, UsageError
 from chatrepl.core.events import Event, Level, Notice, PlainText, Table
 from chatrepl.core.messages import Message
 from chatrepl.core.ports.system import DebugLog
-from chatrepl.core.servers.candidates import Asked
+from chatrepl.core.servers.candidates import Candidate
 from chatrepl.core.session import Session
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import safe_json
 
-__all__ = ["complete_debug", "debug", "request", "tell_log"]
+__all__ = ["complete_debug", "debug", "describe_log", "request"]
 
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
@@ -82,7 +82,7 @@ async def info(call: Call) -> AsyncIterator[Event]:
     rows = [("model", session.model_name() or "the first that the server lists")]
     rows += _server_rows(session) + await _session_rows(session)
     if refused := await left_out(session):
-        rows.append(("not sent", tell_left_out(session, refused)))
+        rows.append(("not sent", describe_left_out(session, refused)))
     answer = session.conversation.last_answer()
     rows += _response_rows(session, answer) if answer is not None else []
     yield Table(("", ""), rows)
@@ -112,20 +112,20 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
     if session.model_name() is not None:
         target, plan = await session.plan()
         plan = await session.preflight.confirmed(target, plan)
-        rows.append(("tokens", tell_tokens(session.planner, target, plan)))
-        rows.append(("", tell_limits(plan.limits)))
+        rows.append(("tokens", format_tokens(session.planner, target, plan)))
+        rows.append(("", format_limits(plan.limits)))
     return rows
 
 
 def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
     together = answers_of_response(session.conversation, answer)
     usage = next((one.usage for one in together if one.usage), None)
-    used = tell_usage(usage) if usage else ""
-    timing = tell_timing(answer)
+    used = format_usage(usage) if usage else ""
+    timing = describe_timing(answer)
     if len(together) > 1:
         # Of several answers' tokens nobody says which are whose.
         used += f" (reported of all {len(together)} answers)" if used else ""
-        timing = tell_timing(replace(answer, usage=None))
+        timing = describe_timing(replace(answer, usage=None))
     fingerprint = answer.extra.get(FINGERPRINT_FIELD)
     scored = len(scores_of(answer))
     return [
@@ -170,13 +170,13 @@ async def debug(call: Call) -> AsyncIterator[Event]:
     match call.rest.lower():
         case "on":
             log.start()
-            yield tell_log(log)
+            yield describe_log(log)
         case "off":
             log.stop()
             yield Notice("the log is off", Level.SUCCESS, hint=f"it stays in {log.path}")
         case "":
             yield (
-                tell_log(log)
+                describe_log(log)
                 if log.is_on
                 else Notice("the log is off", hint=f"/debug on writes it to {log.path}")
             )
@@ -184,7 +184,7 @@ async def debug(call: Call) -> AsyncIterator[Event]:
             raise UsageError(f"/debug does not know “{call.rest}”", "on or off")
 
 
-def tell_log(log: DebugLog) -> Notice:
+def describe_log(log: DebugLog) -> Notice:
     """Say that a log is written, and what of."""
     said = "requests, statuses, times and refusals; no key, and nothing of what is said"
     return Notice(f"a log is written to {log.path}", Level.SUCCESS, hint=said)
@@ -231,7 +231,7 @@ def _what_is_added(session: Session, *, is_folded: bool) -> str:
     return f"your next message{beside} goes {where}"
 
 
-def _notices(session: Session, asked: Asked, plan: Plan) -> Iterator[Notice]:
+def _notices(session: Session, asked: Candidate, plan: Plan) -> Iterator[Notice]:
     if plan.omitted_turns and session.settings.text("on_overflow") == "compact":
         yield Notice("turns that no longer fit are summarised first: on_overflow is compact")
     elif plan.omitted_turns:

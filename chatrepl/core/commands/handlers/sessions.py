@@ -83,7 +83,7 @@ async def load(call: Call) -> AsyncIterator[Event]:
 async def _found(session: Session, name: str) -> str:
     """Return the id of the session of that name, else of the only one that the words lead to."""
     try:
-        record = await library.find(session, library.Choice(existing=name))
+        record = await library.find(session, library.SessionChoice(existing=name))
         assert record is not None
     except UsageError:
         matching = [one for store in session.stores for one in await store.sessions(name, limit=2)]
@@ -111,7 +111,7 @@ async def pick_from_menu(session: Session) -> AsyncIterator[Event]:
 
 
 async def choose_at_start(
-    session: Session, choice: library.Choice, *, must_exist: bool = False
+    session: Session, choice: library.SessionChoice, *, must_exist: bool = False
 ) -> AsyncIterator[Event]:
     """Go on with the session that is asked for, or begin a new one."""
     if choice.pick:

@@ -8,7 +8,7 @@ from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.messages import Json
 from chatrepl.core.servers.refused_parameters import STREAM, how_to_try
 from chatrepl.core.session import Session
-from chatrepl.core.settings.kinds import Format, Text
+from chatrepl.core.settings.kinds import ResponseFormat, Text
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.core.settings.logit_bias import biases_in_words
 from chatrepl.core.settings.response_format import format_of_schema, names_schema_file
@@ -17,12 +17,12 @@ from chatrepl.core.text.surrogates import valid_text
 
 __all__ = [
     "completer_of",
+    "describe_left_out",
     "handler_of",
     "left_out",
     "model",
     "set_value",
     "system",
-    "tell_left_out",
 ]
 
 _SHOWN_CHARS = 200
@@ -53,7 +53,7 @@ def completer_of(key: str) -> Complete:
     def complete(session: Session, text: str) -> Sequence[Value]:
         setting = find_setting(key)
         offered = [Value(value) for value in setting.kind.values]
-        if isinstance(setting.kind, Format):
+        if isinstance(setting.kind, ResponseFormat):
             offered += _schema_files(session, text.lstrip())
         if session.settings.get(key) is not None:
             offered.append(Value("default", "back to: " + _without_value(setting)))
@@ -108,7 +108,7 @@ async def left_out(session: Session) -> Sequence[str]:
     return session.planner.refusals.left_out_of((server.base_url, model), session.settings)
 
 
-def tell_left_out(session: Session, refused: Sequence[str]) -> str:
+def describe_left_out(session: Session, refused: Sequence[str]) -> str:
     """Say what is not sent, and how it is tried again."""
     how = how_to_try(refused[0]) if len(refused) == 1 else "setting one anew"
     return f"{', '.join(refused)}: {session.model_name()} refused it; {how} tries it again"
@@ -137,7 +137,7 @@ async def _biased(session: Session, value: Json) -> str:
 
 async def _read(session: Session, setting: Setting, text: str) -> Json:
     path = str(Text().parse(text))
-    if isinstance(setting.kind, Format) and names_schema_file(path):
+    if isinstance(setting.kind, ResponseFormat) and names_schema_file(path):
         return format_of_schema(await session.ports.files.read(path), path)
     return _parse(setting, valid_text(text)[0])
 
@@ -172,7 +172,7 @@ async def set_value(call: Call) -> AsyncIterator[Event]:
         ],
         footer=(
             "/set NAME VALUE changes one; /set NAME default resets it",
-            *([tell_left_out(call.session, refused)] if refused else []),
+            *([describe_left_out(call.session, refused)] if refused else []),
         ),
     )
 

@@ -33,7 +33,7 @@ from chatrepl.terminal.draw.markdown.leaf_blocks import (
 )
 from chatrepl.terminal.draw.markdown.line_reader import Reading, is_settled, read_line
 from chatrepl.terminal.draw.markdown.line_syntax import Fence, Marker
-from chatrepl.terminal.draw.markdown.links import Target, link_definition
+from chatrepl.terminal.draw.markdown.links import LinkTarget, link_definition
 from chatrepl.terminal.draw.markdown.tables import wrapped_spans
 
 __all__ = ["BlockMachine"]
@@ -54,7 +54,7 @@ class BlockMachine:
         self._root = Quote(is_drawn=True)
         self._containers: list[Container] = []
         self._leaf: Leaf | None = None
-        self._references: dict[str, Target] = {}
+        self._references: dict[str, LinkTarget] = {}
         self._has_drawn = False
         self._is_after_blank = False
         self._last_kind = ""

@@ -30,7 +30,7 @@ from chatrepl.terminal.draw.markdown.inline_syntax import (
     code_span,
     entity,
 )
-from chatrepl.terminal.draw.markdown.links import Target, draw_link, match_link
+from chatrepl.terminal.draw.markdown.links import LinkTarget, draw_link, match_link
 from chatrepl.terminal.draw.markdown.math import math_span
 
 __all__ = ["InlineScanner", "inline_spans"]
@@ -83,7 +83,7 @@ class InlineScanner:
     """
 
     def __init__(
-        self, style: DrawStyle, references: Mapping[str, Target] | None = None, depth: int = 0
+        self, style: DrawStyle, references: Mapping[str, LinkTarget] | None = None, depth: int = 0
     ) -> None:
         self._style = style
         self._references = {} if references is None else references
@@ -213,7 +213,7 @@ class InlineScanner:
                 url = shown if ":" in shown else f"mailto:{shown}"
                 self.has_link = True
                 label = [span(shown)]
-                spans = draw_link(label, Target(url), self._style, is_image=False)
+                spans = draw_link(label, LinkTarget(url), self._style, is_image=False)
                 return Found(len(matched), spans)
             case (shown, matched):
                 return Found(len(matched), [span(shown)])
@@ -229,7 +229,7 @@ class InlineScanner:
         if length <= len("https://"):
             return NOTHING
         url = window[:length]
-        return Found(length, draw_link([span(url)], Target(url), self._style, is_image=False))
+        return Found(length, draw_link([span(url)], LinkTarget(url), self._style, is_image=False))
 
     def _link(self, window: str, *, is_whole: bool) -> Answer:
         if self._depth >= _DEEPEST_LABELS:

@@ -13,7 +13,7 @@ from chatrepl.terminal.draw.layout.wrapping import Wrapper
 from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
 from chatrepl.terminal.draw.markdown.inline import InlineScanner, inline_spans
 from chatrepl.terminal.draw.markdown.line_syntax import HEAD, Fence, may_be_row, row_cells
-from chatrepl.terminal.draw.markdown.links import Target
+from chatrepl.terminal.draw.markdown.links import LinkTarget
 from chatrepl.terminal.draw.markdown.math import math_spans
 from chatrepl.terminal.draw.markdown.tables import Align, TableLayout, wrapped_spans
 
@@ -32,7 +32,7 @@ class Paragraph:
     first, up to ``HEAD`` characters, and any that may be a row.
     """
 
-    def __init__(self, style: DrawStyle, references: Mapping[str, Target], width: int) -> None:
+    def __init__(self, style: DrawStyle, references: Mapping[str, LinkTarget], width: int) -> None:
         self._style = style
         self._scanner = InlineScanner(style, references)
         self._wrapper = Wrapper(width)

@@ -20,7 +20,7 @@ from chatrepl.terminal.draw.markdown.inline_syntax import (
     unescaped,
 )
 
-__all__ = ["LinkMatch", "Target", "draw_link", "link_definition", "match_link", "normal_label"]
+__all__ = ["LinkMatch", "LinkTarget", "draw_link", "link_definition", "match_link", "normal_label"]
 
 _DEEPEST = 16
 _MOST_BRACKETS = 64
@@ -28,7 +28,7 @@ _MOST_BRACKETS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class LinkTarget:
     """Where a link goes; both as they are shown."""
 
     url: str
@@ -41,7 +41,7 @@ class LinkMatch:
 
     length: int
     label: str
-    target: Target
+    target: LinkTarget
     is_image: bool
 
 
@@ -64,7 +64,7 @@ def normal_label(label: str) -> str:
     return " ".join(label.split()).casefold()
 
 
-def link_definition(line: str) -> tuple[str, Target] | None:
+def link_definition(line: str) -> tuple[str, LinkTarget] | None:
     """Read ``[label]: address "title"``, which must be alone on its line."""
     match = _DEFINITION.fullmatch(line)
     if match is None or not match[1].strip():
@@ -72,12 +72,12 @@ def link_definition(line: str) -> tuple[str, Target] | None:
     return normal_label(match[1]), _target(match[2] or match[3] or "", match[4])
 
 
-def _target(url: str, title: str | None) -> Target:
-    return Target(unescaped(url), unescaped(title[1:-1]) if title else "")
+def _target(url: str, title: str | None) -> LinkTarget:
+    return LinkTarget(unescaped(url), unescaped(title[1:-1]) if title else "")
 
 
 def match_link(
-    window: str, references: Mapping[str, Target], *, is_whole: bool
+    window: str, references: Mapping[str, LinkTarget], *, is_whole: bool
 ) -> LinkMatch | Nothing | Wait:
     """Match a link or image that begins with the window's first bracket."""
     is_image = window.startswith("!")
@@ -133,7 +133,9 @@ def _label_end(window: str, start: int, *, is_whole: bool) -> int | Nothing | Wa
     return NOTHING if is_whole else WAIT
 
 
-def draw_link(label: list[Span], target: Target, style: DrawStyle, *, is_image: bool) -> list[Span]:
+def draw_link(
+    label: list[Span], target: LinkTarget, style: DrawStyle, *, is_image: bool
+) -> list[Span]:
     """Draw a link's label and, unless the label says it, where it goes."""
     text = plain_text(label)
     url = _terminal_link(target.url) if style.hyperlinks else ""
