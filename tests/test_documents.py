@@ -7,16 +7,16 @@ import pytest
 
 from chatrepl import __version__
 from chatrepl.core.commands.table import COMMANDS
+from tests.support import ROOT
 from tests.support.reference import fill
 
-ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_generated_parts_are_what_the_tables_say(path: Path) -> None:
     text = path.read_text("utf-8")
-    assert fill(text) == text, "run: python -m tests.support.fill_documents"
+    assert fill(text) == text, "run: python -m tests.support.tools.fill_documents"
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -37,10 +37,10 @@ import rich.markdown
 from chatrepl.terminal.draw.layout.style import detect_style
 from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from tests.benchmarks.long_answers import long_answer
-from tests.support.sse_server import SseServer
-from tests.support.terminal import Terminal
+from tests.support import ROOT
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.terminal import Terminal
 
-ROOT = Path(__file__).parents[2]
 SIZES_KB: Mapping[str, Sequence[int]] = {
     "mixed": (25, 50, 100, 200),
     "code": (30, 60),

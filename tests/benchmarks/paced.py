@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import overload
 
 from tests.benchmarks.flood import cpu_s_of, start_program
-from tests.support.sse_replies import event
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_replies import event
+from tests.support.servers.sse_server import SseServer
 
 _MARK = re.compile(rb"w(\d{5})e")
 

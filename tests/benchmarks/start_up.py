@@ -8,12 +8,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from tests.support.sse_server import SseServer
-from tests.support.terminal import Terminal
+from tests.support import ROOT
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.terminal import Terminal
 
-ROOT = Path(__file__).parent.parent.parent
 FLOOR = """
 from prompt_toolkit import PromptSession
 session = PromptSession()

@@ -22,9 +22,10 @@ from pydoc_data.topics import topics
 
 from chatrepl.core.messages import Message, SessionRecord
 from chatrepl.services.store import SqliteStore
-from tests.benchmarks.start_up import MARK, ROOT
-from tests.support.sse_server import SseServer
-from tests.support.terminal import Terminal
+from tests.benchmarks.start_up import MARK
+from tests.support import ROOT
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.terminal import Terminal
 
 __all__ = ["build", "homes"]
 

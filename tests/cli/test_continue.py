@@ -6,8 +6,8 @@ import pytest
 
 from chatrepl.core.events import AnswerEnded, Event, PlainText, Table
 from chatrepl.core.servers.continuation import INSTRUCTION
-from tests.cli.talking import Home, errors, said
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.wired_session import Home, errors, said
 
 
 def listed(owner: str) -> list[str | dict[str, Any]]:

@@ -12,7 +12,7 @@ from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import ConversationShown, Event, Notice, Table
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
 
 
 class Home:

@@ -10,8 +10,8 @@ from chatrepl.core.messages import Json
 from chatrepl.core.settings.kinds import Text
 from chatrepl.core.settings.table import SETTINGS
 from chatrepl.core.text.toml import to_toml
-from tests.cli.talking import Home, errors, notices
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.wired_session import Home, errors, notices
 
 ALWAYS = {"model", "messages", "stream", "stream_options"}
 SCHEMA: dict[str, Json] = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}

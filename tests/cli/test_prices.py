@@ -4,8 +4,8 @@ import pytest
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Table
-from tests.cli.talking import Home
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.wired_session import Home
 
 USAGE = {
     "prompt_tokens": 1_000_000,

@@ -7,8 +7,8 @@ from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.completion import complete
 from chatrepl.core.events import Table
-from tests.cli.talking import Home, errors, notices, said
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.wired_session import Home, errors, notices, said
 
 KEY = "sk-canary-0123456789abcdef"
 

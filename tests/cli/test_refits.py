@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from chatrepl.core.events import DraftReturned
-from tests.cli.talking import Home, errors, notices, said
-from tests.services.openai_api.test_context_lengths import TOO_LONG
-from tests.support.sse_server import SseServer
+from tests.services.openai_api.errors.test_context_length import TOO_LONG
+from tests.support.servers.sse_server import SseServer
+from tests.support.wired_session import Home, errors, notices, said
 
 SHAPES = [pytest.param(*case[1:], id=case[0]) for case in TOO_LONG]
 

@@ -8,10 +8,18 @@ import pytest
 
 from chatrepl.core.events import AnswerEnded, Notice, Table
 from chatrepl.core.settings.table import SETTINGS
-from tests.cli.refusing import SHAPES, Shape, azure, json_error, openai, refusing, vllm
-from tests.cli.talking import Home, errors, notices, said
-from tests.support.sse_replies import Answer, Raw, RecordedRequest, Reply, event
-from tests.support.sse_server import SseServer, echo
+from tests.support.servers.refusing_server import (
+    SHAPES,
+    Shape,
+    azure,
+    json_error,
+    openai,
+    refusing,
+    vllm,
+)
+from tests.support.servers.sse_replies import Answer, Raw, RecordedRequest, Reply, event
+from tests.support.servers.sse_server import SseServer, echo
+from tests.support.wired_session import Home, errors, notices, said
 
 SET = {
     "temperature": "/temperature 0.5",

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chatrepl.core.events import AnswerEnded, Event, Table
-from tests.cli.talking import Home, errors, notices, said
-from tests.support.sse_server import Answer, Raw, RecordedRequest, SseServer
+from tests.support.servers.sse_server import Answer, Raw, RecordedRequest, SseServer
+from tests.support.wired_session import Home, errors, notices, said
 
 
 def tables(events: Sequence[Event]) -> list[Table]:

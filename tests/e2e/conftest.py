@@ -1,19 +1,16 @@
 """Starts the real program: in a terminal, or behind pipes."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
-from tests.e2e.program import PROGRAM, Chat, environment_of, run_piped
 from tests.support.built_in_model import need_model, registry_variables
-from tests.support.sse_server import SseServer
-
-Start = Callable[..., Chat]
-Run = Callable[..., CompletedProcess[str]]
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import PROGRAM, Chat, Run, Start, environment_of, run_piped
 
 
 @pytest.fixture

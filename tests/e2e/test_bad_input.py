@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import Run, Start
 
 
 def posts(server: SseServer) -> int:

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Start
-from tests.e2e.program import MARK, Chat
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import MARK, Chat, Start
 
 FIRST = "What is the capital of France?"
 SECOND = "And what is the capital of Italy?"

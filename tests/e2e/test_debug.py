@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.conftest import Run, Start
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import Run, Start
 
 
 def test_the_log_has_requests_statuses_and_refusals_but_no_words(

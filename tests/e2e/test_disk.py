@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import PROGRAM, Chat
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import PROGRAM, Chat, Run, Start
 
 # Root may write everywhere: it gives that up, for itself and what it starts.
 _AS_ANYBODY = """

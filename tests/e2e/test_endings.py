@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import PROGRAM, Chat, environment_of
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import PROGRAM, Chat, Run, Start, environment_of
 
 CAME = "Words that came, and were shown."
 

@@ -3,8 +3,8 @@
 import base64
 from pathlib import Path
 
-from tests.e2e.conftest import Run, Start
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import Run, Start
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

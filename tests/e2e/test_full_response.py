@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Run
-from tests.support.sse_server import SseServer, event
+from tests.support.servers.sse_server import SseServer, event
+from tests.support.terminal.program import Run
 
 CREATED = 1_600_000_000
 HEAD: dict[str, Any] = {

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.support.kill_runs import STAGES, kill_often
+from tests.support.tools.kill_runs import STAGES, kill_often
 
 KILLS = int(os.environ.get("CHATREPL_KILLS", "25"))
 

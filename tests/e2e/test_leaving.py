@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Start
-from tests.e2e.program import Chat
+from tests.support import ROOT
+from tests.support.terminal.program import Chat, Start
 
 WAYS = {"Ctrl+C twice": ["\x03", "\x03"], "Ctrl+D": ["\x04"], "SIGTERM": []}
 
@@ -112,7 +112,7 @@ def test_leaving_does_not_wait_for_a_keyring_that_does_not_answer(
         f"def get_password(service, name): pathlib.Path({str(called)!r}).touch(); time.sleep(300)\n"
     )
     write_configuration(home, 'api_key_keyring = "service/name"\n')
-    path = os.pathsep.join([str(home), str(Path(__file__).parents[2])])
+    path = os.pathsep.join([str(home), str(ROOT)])
     chat = start_alone(env={"PYTHONPATH": path}).ready()
     chat.wait_until(called.exists, "the keyring is asked")
     leave(chat, way)

@@ -11,10 +11,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Run
-from tests.e2e.program import PROGRAM, environment_of
-from tests.support.sse_replies import Raw, Reply
-from tests.support.sse_server import Answer, RecordedRequest, SseServer
+from tests.support.servers.sse_replies import Raw, Reply
+from tests.support.servers.sse_server import Answer, RecordedRequest, SseServer
+from tests.support.terminal.program import PROGRAM, Run, environment_of
 
 
 def spawn(home: Path, *arguments: str) -> "subprocess.Popen[bytes]":

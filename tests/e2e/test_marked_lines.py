@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Start
-from tests.e2e.program import PROGRAM, environment_of
-from tests.support.marked import Marks, find_marks, marked_answer
-from tests.support.sse_server import SseServer
-from tests.support.tmux import Tmux, is_there
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.marked import Marks, find_marks, marked_answer
+from tests.support.terminal.program import PROGRAM, Start, environment_of
+from tests.support.terminal.tmux import Tmux, is_there
 
 LINES = 2000
 END = "and that was all of it"

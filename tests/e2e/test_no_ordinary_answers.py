@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.support.sse_server import SseServer, event
+from tests.support.servers.sse_server import SseServer, event
+from tests.support.terminal.program import Run, Start
 
 REFUSAL = "I cannot help with that."
 REFUSES = "the model refuses to answer"

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import PROGRAM, environment_of
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import PROGRAM, Run, Start, environment_of
 
 TOLD = "你好, \u202e ö"
 HOSTILE = "safe \x1b]52;c;aGk=\x07 \x9b2J \x1b[2J \u202e end"

@@ -2,9 +2,8 @@
 
 import threading
 
-from tests.e2e.conftest import Start
-from tests.e2e.program import MARK, Chat
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import MARK, Chat, Start
 
 FIRST_WORDS = {
     "/cost": "│ model",

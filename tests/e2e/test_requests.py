@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import Chat
-from tests.support.sse_replies import Answer
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_replies import Answer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import Chat, Run, Start
 
 ODD = "你好 \u202e 👩\u200d👧"
 ALWAYS = {"model", "messages", "stream", "stream_options"}

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.conftest import Run, Start
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import Run, Start
 
 KEY = "sk-canary-3f9a51c07d2e"
 SECRET = "canary-3f9a51c0"

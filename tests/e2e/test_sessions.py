@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import PROGRAM
-from tests.services.store.test_llm_logs import LATER_TABLES, OLDER_TABLES, make, response
-from tests.support.sse_server import SseServer
+from tests.services.llm_import.test_reader import LATER_TABLES, OLDER_TABLES, make, response
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import PROGRAM, Run, Start
 
 
 def listed(run: Run) -> set[str]:

@@ -6,10 +6,9 @@ import threading
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import MARK
-from tests.support.sse_replies import Reply
-from tests.support.sse_server import Answer, Raw, RecordedRequest, SseServer
+from tests.support.servers.sse_replies import Reply
+from tests.support.servers.sse_server import Answer, Raw, RecordedRequest, SseServer
+from tests.support.terminal.program import MARK, Run, Start
 
 TEXTS = ["The first answer.", "The second answer.", "The third answer.", "The fourth answer."]
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from tests.e2e.conftest import Run, Start
-from tests.e2e.program import MARK
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import MARK, Run, Start
 
 
 def test_a_command_has_the_terminal_and_the_prompt_comes_below_its_output(

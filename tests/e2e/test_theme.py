@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.e2e.conftest import Run, Start
-from tests.support.sse_server import SseServer
+from tests.support.servers.sse_server import SseServer
+from tests.support.terminal.program import Run, Start
 
 QUESTION = b"\x1b]11;?\x1b\\\x1b[c"
 WHITE = "\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1b[?62;22c"

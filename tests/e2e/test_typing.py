@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Start
-from tests.e2e.program import MARK
-from tests.support.sse_replies import Answer, RecordedRequest, Reply, text_of
-from tests.support.sse_server import SseServer, echo
+from tests.support.servers.sse_replies import Answer, RecordedRequest, Reply, text_of
+from tests.support.servers.sse_server import SseServer, echo
+from tests.support.terminal.program import MARK, Start
 
 PARAGRAPH = "The quick brown fox jumps over the lazy dog, **boldly**, and `runs` on. " * 8 + "\n\n"
 

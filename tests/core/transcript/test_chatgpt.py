@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.messages import Message, State
 from chatrepl.core.transcript import Transcript, from_json
-from tests.core.transcript.strategies import JSON, NOW, TEXTS
+from tests.support.transcript_strategies import JSON, NOW, TEXTS
 
 ROOT: dict[str, Any] = {"message": None, "parent": None, "children": []}
 

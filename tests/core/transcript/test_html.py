@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.transcript import Transcript, to_html
 from chatrepl.core.transcript.fields import visible
-from tests.core.transcript.strategies import CONTENTS, NOW, conversation, transcripts
+from tests.support.transcript_strategies import CONTENTS, NOW, conversation, transcripts
 
 HOSTILE = st.one_of(
     CONTENTS,

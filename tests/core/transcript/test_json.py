@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Marks, Message, State, Usage
 from chatrepl.core.transcript import Transcript, from_json, iter_json, to_json, with_new_ids
-from tests.core.transcript.strategies import JSON, NOW, conversation, transcripts
+from tests.support.transcript_strategies import JSON, NOW, conversation, transcripts
 
 
 def ids() -> Callable[[], str]:

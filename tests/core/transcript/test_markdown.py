@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from chatrepl.core.messages import Message, State
 from chatrepl.core.transcript import Transcript, to_markdown
 from chatrepl.core.transcript.markdown_blocks import as_block, fenced, quoted
-from tests.core.transcript.strategies import CONTENTS, NOW, conversation
+from tests.support.transcript_strategies import CONTENTS, NOW, conversation
 
 LINES = st.one_of(
     st.sampled_from(

@@ -10,7 +10,6 @@ from chatrepl.core.events import Progress
 from chatrepl.services.local_model import BuiltInModel
 from tests.support.built_in_model import need_model
 
-ROOT = Path(__file__).parents[3]
 MODEL_BYTES = 98_362_432
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 

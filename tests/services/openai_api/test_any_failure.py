@@ -12,8 +12,8 @@ from chatrepl.core.errors import Fault, ModelError
 from chatrepl.services.openai_api import OpenAIChatModel
 from chatrepl.services.openai_api.errors.exceptions import explain
 from chatrepl.services.openai_api.errors.responses import RequestFacts
-from tests.services.openai_api.asking import CANARY, ask, ask_with, request_for, server_at
-from tests.support.sse_server import SseServer, event
+from tests.support.servers.api_requests import CANARY, ask, ask_with, request_for, server_at
+from tests.support.servers.sse_server import SseServer, event
 
 
 def delta(text: str, finish: str | None = None) -> bytes:

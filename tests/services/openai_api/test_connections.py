@@ -15,8 +15,15 @@ import pytest
 from chatrepl.core.errors import Fault
 from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.openai_api import OpenAIChatModel
-from tests.services.openai_api.asking import CANARY, Outcome, ask, ask_with, request_for, server_at
-from tests.support.sse_server import SseServer, event
+from tests.support.servers.api_requests import (
+    CANARY,
+    Outcome,
+    ask,
+    ask_with,
+    request_for,
+    server_at,
+)
+from tests.support.servers.sse_server import SseServer, event
 
 PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 

@@ -4,8 +4,8 @@ import pytest
 
 from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.openai_api import OpenAIChatModel
-from tests.services.openai_api.asking import CANARY, ask, ask_with, request_for, server_at
-from tests.support.sse_server import SseServer
+from tests.support.servers.api_requests import CANARY, ask, ask_with, request_for, server_at
+from tests.support.servers.sse_server import SseServer
 
 AMBIENT = {
     "OPENAI_API_KEY": CANARY,

@@ -12,8 +12,8 @@ import pytest
 
 from chatrepl.core.messages import Message, State
 from chatrepl.services.store import SqliteStore
-from tests.services.store.killed_writer import piece, whole
-from tests.services.store.values import run
+from tests.support.killed_writer import piece, whole
+from tests.support.store_values import run
 
 KILLS = int(os.environ.get("CHATREPL_KILLS", "25"))
 
@@ -29,7 +29,7 @@ class Told:
 
 
 def killed(path: Path, name: str, after_s: float) -> Told:
-    command = [sys.executable, "-m", "tests.services.store.killed_writer", str(path), name]
+    command = [sys.executable, "-m", "tests.support.killed_writer", str(path), name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         time.sleep(after_s)
         child.kill()
