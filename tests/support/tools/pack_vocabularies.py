@@ -1,6 +1,8 @@
 """Pack tiktoken's rank files the way they ship.
 
-``python -m tests.support.tools.pack_vocabularies DIR`` does it. A rank file has one line for each token: its bytes in base64, and its rank. The ranks have no gaps,
+``python -m tests.support.tools.pack_vocabularies DIR`` does it.
+
+A rank file has one line for each token: its bytes in base64, and its rank. The ranks have no gaps,
 so a packed file needs the tokens alone: their number, the length of each, then their bytes.
 """
 

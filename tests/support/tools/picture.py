@@ -1,6 +1,7 @@
 """Make a picture of a terminal's screen.
 
-``python -m tests.support.tools.picture`` draws those in docs. Wants Pillow, and the fonts named below; neither is needed for anything else.
+``python -m tests.support.tools.picture`` draws those in docs.
+Wants Pillow, and the fonts named below; neither is needed for anything else.
 """
 
 from collections.abc import Mapping

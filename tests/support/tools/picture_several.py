@@ -1,6 +1,7 @@
 """Make the pictures of ``/compare`` and ``/context``.
 
-``python -m tests.support.tools.picture_several`` does it. The real program draws them in a real terminal; they go to ``docs``. Wants Pillow.
+``python -m tests.support.tools.picture_several`` does it.
+The real program draws them in a real terminal; they go to ``docs``. Wants Pillow.
 """
 
 import sys
