@@ -26,7 +26,7 @@ def test_the_key_is_in_no_file_and_on_no_screen(
     for command in ("/info", "/set", "/request", "/response", "/models", "/context", "/history"):
         chat.ready().say(command)
     chat.ready().say("/save relative.json").expect("wrote")
-    chat.ready().say(f"/save {home / 'out.json'}").expect("wrote").ready()
+    chat.ready().say(f"/save {home / 'out.json'}").expect_times("wrote", 2).ready()
     chat.leave()
     printed = [
         run("--base-url", server.base_url, *arguments, env=env)

@@ -92,11 +92,11 @@ def slow_start(start: Start, typed: bytes) -> Driven:
     """Type while the program loads, after the terminal is held."""
     code = (
         "import sys, time, runpy; sys.argv = sys.argv[1:]\n"
-        "from chatrepl.terminal.input import early\n"
-        "hold = early.hold_terminal\n"
+        "from chatrepl.terminal.tty import raw_mode\n"
+        "hold = raw_mode.hold_terminal\n"
         "def slow(*a):\n"
         "    held = hold(*a); time.sleep(0.6); return held\n"
-        "early.hold_terminal = slow\n"
+        "raw_mode.hold_terminal = slow\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     terminal = start(argv=[sys.executable, "-c", code, str(DRIVER)])
