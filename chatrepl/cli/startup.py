@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from chatrepl.cli.wiring import Program
+from chatrepl.core.commands.command import with_notices
 from chatrepl.core.commands.handlers.files import attach_all
 from chatrepl.core.commands.handlers.inspect import describe_log
 from chatrepl.core.commands.handlers.roles import use_role
@@ -25,7 +26,8 @@ async def begin(program: Program) -> AsyncIterator[Event]:
     async for event in choose_at_start(program.session, options.choice):
         yield event
     if options.role:
-        async for event in use_role(program.session, options.role, keeps_options=True):
+        role = use_role(program.session, options.role, keeps_options=True)
+        async for event in with_notices(program.session, role):
             yield event
     async for event in attach_all(program.session, options.file or ()):
         yield event

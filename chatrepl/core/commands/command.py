@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from chatrepl.core.session import Session
 from chatrepl.core.text.quoting import nearest
 
-__all__ = ["Call", "Command", "Complete", "Handler", "Value", "find_command"]
+__all__ = ["Call", "Command", "Complete", "Handler", "Value", "find_command", "with_notices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,18 @@ class Command:
     is_setting: bool = False
     takes_phrase: bool = False
     """Completion replaces all that follows the name, blanks included."""
+
+
+async def with_notices(session: "Session", events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """Yield a command's events, each after the notices of the disk that are pending by then."""
+    async for event in events:
+        # Nothing comes between the pieces of an answer.
+        if not session.is_answering:
+            for notice in session.take_notices():
+                yield notice
+        yield event
+    for notice in session.take_notices():
+        yield notice
 
 
 def find_command(word: str, commands: Sequence[Command]) -> Command:

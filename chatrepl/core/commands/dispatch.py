@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from chatrepl.core.commands.command import Call, Command, find_command
+from chatrepl.core.commands.command import Call, Command, find_command, with_notices
 from chatrepl.core.commands.handlers.files import describe_attachment, mentioned, run_in_shell
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
@@ -150,5 +150,6 @@ async def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:
     if command.handler is None:
         yield Notice(f"/{command.name} is not there yet", Level.WARNING, hint="/help lists what is")
         return
-    async for event in command.handler(Call(session, command.name, line.rest, COMMANDS)):
+    call = Call(session, command.name, line.rest, COMMANDS)
+    async for event in with_notices(session, command.handler(call)):
         yield event

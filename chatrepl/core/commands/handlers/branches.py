@@ -153,8 +153,6 @@ async def pick(call: Call) -> AsyncIterator[Event]:
     before = {message.id for message in conversation.path}
     session.undone.clear()
     await session.save_head(newest_end(conversation, chosen))
-    for notice in session.take_notices():
-        yield notice
     yield ConversationShown([m for m in session.conversation.path if m.id not in before])
     yield Notice("going on from here", Level.SUCCESS)
 
@@ -181,8 +179,6 @@ async def edit(call: Call) -> AsyncIterator[Event]:
     if session.conversation.head is not None:
         session.undone.append(session.conversation.head)
     await session.save_head(question.parent)
-    for notice in session.take_notices():
-        yield notice
     keys = ", Ctrl+G opens the editor" if session.ports.person.has_input_line else ""
     yield Notice(
         "editing an earlier message: what you send goes beside it", hint=f"/redo goes back{keys}"
@@ -205,8 +201,6 @@ async def redo(call: Call) -> AsyncIterator[Event]:
     before = {message.id for message in conversation.path}
     session.let_go()
     await session.save_head(head)
-    for notice in session.take_notices():
-        yield notice
     yield ConversationShown([m for m in session.conversation.path if m.id not in before])
 
 

@@ -68,8 +68,6 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     if session.conversation.head is not None:
         session.undone.append(session.conversation.head)
     await session.save_head(question.parent)
-    for notice in session.take_notices():
-        yield notice
     undone, them = ("one turn", "it") if wanted == 1 else (f"{wanted} turns", "them")
     # The undone text stands in the line: a command typed behind it would be sent as a message.
     clear = "Ctrl+C clears the line, " if session.ports.person.has_input_line else ""
@@ -115,8 +113,6 @@ def _marker(field: str, *, add: bool, done: str) -> Handler:
         marks = Marks(old.pinned - ids, old.dropped - ids) if add else old
         marked: frozenset[str] = getattr(marks, field)
         await _set_marks(session, replace(marks, **{field: marked | ids if add else marked - ids}))
-        for notice in session.take_notices():
-            yield notice
         yield Notice(f"turn of message {number} {done}", Level.SUCCESS)
 
     return mark

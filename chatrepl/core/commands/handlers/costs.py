@@ -41,8 +41,6 @@ async def compact(call: Call) -> AsyncIterator[Event]:
         summary = await undo_summary(session)
         if summary is None:
             raise UsageError("there is no summary to undo")
-        for notice in session.take_notices():
-            yield notice
         count = len(summary.summary_of)
         yield Notice(f"{count} messages stand for themselves again", Level.SUCCESS, hint="/context")
         return
@@ -54,8 +52,6 @@ async def compact(call: Call) -> AsyncIterator[Event]:
     async for event in session.stoppable(Compaction(session, target, call.rest).run()):
         yield event
     await session.keeper.set_counts(session.planner.take_fresh())
-    for notice in session.take_notices():
-        yield notice
 
 
 async def cost(call: Call) -> AsyncIterator[Event]:

@@ -1,7 +1,7 @@
 """Commands about other sessions: /fork, /rename, /delete, /search, /import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -43,8 +43,6 @@ async def fork(call: Call) -> AsyncIterator[Event]:
     session.name = name or None
     await session.save_settings()
     yield SessionChanged(session.record)
-    for notice in session.take_notices():
-        yield notice
     yield Notice(f"going on in a copy; “{old}” stays as it is", Level.SUCCESS)
 
 
@@ -55,8 +53,6 @@ async def rename(call: Call) -> AsyncIterator[Event]:
         raise UsageError("/rename wants a name", "/rename NAME")
     await library.rename(session, name)
     yield SessionChanged(session.record)
-    for notice in session.take_notices():
-        yield notice
     yield Notice(f"this session is named “{name}”", Level.SUCCESS)
 
 
@@ -214,20 +210,20 @@ async def _go_on_with(
     session: Session, transcript: "Transcript", name: str
 ) -> AsyncIterator[Event]:
     await library.adopt(session, transcript, name)
+    notices = session.take_notices()
     yield SessionChanged(session.record)
     turns = session.conversation.turns()[-_SHOWN_TURNS:]
     yield ConversationShown([message for turn in turns for message in turn.messages])
-    for notice in going_on(session):
+    for notice in (*notices, going_on(session)):
         yield notice
 
 
-def going_on(session: Session) -> Iterator[Notice]:
-    """Tell what there was to opening a session, and which it is."""
+def going_on(session: Session) -> Notice:
+    """Name the session that was opened, with its number of messages."""
     assert session.record is not None
-    yield from session.take_notices()
     count = len(session.conversation.path)
     messages = "1 message" if count == 1 else f"{count} messages"
-    yield Notice(f"going on with “{session.name or session.record.title}”, {messages}")
+    return Notice(f"going on with “{session.name or session.record.title}”, {messages}")
 
 
 def _stem(path: str) -> str:

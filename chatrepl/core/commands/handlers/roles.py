@@ -41,8 +41,7 @@ async def role(call: Call) -> AsyncIterator[Event]:
         yield await _save(session, words[1:])
     elif words == [_NO_ROLE]:
         session.settings = session.settings.with_layer(Layer.ROLE, {}, "role")
-        for event in await _saved(session):
-            yield event
+        await session.save_settings()
         yield Notice("no role any more", Level.SUCCESS)
     else:
         async for event in use_role(session, call.rest):
@@ -72,8 +71,7 @@ async def use_role(
     for key in values:
         session.settings = session.settings.without(key, *layers)
     session.settings = session.settings.with_layer(Layer.ROLE, values, f"role {name}")
-    for event in await _saved(session):
-        yield event
+    await session.save_settings()
     sets = ", ".join(values)
     yield Notice(f"role: {name}  (sets {sets or 'nothing'})", Level.SUCCESS)
 
@@ -87,11 +85,6 @@ def _words(text: str) -> list[str]:
     r"""Split at blanks; a value may be quoted: ``language="Swiss German"``."""
     quoted = re.sub(r'(?<!\S)([A-Za-z_]\w*=)"', r'"\1', text)
     return split_words(quoted)
-
-
-async def _saved(session: Session) -> Sequence[Event]:
-    await session.save_settings()
-    return session.take_notices()
 
 
 async def _variables(session: Session, found: Role, given: Sequence[str]) -> Mapping[str, str]:

@@ -105,8 +105,6 @@ async def profile(call: Call) -> AsyncIterator[Event]:
     before = session.settings.text("model")
     session.settings = session.answerer.use_profile(session.settings, loaded)
     await session.save_settings()
-    for notice in session.take_notices():
-        yield notice
     if session.server is None:
         yield Notice(
             "no profile any more, and no server without one", Level.WARNING, hint="/profile"

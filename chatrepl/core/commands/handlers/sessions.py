@@ -48,8 +48,6 @@ async def save(call: Call) -> AsyncIterator[Event]:
     await library.start_saving(session)
     await library.rename(session, name)
     yield SessionChanged(session.record)
-    for notice in session.take_notices():
-        yield notice
     if session.record is None:
         yield Notice(f"this session will be saved as “{name}”", Level.SUCCESS)
     elif session.keeper.is_saved:
@@ -141,6 +139,8 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         if current is not None:
             await store.lock(current.id)
         raise
+    # What the disk says of the session stands below the conversation, not above it.
+    notices = session.take_notices()
     if not is_free:
         library.fork(session)
         yield Notice("this session is open in another terminal: going on in a copy", Level.WARNING)
@@ -149,7 +149,7 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         await _lead_to(session, at)
     for event in _shown_turns(session, at):
         yield event
-    for notice in shelf.going_on(session):
+    for notice in (*notices, shelf.going_on(session)):
         yield notice
     if recovered:
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)

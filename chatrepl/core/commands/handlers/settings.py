@@ -94,8 +94,6 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
     await _try_anew(session, setting)
     if setting.in_session:
         await session.save_settings()
-    for notice in session.take_notices():
-        yield notice
     yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS, hint=said)
 
 
@@ -221,8 +219,6 @@ async def system(call: Call) -> AsyncIterator[Event]:
     value = None if text is None else setting.kind.parse(content)
     session.settings = session.settings.with_value(Layer.COMMAND, "system", value)
     await session.save_settings()
-    for notice in session.take_notices():
-        yield notice
     yield Notice(f"system: {describe(session.settings, setting)}", Level.SUCCESS)
 
 

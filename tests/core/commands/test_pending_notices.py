@@ -1,0 +1,94 @@
+"""Notices of the disk, told with the events of the command that met them."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from chatrepl.core.commands.dispatch import handle_line
+from chatrepl.core.errors import StoreError
+from chatrepl.core.events import Event, Notice
+from chatrepl.core.session import Session
+from tests.support.fakes import World
+
+NOT_SAVED = "NOT SAVED: the disk is full"
+
+
+async def say(session: Session, *lines: str) -> list[Event]:
+    return [event for line in lines for event in [e async for e in handle_line(session, line)]]
+
+
+def shown(events: Sequence[Event]) -> list[str]:
+    """Name what can be seen, in order: the texts of notices, and other events by their class."""
+    return [
+        event.text if isinstance(event, Notice) else type(event).__name__
+        for event in events
+        if not isinstance(event, Notice) or event.text
+    ]
+
+
+def on_full_disk(*lines: str) -> list[str]:
+    """Run lines, the last of them where the disk takes nothing more; return what that one shows."""
+    world = World()
+
+    async def work() -> list[Event]:
+        session = world.session()
+        await say(session, "one", "two", *lines[:-1])
+
+        async def fail(*_: object) -> None:
+            raise StoreError("the disk is full")
+
+        for name in ("create", "add", "update", "set_state", "set_marks", "begin_answer"):
+            setattr(world.store, name, fail)
+        return await say(session, lines[-1])
+
+    return shown(asyncio.run(work()))
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["/temperature 0.5"], [NOT_SAVED, "temperature: 0.5"]),
+        (["/system be brief"], [NOT_SAVED, "system: be brief"]),
+        (["/pin 1"], [NOT_SAVED, "turn of message 1 is pinned: it always goes"]),
+        (["/undo"], [NOT_SAVED, "undid one turn", "DraftReturned"]),
+        (["/undo", "/redo"], [NOT_SAVED, "ConversationShown"]),
+        (["/retry", "/pick 1"], [NOT_SAVED, "ConversationShown", "going on from here"]),
+        (
+            ["/edit"],
+            [
+                NOT_SAVED,
+                "editing an earlier message: what you send goes beside it",
+                "DraftReturned",
+            ],
+        ),
+    ],
+)
+def test_a_command_tells_first_that_the_disk_is_full(lines: list[str], told: list[str]) -> None:
+    assert on_full_disk(*lines) == told
+
+
+def test_pending_notices_never_come_into_an_answer() -> None:
+    told = on_full_disk("/retry")
+    assert told.count(NOT_SAVED) == 1
+    answer = told[told.index("AnswerStarted") : told.index("AnswerEnded")]
+    assert NOT_SAVED not in answer
+
+
+def test_a_session_tells_below_its_conversation_how_it_was_opened() -> None:
+    world = World()
+
+    async def work() -> list[Event]:
+        session = world.session()
+        await say(session, "one", "two", "three", "four", "/rename old", "/new", "five")
+        world.person.says_yes = True
+        await say(session, "/delete old")
+        return await say(session, "/load old")
+
+    assert shown(asyncio.run(work())) == [
+        "SessionChanged",
+        "… one turn before",
+        "ConversationShown",
+        "brought back from the bin",
+        "going on with “old”, 8 messages",
+    ]
