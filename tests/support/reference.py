@@ -11,7 +11,7 @@ def commands() -> str:
     """List the commands."""
     rows = ["| command | what it does |", "|---|---|"]
     for command in COMMANDS:
-        if command.handler is None or command.is_setting:
+        if command.is_setting:
             continue
         names = f"`/{command.name} {command.usage}`".replace(" `", "`").replace("|", "\\|")
         also = ", ".join(f"`/{alias}`" for alias in command.aliases)

@@ -61,11 +61,11 @@ Complete = Callable[["Session", str], Sequence[Value]]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One row of the table. Without a handler: known by name, and not there yet."""
+    """A row of the table of commands."""
 
     name: str
     summary: str
-    handler: Handler | None = None
+    handler: Handler
     aliases: tuple[str, ...] = ()
     usage: str = ""
     complete: Complete | None = None

@@ -70,14 +70,13 @@ def _names(begun: str) -> list[Suggestion]:
     found = [
         Suggestion("/" + command.name, -len(begun) - 1, command.summary)
         for command in COMMANDS
-        if command.handler is not None and command.name.startswith(wanted)
+        if command.name.startswith(wanted)
     ]
     if found or not wanted:
         return found
     return [
         Suggestion("/" + alias, -len(begun) - 1, command.summary)
         for command in COMMANDS
-        if command.handler is not None
         for alias in command.aliases
         if alias.startswith(wanted)
     ]

@@ -8,7 +8,7 @@ from chatrepl.core.commands.command import Call, Command, find_command, with_not
 from chatrepl.core.commands.handlers.files import describe_attachment, mentioned, run_in_shell
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
-from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice
+from chatrepl.core.events import DraftReturned, Event, MessageAccepted, Notice
 from chatrepl.core.session import Session
 
 __all__ = [
@@ -92,24 +92,25 @@ def is_message(line: str) -> bool:
 def runs_at_once(line: str) -> bool:
     """Say whether a line is dealt with while an answer streams; others wait for its end."""
     try:
-        parsed = parse_line(line)
-        if not isinstance(parsed, CommandLine):
-            return False
-        command = find_command(parsed.name, COMMANDS)
+        command = _command_of(line)
     except UsageError:
         return True
-    return command.at_once or command.handler is None
+    return command is not None and command.at_once
 
 
 def leaves(line: str) -> bool:
     """Say whether a line ends the session."""
     try:
-        parsed = parse_line(line)
-        if not isinstance(parsed, CommandLine):
-            return False
-        return find_command(parsed.name, COMMANDS).name == "exit"
+        command = _command_of(line)
     except UsageError:
         return False
+    return command is not None and command.name == "exit"
+
+
+def _command_of(line: str) -> Command | None:
+    """Return the command that a line runs; None for other lines. Raises ``UsageError``."""
+    parsed = parse_line(line)
+    return find_command(parsed.name, COMMANDS) if isinstance(parsed, CommandLine) else None
 
 
 async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
@@ -145,11 +146,7 @@ async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
                 yield Notice(f"attached {await describe_attachment(session, attachment)}")
 
 
-async def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:
-    command: Command = find_command(line.name, COMMANDS)
-    if command.handler is None:
-        yield Notice(f"/{command.name} is not there yet", Level.WARNING, hint="/help lists what is")
-        return
+def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:
+    command = find_command(line.name, COMMANDS)
     call = Call(session, command.name, line.rest, COMMANDS)
-    async for event in with_notices(session, command.handler(call)):
-        yield event
+    return with_notices(session, command.handler(call))

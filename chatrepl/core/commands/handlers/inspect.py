@@ -47,8 +47,8 @@ async def help_(call: Call) -> AsyncIterator[Event]:
         if command.aliases:
             yield Notice("also " + ", ".join(f"/{alias}" for alias in command.aliases))
         return
-    commands = [command for command in call.commands if command.handler and not command.is_setting]
-    settings = [command for command in call.commands if command.handler and command.is_setting]
+    commands = [command for command in call.commands if not command.is_setting]
+    settings = [command for command in call.commands if command.is_setting]
     yield Table(("command", "what it does"), [_help_row(command) for command in commands])
     yield Table(
         ("setting", "what it sets"),
