@@ -1,10 +1,8 @@
-"""The plain kinds of values: texts, numbers, names, switches, lists of texts.
-
-See ``chatrepl.core.settings.kinds`` for what each must offer.
-"""
+"""Kinds of setting values: how each is typed, checked, shown and completed."""
 
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from chatrepl.core.errors import UsageError
@@ -26,91 +24,115 @@ __all__ = [
     "Text",
     "Words",
     "examples_in",
-    "shown",
+    "unquoted",
 ]
 
 _TOO_LARGE = 2**63
+_SHOWN_CHARS = 60
 _RESET = "default"
-"""The word that unsets: where it is a value too, that one stands in quotes."""
+"""The word that unsets a setting; quoted where it is a value itself."""
 
 _ROLES = ("user", "assistant")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Free text; in double quotes it may hold escapes."""
+class Kind(ABC):
+    """Base class of the kinds; by default a value is any text that ``check`` accepts."""
 
-    placeholder: str = "TEXT"
+    __slots__ = ()
 
     @property
+    def placeholder(self) -> str:
+        """The value's name in usages; empty: the usage lists ``values``."""
+        return ""
+
+    @property
+    @abstractmethod
     def range(self) -> str:
-        """Describe the allowed values."""
-        return "any text"
+        """The allowed values in words."""
 
     @property
     def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
+        """Values that completion offers, as they are typed."""
         return ()
 
     def parse(self, text: str) -> Json:
-        """Take the text as it stands, or unescaped where it is one quoted word."""
-        stripped = text.strip()
-        whole = WORD.fullmatch(stripped)
-        return unescape(whole[1]) if whole and whole[1] is not None else stripped
+        """Read a value as it is typed. Raises ``UsageError``."""
+        return self.check(unquoted(text))
+
+    @abstractmethod
+    def check(self, value: Json) -> Json:
+        """Return a value from a file or a session in its normal form. Raises ``UsageError``."""
+
+    def show(self, value: Json) -> str:
+        """Write a value as it is typed."""
+        return str(value)
+
+    def refusal(self, value: Json, hint: str = "") -> UsageError:
+        """Make the error for a value out of range."""
+        return UsageError(f"{_quoted(value)} is not {self.range}", hint)
+
+
+def unquoted(text: str) -> str:
+    """Return a text without blanks around it; unescaped, if it is one word in double quotes."""
+    stripped = text.strip()
+    whole = WORD.fullmatch(stripped)
+    return unescape(whole[1]) if whole and whole[1] is not None else stripped
+
+
+def _quoted(value: Json) -> str:
+    """Quote a value for an error, shortened."""
+    written = value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    short = written if len(written) <= _SHOWN_CHARS else written[: _SHOWN_CHARS - 3] + "…"
+    return f"“{short}”"
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Kind):
+    """Free text; in double quotes it may hold escapes."""
+
+    placeholder: str = "TEXT"
+    range = "any text"
 
     def check(self, value: Json) -> Json:
         """Accept a string."""
         if not isinstance(value, str):
-            raise UsageError(f"{shown(value)} is not text", "put it in quotes")
+            raise UsageError(f"{_quoted(value)} is not text", "put it in quotes")
         return value
-
-    def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
-        return str(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Integer:
-    """A whole number between two bounds (inclusive; ``None``: no bound)."""
+class Integer(Kind):
+    """Whole number between two bounds (inclusive; ``None``: no bound)."""
 
     low: int | None = None
     high: int | None = None
-    placeholder: str = "INTEGER"
+    placeholder = "INTEGER"
 
     @property
     def range(self) -> str:
-        """Describe the allowed values."""
+        """The allowed values in words."""
         return f"a whole number{_bounds(self.low, self.high)}"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ()
 
     def parse(self, text: str) -> Json:
         """Read a whole number; ``_`` and ``,`` may group digits, ``k`` means thousand."""
         plain = text.strip().replace("_", "").replace(",", "")
         match = re.fullmatch(r"([+-]?[0-9]{1,400})(k?)", plain, flags=re.IGNORECASE)
         if match is None:
-            raise UsageError(f"{shown(text)} is not {self.range}")
+            raise self.refusal(text)
         return self.check(int(match[1]) * (1000 if match[2] else 1))
 
     def check(self, value: Json) -> Json:
         """Accept an int within the bounds."""
-        if isinstance(value, bool) or not isinstance(value, int) or not _within(self, value):
-            raise UsageError(f"{shown(value)} is not {self.range}")
+        if isinstance(value, bool) or not isinstance(value, int) or not _is_within(self, value):
+            raise self.refusal(value)
         if not -_TOO_LARGE <= value < _TOO_LARGE:
-            raise UsageError(f"{shown(value)} has more than the 64 bits of a whole number")
+            raise UsageError(f"{_quoted(value)} has more than the 64 bits of a whole number")
         return value
-
-    def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
-        return str(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A decimal number between two bounds (inclusive)."""
+class Number(Kind):
+    """Decimal number between two bounds (inclusive)."""
 
     low: float
     high: float
@@ -118,64 +140,64 @@ class Number:
 
     @property
     def range(self) -> str:
-        """Describe the allowed values."""
+        """The allowed values in words."""
         return f"a number{_bounds(self.low, self.high)}"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ()
 
     def parse(self, text: str) -> Json:
         """Read a number written with a point, or with a comma that cannot mean thousands."""
         if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text.strip()):
-            raise UsageError(f"{shown(text)} may mean two numbers", "write it without a comma")
+            raise UsageError(f"{_quoted(text)} may mean two numbers", "write it without a comma")
         plain = text.strip().replace(",", ".")
         if re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", plain, re.IGNORECASE) is None:
-            raise UsageError(f"{shown(text)} is not {self.range}")
+            raise self.refusal(text)
         number = float(plain)
-        return self.check(
-            int(number)
-            if number.is_integer() and "." not in plain and "e" not in plain.lower()
-            else number
-        )
+        is_whole = number.is_integer() and "." not in plain and "e" not in plain.lower()
+        return self.check(int(number) if is_whole else number)
 
     def check(self, value: Json) -> Json:
         """Accept a finite number within the bounds."""
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UsageError(f"{shown(value)} is not {self.range}")
-        # A whole number may be longer than any decimal one; of no number, nothing is within bounds.
-        if not _within(self, value):
-            raise UsageError(f"{shown(value)} is not {self.range}")
+        # An int may be too long for a float, so it is compared as it is; NaN is within no bounds.
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not _is_within(self, value)
+        ):
+            raise self.refusal(value)
         return value
 
-    def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
-        return str(value)
+
+def _is_within(kind: Integer | Number, value: float) -> bool:
+    return (kind.low is None or value >= kind.low) and (kind.high is None or value <= kind.high)
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f" between {_bound(low)} and {_bound(high)}"
+    return "" if low is None else f" of at least {_bound(low)}"
+
+
+def _bound(number: float) -> str:
+    return f"{int(number):,}" if number == int(number) else f"{number:g}"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Kind):
     """One of a few names; ``open`` accepts others too (servers may know more)."""
 
     names: tuple[str, ...]
     open: bool = False
-    placeholder: str = "NAME"
+    placeholder = "NAME"
 
     @property
     def range(self) -> str:
-        """Describe the allowed values."""
+        """The allowed values in words."""
         listed = ", ".join(self.values)
         return f"{listed}, or a name the server knows" if self.open else f"one of {listed}"
 
     @property
     def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
+        """The names as they are typed."""
         return tuple(map(self.show, self.names))
-
-    def parse(self, text: str) -> Json:
-        """Read one of the names, in quotes or without."""
-        return self.check(Text().parse(text))
 
     def check(self, value: Json) -> Json:
         """Accept one of the names, or another single word where ``open``."""
@@ -183,28 +205,28 @@ class Choice:
             return value.lower()
         if self.open and isinstance(value, str) and re.fullmatch(r"[\w.-]+", value):
             return value
-        raise UsageError(f"{shown(value)} is not {self.range}")
+        raise self.refusal(value)
 
     def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
+        """Write a name, in quotes where the bare word would unset the setting."""
         return f'"{value}"' if value == _RESET else str(value)
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
-    """On or off; ``words`` names the two states, on first."""
+class Switch(Kind):
+    """On or off."""
 
     words: tuple[str, str] = ("on", "off")
-    placeholder: str = ""
+    """Names of the two states, on first."""
 
     @property
     def range(self) -> str:
-        """Describe the allowed values."""
+        """The allowed values in words."""
         return " or ".join(self.words)
 
     @property
     def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
+        """The names of the two states."""
         return self.words
 
     def parse(self, text: str) -> Json:
@@ -214,37 +236,34 @@ class Switch:
             return True
         if word in (self.words[1], "off", "false", "no", "0"):
             return False
-        raise UsageError(f"{shown(text)} is not {self.range}")
+        raise self.refusal(text)
 
     def check(self, value: Json) -> Json:
         """Accept a boolean or the setting's own words."""
         if isinstance(value, str) and value in self.words:
             return value == self.words[0]
         if not isinstance(value, bool):
-            raise UsageError(f"{shown(value)} is not true or false")
+            raise UsageError(f"{_quoted(value)} is not true or false")
         return value
 
     def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
+        """Write the state in the setting's own words."""
         return self.words[0] if value else self.words[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    r"""Up to ``most`` texts; typed as separate words, quoted where they hold blanks or ``\n``."""
+class Words(Kind):
+    r"""List of texts; typed as separate words, quoted where they hold blanks or ``\n``."""
 
     most: int
-    placeholder: str = "TEXT"
+    """How many texts there may be."""
+    placeholder = "TEXT"
+    values = ('"\\n"', '"\\n\\n"')
 
     @property
     def range(self) -> str:
-        """Describe the allowed values."""
+        """The allowed values in words."""
         return f"1 to {self.most} texts"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ('"\\n"', '"\\n\\n"')
 
     def parse(self, text: str) -> Json:
         """Read separate words."""
@@ -254,90 +273,55 @@ class Words:
         """Accept one text or a list of them, none of them empty."""
         texts: Json = [value] if isinstance(value, str) else value
         if not isinstance(texts, list) or not 1 <= len(texts) <= self.most:
-            raise UsageError(f"{shown(value)} is not {self.range}")
+            raise self.refusal(value)
         if not all(isinstance(text, str) and text for text in texts):
-            raise UsageError(f"{shown(value)} is not {self.range}", "a text cannot be empty")
+            raise self.refusal(value, "a text cannot be empty")
         return texts
 
     def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
+        """Write each text in quotes."""
         texts = value if isinstance(value, list) else [value]
         return " ".join(json.dumps(text, ensure_ascii=False) for text in texts)
 
 
-def _within(kind: Integer | Number, value: float) -> bool:
-    return (kind.low is None or value >= kind.low) and (kind.high is None or value <= kind.high)
+_BIAS = Number(-100, 100)
 
 
-def _bounds(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f" between {_plain(low)} and {_plain(high)}"
-    return "" if low is None else f" of at least {_plain(low)}"
+class Bias(Kind):
+    """Token biases by text or token id; a key that is all digits is an id."""
 
-
-def _plain(bound: float) -> str:
-    return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
-
-
-def shown(value: Json) -> str:
-    """Quote a value for an error, shortened."""
-    written = value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    short = written if len(written) <= 60 else written[:57] + "…"
-    return f"“{short}”"
-
-
-@dataclass(frozen=True, slots=True)
-class Bias:
-    """Token biases by text or token id, -100 to 100; a key that is all digits is an id."""
-
-    placeholder: str = "TEXT=NUMBER"
-
-    @property
-    def range(self) -> str:
-        """Describe the allowed values."""
-        return "TEXT=NUMBER or #ID=NUMBER words, each number between -100 and 100"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ()
+    __slots__ = ()
+    placeholder = "TEXT=NUMBER"
+    range = "TEXT=NUMBER or #ID=NUMBER words, each number between -100 and 100"
 
     def parse(self, text: str) -> Json:
         """Read ``TEXT=NUMBER`` and ``#ID=NUMBER`` words; quotes where a text holds blanks."""
         found = parse_biases(text)
         if not found:
-            raise UsageError(f"{shown(text)} is not {self.range}", '" word"=-5 has a blank before')
-        return self.check({key: Number(-100, 100).parse(bias) for key, bias in found.items()})
+            raise self.refusal(text, '" word"=-5 has a blank before')
+        return self.check({key: _BIAS.parse(bias) for key, bias in found.items()})
 
     def check(self, value: Json) -> Json:
         """Accept an object of texts or token ids to numbers."""
         if not isinstance(value, dict) or not value:
-            raise UsageError(f"{shown(value)} is not {self.range}")
+            raise self.refusal(value)
         for key, bias in value.items():
             check_bias_key(key)
-            Number(-100, 100).check(bias)
+            _BIAS.check(bias)
         return value
 
     def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
+        """Write the words that make up the value."""
         return show_biases(value) if isinstance(value, dict) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFormat:
-    """The form of an answer: ``text``, ``json_object``, or the API's own object in JSON."""
+class ResponseFormat(Kind):
+    """Form of an answer: ``text``, ``json_object``, or the API's own object in JSON."""
 
-    placeholder: str = "text|json_object|FILE.json|JSON"
-
-    @property
-    def range(self) -> str:
-        """Describe the allowed values."""
-        return "text, json_object, a JSON schema's file (.json), or the API's own JSON object"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ("text", "json_object")
+    __slots__ = ()
+    placeholder = "text|json_object|FILE.json|JSON"
+    range = "text, json_object, a JSON schema's file (.json), or the API's own JSON object"
+    values: tuple[str, ...] = ("text", "json_object")
 
     def parse(self, text: str) -> Json:
         """Read a name or a JSON object."""
@@ -347,7 +331,7 @@ class ResponseFormat:
         try:
             value: Json = json.loads(word)
         except (ValueError, RecursionError):
-            raise UsageError(f"{shown(text)} is not {self.range}") from None
+            raise self.refusal(text) from None
         return self.check(value)
 
     def check(self, value: Json) -> Json:
@@ -355,32 +339,23 @@ class ResponseFormat:
         if isinstance(value, str) and value in self.values:
             return {"type": value}
         if not isinstance(value, dict) or not isinstance(value.get("type"), str):
-            raise UsageError(f"{shown(value)} is not {self.range}")
+            raise self.refusal(value)
         check_format(value)
         return check_json(value)
 
     def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
+        """Write the name where there is one, else the object as JSON."""
         if isinstance(value, dict) and list(value) == ["type"]:
             return str(value["type"])
         return json.dumps(value, ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AnyJson:
-    """A value of a server's own field: JSON where it reads as JSON, else text."""
+class AnyJson(Kind):
+    """Value of a server's own field: JSON where it reads as JSON, else text."""
 
-    placeholder: str = "VALUE"
-
-    @property
-    def range(self) -> str:
-        """Describe the allowed values."""
-        return "a JSON value or text"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ()
+    __slots__ = ()
+    placeholder = "VALUE"
+    range = "a JSON value or text"
 
     def parse(self, text: str) -> Json:
         """Read JSON, or take the text as it is; what begins like JSON must be some."""
@@ -390,7 +365,7 @@ class AnyJson:
             if text.lstrip()[:1] not in ("{", "[", '"'):
                 return text.strip()
             raise UsageError(
-                f"{shown(text)} begins like JSON and is none: {error}",
+                f"{_quoted(text)} begins like JSON and is none: {error}",
                 r"a text that begins so goes in quotes, with \" for a quote in it",
             ) from None
         return self.check(value)
@@ -400,38 +375,29 @@ class AnyJson:
         return check_json(value)
 
     def show(self, value: Json) -> str:
-        """Write a value as a person would type it."""
+        """Write a text as it is, anything else as JSON."""
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Examples:
+class Examples(Kind):
     """Example messages in the API's form: objects with role and content."""
 
-    placeholder: str = "MESSAGES"
-
-    @property
-    def range(self) -> str:
-        """Describe the allowed values."""
-        return "a list of messages, each with role (user or assistant) and content"
-
-    @property
-    def values(self) -> tuple[str, ...]:
-        """List values worth completing."""
-        return ()
+    __slots__ = ()
+    placeholder = "MESSAGES"
+    range = "a list of messages, each with role (user or assistant) and content"
 
     def parse(self, text: str) -> Json:
         """Refuse: a line is no place for them."""
-        raise UsageError(f"{shown(text)} is not {self.range}", "a role has them: /role NAME")
+        raise self.refusal(text, "a role has them: /role NAME")
 
     def check(self, value: Json) -> Json:
         """Accept a list of messages."""
         if not isinstance(value, list) or len(examples_in(value)) != len(value):
-            raise UsageError(f"{shown(value)} is not {self.range}")
+            raise self.refusal(value)
         return value
 
     def show(self, value: Json) -> str:
-        """Say how many there are."""
+        """Write the number of messages."""
         count = len(examples_in(value))
         return "1 message" if count == 1 else f"{count} messages"
 
@@ -445,8 +411,3 @@ def examples_in(value: Json) -> list[tuple[str, str]]:
             if isinstance(role, str) and role in _ROLES and isinstance(content, str):
                 found.append((role, content))
     return found
-
-
-Kind = (
-    Examples | AnyJson | Text | Integer | Number | Choice | Switch | Words | Bias | ResponseFormat
-)

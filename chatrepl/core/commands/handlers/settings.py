@@ -8,7 +8,7 @@ from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.messages import Json
 from chatrepl.core.servers.refused_parameters import STREAM, how_to_try
 from chatrepl.core.session import Session
-from chatrepl.core.settings.kinds import ResponseFormat, Text
+from chatrepl.core.settings.kinds import ResponseFormat, unquoted
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.core.settings.logit_bias import biases_in_words
 from chatrepl.core.settings.response_format import format_of_schema, names_schema_file
@@ -134,7 +134,7 @@ async def _biased(session: Session, value: Json) -> str:
 
 
 async def _read(session: Session, setting: Setting, text: str) -> Json:
-    path = str(Text().parse(text))
+    path = unquoted(text)
     if isinstance(setting.kind, ResponseFormat) and names_schema_file(path):
         return format_of_schema(await session.ports.files.read(path), path)
     return _parse(setting, valid_text(text)[0])
