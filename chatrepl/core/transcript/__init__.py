@@ -1,4 +1,4 @@
-"""Conversations in and out of the program: JSON, Markdown, HTML, and what other programs write."""
+"""Import and export of conversations: JSON, Markdown, HTML, and the forms of other programs."""
 
 from chatrepl.core.transcript.api import from_api_messages, to_api
 from chatrepl.core.transcript.html import to_html

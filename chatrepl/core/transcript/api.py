@@ -1,4 +1,4 @@
-"""The API's own form of a message, in both directions; nothing that it says is lost."""
+"""Conversion between messages and the API's own form of them, without loss."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from chatrepl.core.conversation.attachments import sent_part, with_files
 from chatrepl.core.conversation.outcomes import refusal_of
 from chatrepl.core.messages import Json, Message, SessionRecord
 from chatrepl.core.text.excerpts import title_of
-from chatrepl.core.transcript.fields import Fields, damaged, kind_of
+from chatrepl.core.transcript.fields import Fields, damaged, type_name
 from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 PARTS = "parts"
-"""Key in ``Message.extra``: the list that a message's content was given as."""
+"""Key in ``Message.extra`` of the list of parts that a message's content was given as."""
 
 _SENT = frozenset({"role", "content", "name"})
 _ALSO_SENT = ("tool_calls", "tool_call_id", "function_call", "refusal", "audio")
@@ -29,7 +29,7 @@ _ATTACHED = frozenset({"image_url", "input_audio", "file"})
 
 
 def to_api(message: Message) -> dict[str, Json]:
-    """Write a message as the API takes it, attachments as content parts, tool calls included."""
+    """Convert a message to the API's form: attachments as content parts, tool calls included."""
     sent: dict[str, Json] = {"role": message.role, "content": _content_of(message)}
     if message.name:
         sent["name"] = message.name
@@ -61,15 +61,15 @@ def _content_of(message: Message) -> Json:
 def read_content(
     content: Json, where: str
 ) -> tuple[str, tuple[Mapping[str, Json], ...], dict[str, Json]]:
-    """Read a content that is a text, null, or a list of parts.
+    """Read a message's content: a text, null, or a list of parts.
 
-    Returns the joined text, the parts that are no text, and what ``Message.extra`` must hold for
-    the list to come back as it was. Raises ``UsageError``.
+    Returns the joined text, the parts that are no text, and the entries for ``Message.extra`` that
+    let ``to_api`` write the same list again. Raises ``UsageError``.
     """
     if content is None or isinstance(content, str):
         return content or "", (), {}
     if not isinstance(content, list):
-        raise damaged(where, f"must be a text or a list of parts, not {kind_of(content)}")
+        raise damaged(where, f"must be a text or a list of parts, not {type_name(content)}")
     texts: list[str] = []
     attached: list[Mapping[str, Json]] = []
     for number, part in enumerate(content):
@@ -88,7 +88,7 @@ def read_content(
 def read_api_message(
     value: Json, where: str, *, message_id: str, parent: str | None, now: datetime
 ) -> Message:
-    """Read one message of the API's form. Raises ``UsageError`` that names the place."""
+    """Read one message in the API's form. Raises ``UsageError`` that names the place."""
     fields = Fields.of(value, where)
     role = fields.text("role")
     if not role:
@@ -116,10 +116,10 @@ def from_api_messages(
     now: datetime,
     where: str = "",
 ) -> Transcript:
-    """Read a list of API messages as one path.
+    """Read a list of messages in the API's form as a conversation with one path.
 
-    A leading unnamed system message becomes the session's system text; all others stay messages in
-    their places. Raises ``UsageError`` that names the place.
+    A leading unnamed system message becomes the session's system text; all others stay messages.
+    Raises ``UsageError`` that names the place.
     """
     messages: list[Message] = []
     settings: dict[str, Json] = {}
@@ -132,7 +132,7 @@ def from_api_messages(
         if number == 0 and _is_system_text(message):
             settings["system"] = message.content
             if message.extra:
-                # Its place is taken by a setting, which holds text only.
+                # The setting that replaces the message holds its text only.
                 extra["system_message"] = item
             continue
         messages.append(message)
@@ -149,7 +149,7 @@ def from_api_messages(
 
 
 def lift_system(transcript: Transcript) -> Transcript:
-    """Turn a sole root that is an unnamed system message into the session's system text."""
+    """Make the only root, if it is an unnamed system message, the session's system text."""
     roots = [message for message in transcript.messages if message.parent is None]
     if len(roots) != 1 or not _is_system_text(roots[0]) or transcript.system is not None:
         return transcript

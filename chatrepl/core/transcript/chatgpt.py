@@ -1,8 +1,8 @@
-"""Reads a conversation of a ChatGPT data export (``conversations.json``) as a tree.
+"""Import of a conversation of a ChatGPT data export (``conversations.json``) as a tree.
 
 Its ``mapping`` holds nodes by id, each with a parent, its children in order, and a message or none.
-Nodes that say nothing (the root, hidden system messages, thinking) are passed over, and what hangs
-below them moves up; thinking goes to the answer that follows it.
+Nodes without a text (the root, hidden system messages, reasoning) are left out, and their children
+move up; reasoning goes to the answer that follows it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,50 +19,51 @@ from chatrepl.core.transcript.transcript import NewId, Transcript
 __all__ = ["read_chatgpt"]
 
 _FINISH = {"stop": "stop", "max_tokens": "length"}
-_THINKING = frozenset({"thoughts", "reasoning_recap"})
+_REASONING = frozenset({"thoughts", "reasoning_recap"})
 _TEXT_KEYS = ("text", "result", "content", "user_instructions")
 
 
 def read_chatgpt(
     values: Mapping[str, Json], *, new_id: NewId, now: datetime, where: str = ""
 ) -> Transcript:
-    """Read one conversation, all branches, with the node shown last as its head.
+    """Read one conversation with all branches; its head is the node that was shown last.
 
-    Raises ``UsageError`` only where ``mapping`` is no object: odd nodes are passed over.
+    Malformed nodes are left out. Raises ``UsageError`` only if ``mapping`` is no object.
     """
     top = Fields(values, where)
     nodes = {key: node for key, node in top.object("mapping").items() if isinstance(node, dict)}
     created = _time(values.get("create_time"), now)
     messages: list[Message] = []
-    kept: dict[str, str] = {}
-    thoughts: dict[str, str] = {}
+    # By node: the message that it became, else the nearest above it; and reasoning still to place.
+    message_ids: dict[str, str] = {}
+    pending_reasoning: dict[str, str] = {}
     for key, parent in _parents_first(nodes):
-        above = kept.get(parent or "")
-        thinking = thoughts.get(parent or "", "")
-        said = _said(nodes[key].get("message"))
-        if said is None or not (said.text or said.attachments):
-            kept[key] = above or ""
-            further = _thinking(nodes[key].get("message"))
-            thoughts[key] = "\n\n".join(text for text in (thinking, further) if text)
+        above = message_ids.get(parent or "", "")
+        reasoning = pending_reasoning.get(parent or "", "")
+        content = _node_content(nodes[key].get("message"))
+        if content is None or not (content.text or content.attachments):
+            message_ids[key] = above
+            further = _reasoning(nodes[key].get("message"))
+            pending_reasoning[key] = "\n\n".join(text for text in (reasoning, further) if text)
             continue
-        message = said.message(new_id(), above or None, created, thinking)
+        message = content.message(new_id(), above or None, created, reasoning)
         if not message.reasoning and message.role != "user":
-            thoughts[key] = thinking
-        kept[key] = message.id
+            pending_reasoning[key] = reasoning
+        message_ids[key] = message.id
         messages.append(message)
     record = SessionRecord(
         id=new_id(),
         title=_text(values.get("title")) or title_of(messages),
         created=created,
         updated=now,
-        head=_head(values.get("current_node"), kept, messages),
+        head=_head(values.get("current_node"), message_ids, messages),
     )
     return lift_system(Transcript(record, tuple(messages)))
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a node says."""
+class _NodeContent:
+    """Content of a node that has a message."""
 
     fields: Mapping[str, Json]
     author: Mapping[str, Json]
@@ -70,12 +71,14 @@ class _Said:
     text: str
     attachments: tuple[Mapping[str, Json], ...]
 
-    def message(self, message_id: str, parent: str | None, now: datetime, thinking: str) -> Message:
+    def message(
+        self, message_id: str, parent: str | None, created: datetime, reasoning: str
+    ) -> Message:
         role = _text(self.author.get("role")) or "assistant"
         is_answer = role == "assistant"
         extra: dict[str, Json] = {}
         if role == "tool":
-            # The API takes a tool's output only with the id of its call, and an export has none.
+            # The API accepts a tool's output only with the id of its call, which is not exported.
             extra["author_role"] = role
             role = "assistant"
         return Message(
@@ -83,9 +86,9 @@ class _Said:
             parent=parent,
             role=role,
             content=self.text,
-            created=_time(self.fields.get("create_time"), now),
+            created=_time(self.fields.get("create_time"), created),
             name=_text(self.author.get("name")) or None,
-            reasoning=thinking if is_answer else "",
+            reasoning=reasoning if is_answer else "",
             attachments=self.attachments,
             state=self._state(),
             model=_text(self.metadata.get("model_slug")) or None if is_answer else None,
@@ -102,18 +105,18 @@ class _Said:
         return State.CUT if self.fields.get("status") == "in_progress" else State.COMPLETE
 
 
-def _said(message: Json) -> _Said | None:
+def _node_content(message: Json) -> _NodeContent | None:
     if not isinstance(message, dict):
         return None
     content = _object(message.get("content"))
     kind = _text(content.get("content_type"))
-    if kind in _THINKING:
+    if kind in _REASONING:
         return None
     text, attachments = _parts(content)
     if kind == "code" and text:
         text = fenced(text, _text(content.get("language")).replace("unknown", ""))
     author = _object(message.get("author"))
-    return _Said(message, author, _object(message.get("metadata")), text, attachments)
+    return _NodeContent(message, author, _object(message.get("metadata")), text, attachments)
 
 
 def _parts(content: Mapping[str, Json]) -> tuple[str, tuple[Mapping[str, Json], ...]]:
@@ -124,9 +127,9 @@ def _parts(content: Mapping[str, Json]) -> tuple[str, tuple[Mapping[str, Json], 
     attachments: list[Mapping[str, Json]] = []
     for part in parts:
         if isinstance(part, dict):
-            spoken = _text(part.get("text"))
-            if spoken:
-                texts.append(spoken)
+            text = _text(part.get("text"))
+            if text:
+                texts.append(text)
             else:
                 attachments.append(part)
         elif isinstance(part, str):
@@ -134,28 +137,28 @@ def _parts(content: Mapping[str, Json]) -> tuple[str, tuple[Mapping[str, Json], 
     return "\n".join(text for text in texts if text), tuple(attachments)
 
 
-def _thinking(message: Json) -> str:
+def _reasoning(message: Json) -> str:
     content = _object(_object(message).get("content"))
     thoughts = content.get("thoughts")
     if not isinstance(thoughts, list):
         return ""
-    said = (_text(_object(thought).get("content")) for thought in thoughts)
-    return "\n\n".join(text for text in said if text)
+    texts = (_text(_object(thought).get("content")) for thought in thoughts)
+    return "\n\n".join(text for text in texts if text)
 
 
 def _parents_first(nodes: Mapping[str, Mapping[str, Json]]) -> Iterator[tuple[str, str | None]]:
-    """Yield each node with its parent; siblings in their order, and none twice, even in a ring."""
+    """Yield each node once, with its parent; siblings in their order. Cycles are entered once."""
     children: dict[str | None, list[str]] = {}
     for key, node in nodes.items():
         parent = node.get("parent")
-        place = parent if isinstance(parent, str) and parent in nodes and parent != key else None
-        children.setdefault(place, []).append(key)
-    for parent, known in children.items():
+        above = parent if isinstance(parent, str) and parent in nodes and parent != key else None
+        children.setdefault(above, []).append(key)
+    for parent, siblings in children.items():
         if parent is not None:
             order = _order(nodes[parent])
-            known.sort(key=lambda key: order.get(key, len(order)))
+            siblings.sort(key=lambda key: order.get(key, len(order)))
     seen: set[str] = set()
-    # A ring hangs below no root: it is entered where it is first met.
+    # No root leads into a cycle: it is entered at its first node.
     for start in [*children.get(None, ()), *nodes]:
         todo: list[tuple[str, str | None]] = [(start, None)]
         while todo:
@@ -173,9 +176,9 @@ def _order(node: Mapping[str, Json]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names) if isinstance(name, str)}
 
 
-def _head(current: Json, kept: Mapping[str, str], messages: Sequence[Message]) -> str | None:
-    if isinstance(current, str) and kept.get(current):
-        return kept[current]
+def _head(current: Json, message_ids: Mapping[str, str], messages: Sequence[Message]) -> str | None:
+    if isinstance(current, str) and message_ids.get(current):
+        return message_ids[current]
     newest = max(messages, key=lambda message: message.created, default=None)
     if newest is None:
         return None

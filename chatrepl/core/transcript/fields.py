@@ -1,25 +1,26 @@
-"""Reads the fields of foreign JSON objects, and says where one is wrong."""
+"""Checked access to the fields of JSON objects from files; errors name the place of a fault."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.text.terminal_safe import safe_text
+from chatrepl.core.transcript.transcript import in_utc
 
-__all__ = ["Fields", "damaged", "kind_of", "one_line", "visible"]
+__all__ = ["Fields", "damaged", "one_line", "printable", "type_name"]
 
 _HINT = "the file is damaged, or no transcript"
 
 
 def damaged(where: str, what: str) -> UsageError:
-    """Make the error for a place in a file."""
+    """Make the error for a fault at a place in a file."""
     return UsageError(f"{where}: {what}" if where else what, _HINT)
 
 
-def kind_of(value: Json) -> str:
-    """Name a JSON value's kind in words."""
+def type_name(value: Json) -> str:
+    """Name the type of a JSON value in words."""
     match value:
         case None:
             return "null"
@@ -37,21 +38,21 @@ def kind_of(value: Json) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A JSON object that is read field by field. Every method raises ``UsageError``."""
+    """JSON object that is read field by field; every method raises ``UsageError``."""
 
     values: Mapping[str, Json]
     where: str
-    """The object's place in the file, e.g. ``tree[3]``; empty at the top."""
+    """Place of the object in the file, e.g. ``tree[3]``; empty at the top."""
 
     @classmethod
     def of(cls, value: Json, where: str) -> "Fields":
-        """Take a value that must be an object."""
+        """Wrap a value that must be an object."""
         if not isinstance(value, dict):
-            raise damaged(where, f"must be an object, not {kind_of(value)}")
+            raise damaged(where, f"must be an object, not {type_name(value)}")
         return cls(value, where)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Return a text; null or missing: the default, or an error without one."""
+        """Return a text; where it is null or missing, the default, or an error without one."""
         value = self.optional_text(key)
         if value is not None:
             return value
@@ -76,14 +77,14 @@ class Fields:
         return value
 
     def flag(self, key: str) -> bool:
-        """Return true or false; null or missing: false."""
+        """Return a boolean; null and missing are False."""
         value = self.values.get(key)
         if value is not None and not isinstance(value, bool):
             raise self._wrong(key, "true or false")
         return value is True
 
     def object(self, key: str) -> Mapping[str, Json]:
-        """Return an object; null or missing: an empty one."""
+        """Return an object; null and missing are an empty one."""
         value = self.values.get(key)
         if value is None:
             return {}
@@ -92,7 +93,7 @@ class Fields:
         return value
 
     def items(self, key: str) -> Sequence[Json]:
-        """Return a list; null or missing: an empty one."""
+        """Return a list; null and missing are an empty one."""
         value = self.values.get(key)
         if value is None:
             return []
@@ -101,7 +102,7 @@ class Fields:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts; null or missing: an empty one."""
+        """Return a list of texts; null and missing are an empty one."""
         items = self.items(key)
         texts = tuple(item for item in items if isinstance(item, str))
         if len(texts) != len(items):
@@ -109,7 +110,7 @@ class Fields:
         return texts
 
     def objects(self, key: str) -> tuple[Mapping[str, Json], ...]:
-        """Return a list of objects; null or missing: an empty one."""
+        """Return a list of objects; null and missing are an empty one."""
         items = self.items(key)
         return tuple(
             Fields.of(item, self.place(f"{key}[{number}]")).values
@@ -117,33 +118,32 @@ class Fields:
         )
 
     def time(self, key: str, default: datetime) -> datetime:
-        """Return an ISO 8601 time in UTC; one without a zone is taken as UTC."""
+        """Return an ISO 8601 time in UTC, or the default where it is null or missing."""
         value = self.optional_text(key)
         if value is None:
             return default
         try:
-            moment = datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            return in_utc(datetime.fromisoformat(value))
         except (ValueError, OverflowError) as error:
             raise self._wrong(key, "a time such as 2026-01-31T12:00:00Z") from error
 
     def place(self, key: str) -> str:
-        """Name a field's place in the file."""
+        """Return the place of a field in the file."""
         return f"{self.where}.{key}" if self.where else key
 
     def _wrong(self, key: str, wanted: str) -> UsageError:
         value = self.values.get(key)
-        given = "missing" if key not in self.values else f"not {kind_of(value)}"
+        given = "missing" if key not in self.values else f"not {type_name(value)}"
         if isinstance(value, str):
             given = f"not “{value[:40]}”"
         return damaged(self.place(key), f"must be {wanted}, {given}")
 
 
-def visible(text: str) -> str:
-    """Mark what could act or hide; lines end in line feeds. UTF-8 can hold the result."""
+def printable(text: str) -> str:
+    """Replace control, invisible and surrogate characters by visible marks; CRLF becomes LF."""
     return safe_text(text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:
-    """Return the same on one line, for headings."""
-    return " ".join(visible(text).split())
+    """Make a text printable on one line, for headings."""
+    return " ".join(printable(text).split())

@@ -1,4 +1,4 @@
-"""Tells which JSON form a text has, and reads it, one conversation after another."""
+"""JSON import: detects which form a text has, and reads its conversations one by one."""
 
 import json
 import math
@@ -9,24 +9,28 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
 from chatrepl.core.transcript.api import from_api_messages
 from chatrepl.core.transcript.chatgpt import read_chatgpt
-from chatrepl.core.transcript.fields import damaged, kind_of
+from chatrepl.core.transcript.fields import damaged, type_name
 from chatrepl.core.transcript.own_json import read_messages_object, read_own
 from chatrepl.core.transcript.transcript import NewId, Progress, Transcript
 
 __all__ = ["OnFault", "from_json", "iter_json"]
 
+_READERS = {"tree": read_own, "mapping": read_chatgpt, "messages": read_messages_object}
+"""Readers by the key that tells the form of a conversation; an earlier key goes before a later."""
+
 OnFault = Callable[[UsageError], None]
+"""Called with the reason why a conversation is left out."""
 
 _SPACE = " \t\n\r"
 _FORMS = "chatrepl reads its own JSON, a list of API messages, and ChatGPT's conversations.json"
 
 
 def from_json(text: str, *, new_id: NewId, now: datetime) -> list[Transcript]:
-    """Read every conversation of a JSON text: all of them, or ``UsageError`` for the first fault.
+    """Read all conversations of a JSON text. Raises ``UsageError`` for the first fault.
 
-    Reads the program's own form (its message ids are kept), a bare list of API messages, an object
-    with such a list under ``messages``, and a ChatGPT data export. Other ids are made by
-    ``new_id``; ``now`` stands in for times that are not told.
+    The text has the program's own form (its message ids are kept), or is a bare list of API
+    messages, an object with such a list under ``messages``, or a ChatGPT data export. ``new_id``
+    makes all other ids; ``now`` replaces missing times.
     """
     return list(iter_json(text, new_id=new_id, now=now))
 
@@ -39,11 +43,11 @@ def iter_json(
     on_progress: Progress | None = None,
     on_fault: OnFault | None = None,
 ) -> Iterator[Transcript]:
-    """Yield the same one by one, in file order.
+    """Yield the conversations of a JSON text, in file order; see ``from_json`` for its forms.
 
-    ``on_progress`` is told characters read and their number before each conversation is yielded.
-    ``on_fault`` is told why one of several cannot be read; it is left out then, as are empty ones.
-    Raises ``UsageError`` where a fault is otherwise, so what came before a cut end is not lost.
+    ``on_progress`` gets the characters read and their number before each conversation is yielded.
+    With ``on_fault``, which gets the errors, one of several that cannot be read is left out, as are
+    empty ones. Raises ``UsageError`` for any other fault, after the conversations before it.
     """
     text = text.removeprefix("\ufeff")
     report = on_progress or (lambda _done, _total: None)
@@ -51,7 +55,7 @@ def iter_json(
     is_export = False
     for number, (value, end) in enumerate(_elements(text)):
         report(end, len(text))
-        is_export = is_export or _is_conversation(value)
+        is_export = is_export or _form_of(value) is not None
         if number == 0 and end == 0:
             yield _read_one(value, "", new_id, now)
         elif not is_export or (pending and on_fault is None):
@@ -68,7 +72,7 @@ def iter_json(
 def _read_of_several(
     value: Json, where: str, new_id: NewId, now: datetime, on_fault: OnFault | None
 ) -> Iterator[Transcript]:
-    """Yield a conversation; none where it is empty, or where it has a fault that may be told."""
+    """Yield a conversation; with ``on_fault``, none where it is empty or has a fault."""
     try:
         transcript = _read_one(value, where, new_id, now)
     except UsageError as fault:
@@ -80,25 +84,24 @@ def _read_of_several(
         yield transcript
 
 
-def _is_conversation(value: Json) -> bool:
-    return isinstance(value, dict) and any(key in value for key in ("mapping", "tree", "messages"))
+def _form_of(value: Json) -> str | None:
+    """Return the key in ``_READERS`` of a conversation's form; None: it is no conversation."""
+    if not isinstance(value, dict):
+        return None
+    return next((key for key in _READERS if key in value), None)
 
 
 def _read_one(value: Json, where: str, new_id: NewId, now: datetime) -> Transcript:
     if not isinstance(value, dict):
-        raise UsageError(f"{where or 'this'} is {kind_of(value)}, no conversation", _FORMS)
-    if "tree" in value:
-        read = read_own
-    elif "mapping" in value:
-        read = read_chatgpt
-    elif "messages" in value:
-        read = read_messages_object
-    else:
+        raise UsageError(f"{where or 'this'} is {type_name(value)}, no conversation", _FORMS)
+    form = _form_of(value)
+    if form is None:
         raise UsageError(f"{where or 'this object'} holds no conversation", _FORMS)
-    return _guarded(lambda: read(value, new_id=new_id, now=now, where=where))
+    return _guarded(lambda: _READERS[form](value, new_id=new_id, now=now, where=where))
 
 
 def _guarded(read: Callable[[], Transcript]) -> Transcript:
+    """Read a conversation. Raises ``UsageError`` for one that is nested too deeply."""
     try:
         return read()
     except RecursionError as error:
@@ -106,7 +109,10 @@ def _guarded(read: Callable[[], Transcript]) -> Transcript:
 
 
 def _elements(text: str) -> Iterator[tuple[Json, int]]:
-    """Yield a top-level list's items with the place behind each; anything else alone, with 0."""
+    """Yield each item of a top-level list with its end; any other value alone, with 0.
+
+    Items are decoded one at a time, so that those before a fault are read.
+    """
     decoder = json.JSONDecoder(parse_constant=str, parse_float=_number)
     at = _skip_space(text, 0)
     if not text.startswith("[", at):

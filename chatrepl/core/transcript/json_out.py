@@ -1,8 +1,8 @@
-"""Writes a transcript as JSON: the form that loses nothing."""
+"""JSON export in the program's own form, which is lossless."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from chatrepl.core.messages import Json, Marks, Message, State, Usage, usage_fields
@@ -15,29 +15,9 @@ VERSION = 1
 TOP_FIELDS = frozenset(
     {"version", "name", "title", "created", "settings", "messages", "tree", "head"}
 )
-MESSAGE_FIELDS = frozenset(
-    {
-        "id",
-        "parent",
-        "role",
-        "name",
-        "content",
-        "reasoning",
-        "attachments",
-        "state",
-        "model",
-        "created",
-        "finish_reason",
-        "usage",
-        "parameters",
-        "response_id",
-        "prompt_digest",
-        "pinned",
-        "dropped",
-        "summary_of",
-    }
-)
-USAGE_FIELDS = tuple(each.name for each in fields(Usage))
+_OF_MESSAGE = frozenset(field.name for field in fields(Message))
+MESSAGE_FIELDS = _OF_MESSAGE - {"extra"} | {"pinned", "dropped"}
+USAGE_FIELDS = tuple(field.name for field in fields(Usage))
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -51,7 +31,7 @@ def to_json(transcript: Transcript) -> str:
 
 
 def json_pieces(transcript: Transcript) -> Iterator[str]:
-    """Yield the same text in pieces, one message a line."""
+    """Yield the text of ``to_json`` in pieces, with one message a line."""
     record = transcript.record
     unknown = {key: value for key, value in record.extra.items() if key not in TOP_FIELDS}
     before: dict[str, Json] = {
@@ -91,7 +71,7 @@ def _api_messages(transcript: Transcript) -> Iterator[Json]:
 
 
 def _node(message: Message, marks: Marks) -> Json:
-    # An answer that is still arriving is, in a file, one that was cut.
+    # An answer that is still arriving counts as cut in a file.
     state = State.CUT if message.state is State.STREAMING else message.state
     known: dict[str, Json] = {
         "id": message.id,
@@ -110,7 +90,7 @@ def _node(message: Message, marks: Marks) -> Json:
         "response_id": message.response_id,
         "pinned": message.id in marks.pinned,
         "dropped": message.id in marks.dropped,
-        "summary_of": _texts(message.summary_of),
+        "summary_of": [*message.summary_of],
     }
     if message.prompt_digest is not None:
         known["prompt_digest"] = message.prompt_digest
@@ -119,7 +99,7 @@ def _node(message: Message, marks: Marks) -> Json:
 
 
 def _usage(message: Message) -> Json:
-    # What a server reports beyond these four waits in the unknown fields.
+    # Counts beyond the four of ``Usage`` are kept under the unknown fields.
     unknown = message.extra.get("usage")
     if message.usage is None and not isinstance(unknown, dict):
         return None
@@ -127,13 +107,9 @@ def _usage(message: Message) -> Json:
     return {**(unknown if isinstance(unknown, dict) else {}), **(usage_fields(usage) or {})}
 
 
-def _texts(texts: Sequence[str]) -> list[Json]:
-    return list(texts)
-
-
 def _encode(value: Json) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if text.isascii():
         return text
-    # Outside of texts JSON is ASCII, so an escape can stand wherever a surrogate does.
+    # JSON is ASCII outside of its strings, so every surrogate stands where an escape may stand.
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

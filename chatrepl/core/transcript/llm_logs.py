@@ -1,33 +1,34 @@
-"""Makes transcripts of what ``llm`` logs: rows of its older tables, and of its message store.
+"""Import of the logs of ``llm``: rows of its older tables, and of its message store.
 
 Source: https://llm.datasette.io/en/stable/logging.html. In the older tables a row is a prompt with
 its response. In the message store a message names its parent by hash, threads share messages, and
-a turn tells which model wrote the messages up to its tip.
+a turn names the model that wrote the messages up to its tip.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from chatrepl.core.messages import Json, Message, SessionRecord, Usage
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.api import lift_system
-from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
+from chatrepl.core.transcript.transcript import NewId, Transcript, in_utc, without_secrets
 
 __all__ = ["from_llm_rows", "from_llm_thread"]
 
 Row = Mapping[str, Json]
+"""Row of a table: values by column."""
 
 
 def from_llm_rows(
     conversation: Row, responses: Sequence[Row], *, new_id: NewId, now: datetime
 ) -> Transcript:
-    """Make one path of the rows of ``responses`` of one conversation, oldest first.
+    """Convert the rows of ``responses`` of one conversation, oldest first, to one path.
 
     A row may also hold ``attachments`` (content parts of the API), ``tool_calls`` and
-    ``tool_results`` (rows of those tables). The first system text becomes the session's; where a
-    later row has another, it stands as a message before its prompt.
+    ``tool_results`` (rows of those tables). The system text of the first row becomes the session's;
+    another one of a later row becomes a message before its prompt.
     """
     path = _Path(new_id)
     system = ""
@@ -47,9 +48,9 @@ def from_llm_rows(
         prompt = _text(row, "prompt")
         if prompt or attachments:
             path.add("user", prompt, created, attachments=attachments)
-        calls = [_call(call) for call in _rows(row, "tool_calls")]
+        calls = [_tool_call(call) for call in _rows(row, "tool_calls")]
         answer = path.add("assistant", _text(row, "response"), created, calls=calls)
-        path.messages[-1] = _told(
+        path.messages[-1] = _with_figures(
             replace(answer, reasoning=_text(row, "reasoning"), response_id=_name(row, "id")), row
         )
     return _transcript(conversation, path.messages, settings, new_id(), now)
@@ -58,7 +59,7 @@ def from_llm_rows(
 def from_llm_thread(
     thread: Row, messages: Sequence[Row], turns: Sequence[Row], *, new_id: NewId, now: datetime
 ) -> Transcript:
-    """Make a tree of a thread's messages (parents first, each with its ``parts``) and its turns.
+    """Convert a thread's messages (parents first, each with its ``parts``) and turns to a tree.
 
     A part of type ``attachment`` holds a content part of the API under ``attachment``.
     """
@@ -71,7 +72,7 @@ def from_llm_thread(
         path = _Path(new_id, ids.get(_text(row, "parent_hash")))
         _add_parts(path, row, times.get(key, now))
         if key in by_tip and path.messages:
-            path.messages[-1] = _told(path.messages[-1], by_tip[key])
+            path.messages[-1] = _with_figures(path.messages[-1], by_tip[key])
         tree.extend(path.messages)
         if path.parent is not None:
             ids[key] = path.parent
@@ -80,7 +81,7 @@ def from_llm_thread(
 
 
 class _Path:
-    """Messages that follow one another."""
+    """Builder of messages that follow one another."""
 
     def __init__(self, new_id: NewId, parent: str | None = None) -> None:
         self._new_id = new_id
@@ -127,7 +128,7 @@ def _add_parts(path: _Path, row: Row, created: datetime) -> None:
             case "reasoning":
                 thoughts.append(_text(part, "text"))
             case "tool_call":
-                calls.append(_call(part))
+                calls.append(_tool_call(part))
             case "tool_result":
                 path.add_result(part, created)
             case "attachment":
@@ -143,8 +144,8 @@ def _add_parts(path: _Path, row: Row, created: datetime) -> None:
         path.messages[-1] = replace(message, reasoning=reasoning)
 
 
-def _told(message: Message, row: Row) -> Message:
-    """Add what a row of ``responses`` or ``turns`` tells of an answer."""
+def _with_figures(message: Message, row: Row) -> Message:
+    """Add an answer's model, parameters, id and usage of a row of ``responses`` or ``turns``."""
     details = _object(row, "token_details")
     extra = {**message.extra}
     if details:
@@ -164,7 +165,7 @@ def _told(message: Message, row: Row) -> Message:
 
 
 def _transcript(
-    about: Row,
+    conversation: Row,
     messages: Sequence[Message],
     settings: Mapping[str, Json],
     session_id: str,
@@ -173,7 +174,7 @@ def _transcript(
 ) -> Transcript:
     record = SessionRecord(
         id=session_id,
-        title=_text(about, "name") or title_of(messages),
+        title=_text(conversation, "name") or title_of(messages),
         created=min((message.created for message in messages), default=now),
         updated=now,
         head=head or (messages[-1].id if messages else None),
@@ -183,7 +184,7 @@ def _transcript(
 
 
 def _times(messages: Sequence[Row], turns: Sequence[Row], now: datetime) -> dict[str, datetime]:
-    """Find when each message was first logged: messages have no time, turns do."""
+    """Return the time of the first turn that holds each message, by hash."""
     parents = {_text(row, "hash"): _text(row, "parent_hash") for row in messages}
     times: dict[str, datetime] = {}
     for turn in sorted(turns, key=lambda turn: _time(turn, now)):
@@ -194,7 +195,7 @@ def _times(messages: Sequence[Row], turns: Sequence[Row], now: datetime) -> dict
     return times
 
 
-def _call(row: Row) -> Json:
+def _tool_call(row: Row) -> Json:
     arguments = row.get("arguments")
     written = arguments if isinstance(arguments, str) else json.dumps(arguments)
     return {
@@ -206,14 +207,13 @@ def _call(row: Row) -> Json:
 
 def _time(row: Row, default: datetime) -> datetime:
     try:
-        moment = datetime.fromisoformat(_text(row, "datetime_utc"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        return in_utc(datetime.fromisoformat(_text(row, "datetime_utc")))
     except (ValueError, OverflowError):
         return default
 
 
 def _find(details: Mapping[str, Json], key: str) -> int | None:
-    """Find a count at the top or one level below, as the providers' details have it."""
+    """Return a count from the top or one level below: providers nest their details differently."""
     below = [value for value in details.values() if isinstance(value, dict)]
     found = (_count(place.get(key)) for place in [details, *below])
     return next((count for count in found if count is not None), None)
@@ -233,7 +233,7 @@ def _name(row: Row, key: str) -> str | None:
 
 
 def _object(row: Row, key: str) -> Mapping[str, Json]:
-    """Return an object that a column holds as JSON; what cannot be read counts as empty."""
+    """Return the object that a column holds as JSON; an empty one if it cannot be read."""
     try:
         value: Json = json.loads(_text(row, key) or "null")
     except (ValueError, RecursionError):

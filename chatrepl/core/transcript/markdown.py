@@ -1,8 +1,7 @@
-"""Writes a transcript as Markdown for people to read."""
+"""Markdown export, and the headings and notes that HTML export shares."""
 
 import re
 from collections.abc import Iterator
-from datetime import UTC
 
 from chatrepl.core.conversation.outcomes import (
     called_tools,
@@ -12,9 +11,9 @@ from chatrepl.core.conversation.outcomes import (
     visible_text,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.transcript.fields import one_line, visible
+from chatrepl.core.transcript.fields import one_line, printable
 from chatrepl.core.transcript.markdown_blocks import as_block, fenced, quoted
-from chatrepl.core.transcript.transcript import Transcript
+from chatrepl.core.transcript.transcript import Transcript, in_utc
 
 __all__ = ["facts_of", "hidden_note", "speaker_of", "state_note", "to_markdown"]
 
@@ -24,8 +23,9 @@ _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 def to_markdown(transcript: Transcript) -> str:
     """Write the current path: a heading for each message, its text below.
 
-    Answers stand as they are; whatever could reach beyond its place, or would lose its line
-    breaks, is fenced. Control characters and lone surrogates are replaced: the JSON form is exact.
+    Answers are written as they are. A text is fenced where it could leave a block open, or would
+    lose its line breaks. Control characters and lone surrogates are replaced: only the JSON form is
+    exact.
     """
     return "\n\n".join(block for block in _blocks(transcript) if block) + "\n"
 
@@ -35,7 +35,7 @@ def _blocks(transcript: Transcript) -> Iterator[str]:
     yield "\n".join(f"- {label}: {_escaped(value)}" for label, value in facts_of(transcript))
     if transcript.system is not None:
         yield "## System"
-        yield as_block(visible(transcript.system), keep_lines=True)
+        yield as_block(printable(transcript.system), keep_lines=True)
     for message in transcript.path:
         yield f"## {_escaped(speaker_of(message))}"
         yield from _message_blocks(message)
@@ -47,8 +47,8 @@ def _blocks(transcript: Transcript) -> Iterator[str]:
 
 def _message_blocks(message: Message) -> Iterator[str]:
     if message.reasoning:
-        yield quoted("**Thinking**\n\n" + visible(message.reasoning))
-    content = visible(visible_text(message))
+        yield quoted("**Thinking**\n\n" + printable(message.reasoning))
+    content = printable(visible_text(message))
     if content.strip():
         if message.role == "tool":
             yield fenced(content)
@@ -75,7 +75,7 @@ _STATES = {
 
 
 def speaker_of(message: Message) -> str:
-    """Name who speaks: the role, the name, and the model that answered."""
+    """Return the heading of a message: its role, with the name and the model if there are any."""
     role = one_line(message.role)
     speaker = _SPEAKERS.get(role, role)
     inside = [one_line(text) for text in (message.name, message.model) if text]
@@ -83,7 +83,7 @@ def speaker_of(message: Message) -> str:
 
 
 def state_note(message: Message) -> str:
-    """Say how far a message came; empty for a complete one."""
+    """Describe why a message is not an ordinary complete one; empty for one that is."""
     if message.state is State.FAILED:
         return (
             "Failed: no answer came."
@@ -92,11 +92,11 @@ def state_note(message: Message) -> str:
         )
     if message.state is State.COMPLETE and message.finish_reason == "length":
         return "Cut: the limit on tokens was reached."
-    told = [_STATES.get(message.state, ""), *_endings(message)]
-    return " ".join(text for text in told if text)
+    notes = [_STATES.get(message.state, ""), *_ending_notes(message)]
+    return " ".join(note for note in notes if note)
 
 
-def _endings(message: Message) -> Iterator[str]:
+def _ending_notes(message: Message) -> Iterator[str]:
     if message.role != "assistant":
         return
     if refusal_of(message):
@@ -112,21 +112,20 @@ def _sentence(text: str) -> str:
 
 
 def facts_of(transcript: Transcript) -> Iterator[tuple[str, str]]:
-    """Yield what is worth knowing of the conversation: label and value."""
+    """Yield the facts below the title as label and value: name, beginning, models."""
     record = transcript.record
     if record.name:
         yield "Session", one_line(record.name)
-    moment = record.created if record.created.tzinfo else record.created.replace(tzinfo=UTC)
-    yield "Begun", moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    yield "Begun", in_utc(record.created).strftime("%Y-%m-%d %H:%M UTC")
     models = dict.fromkeys(message.model for message in transcript.path if message.model)
     if models:
         yield "Model" if len(models) == 1 else "Models", ", ".join(map(one_line, models))
 
 
 def hidden_note(transcript: Transcript) -> str:
-    """Say how many messages stand on other branches; empty without any. Summaries are on none."""
-    said = sum(not message.summary_of for message in transcript.messages)
-    others = said - len(transcript.path)
+    """Count the messages on other branches, summaries left out; empty if there are none."""
+    spoken = sum(not message.summary_of for message in transcript.messages)
+    others = spoken - len(transcript.path)
     if others <= 0:
         return ""
     messages = "1 message" if others == 1 else f"{others} messages"

@@ -1,12 +1,12 @@
-"""Puts Markdown of unknown make into a document, so that it cannot reach beyond its place.
+"""Embedding of foreign Markdown in a document, such that no block of it stays open.
 
-An open fence or HTML block would swallow all that follows. A text is taken as it is only where a
-scan of its lines proves that nothing stays open (CommonMark 0.31); where it cannot tell, the text
-goes into a fence longer than any in it.
+An open fence or HTML block would swallow all that follows. A text is embedded as it is only where a
+scan of its lines proves that nothing stays open (CommonMark 0.31); where the scan cannot tell, the
+text goes into a fence longer than any in it.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = ["as_block", "fenced", "quoted", "split_lines"]
 
@@ -20,16 +20,16 @@ _AUTOLINK = re.compile(r"<(?:https?|mailto):")
 _LATER_ITEM = re.compile(r"[ ]*(?!1[.)])\d{1,9}[.)]")
 _LIST_ITEM = re.compile(r"[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]")
 _TOP_INDENT = 3
-"""A line that is indented further opens nothing at the top level."""
+"""Most columns that a block at the top level may be indented by."""
 
 
 def split_lines(text: str) -> list[str]:
-    """Split where Markdown does: at line feeds and carriage returns, and nowhere else."""
+    """Split where Markdown does: at line feeds and carriage returns only."""
     return _LINE_END.split(text)
 
 
 def fenced(text: str, info: str = "") -> str:
-    """Put a text into a code fence that nothing in it can close."""
+    """Put a text into a code fence longer than any run of backticks in it."""
     longest = max((len(run) for run in _TICKS.findall(text)), default=0)
     fence = "`" * max(3, longest + 1)
     language = info if _INFO.fullmatch(info) else ""
@@ -37,14 +37,14 @@ def fenced(text: str, info: str = "") -> str:
 
 
 def quoted(text: str) -> str:
-    """Put a text into a block quote, which ends whatever is open in it."""
+    """Put a text into a block quote, whose end closes every block in it."""
     return "\n".join(f"> {line}" if line else ">" for line in split_lines(text))
 
 
 def as_block(text: str, *, keep_lines: bool = False) -> str:
-    """Return Markdown that shows a text and leaves nothing open.
+    """Return Markdown that shows a text and leaves no block open.
 
-    With ``keep_lines``, a text whose line breaks a renderer would join is fenced too.
+    With ``keep_lines``, a text whose lines a renderer would join is fenced too.
     """
     scan = _Scan()
     for line in split_lines(text):
@@ -62,16 +62,19 @@ def as_block(text: str, *, keep_lines: bool = False) -> str:
 class _Fence:
     marker: str
     column: int
+    """Column of the marker; 0 at the top level, more inside a list item."""
 
 
 @dataclass(slots=True)
 class _Scan:
-    """Follows fences line by line; gives up where containers or HTML make them uncertain."""
+    """State of a scan for open fences; gives up where containers or HTML make it uncertain."""
 
     fence: _Fence | None = None
     is_sure: bool = True
+    """False: only a fence around the text is certain to close it."""
     joins_lines: bool = False
-    _was_prose: bool = field(default=False)
+    """A renderer would join two lines of a paragraph."""
+    _was_prose: bool = False
 
     def feed(self, line: str) -> None:
         if self.fence is None:
@@ -87,13 +90,13 @@ class _Scan:
         if opener:
             column = len(line[:end].expandtabs(4))
             if 0 < column <= _TOP_INDENT and _LATER_ITEM.match(line):
-                # Below a paragraph this is no list item, and so no fence.
+                # An item that does not begin with 1 cannot interrupt a paragraph: no fence then.
                 self.is_sure = False
             self.fence = _Fence(opener[1] or opener[2], column)
             self._was_prose = False
             return
         if rest.startswith("<") and not _AUTOLINK.match(rest):
-            # HTML may open a block that ends at a mark, a blank line or never.
+            # An HTML block may end at a mark of its own, at a blank line, or never.
             self.is_sure = False
         is_prose = bool(rest.strip()) and not line.startswith(">")
         if self._was_prose and is_prose and not _LIST_ITEM.match(line):

@@ -1,6 +1,7 @@
-"""Reads the program's own JSON form, unknown fields included."""
+"""JSON import of the program's own form, with its unknown fields, and of API messages."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from chatrepl.core.errors import UsageError
@@ -22,7 +23,7 @@ __all__ = ["read_messages_object", "read_own"]
 def read_own(
     values: Mapping[str, Json], *, new_id: NewId, now: datetime, where: str = ""
 ) -> Transcript:
-    """Read an object with a ``tree``. Raises ``UsageError`` that names the place."""
+    """Read an object with a ``tree`` of messages. Raises ``UsageError`` that names the place."""
     top = Fields(values, where)
     _check_version(top)
     messages: dict[str, Message] = {}
@@ -49,7 +50,7 @@ def read_own(
         name=top.optional_text("name"),
         head=head,
         settings=without_secrets(top.object("settings")),
-        extra=_unknown(values),
+        extra=_unknown(values, TOP_FIELDS),
     )
     return Transcript(record, nodes, Marks(frozenset(pinned), frozenset(dropped)))
 
@@ -57,7 +58,7 @@ def read_own(
 def read_messages_object(
     values: Mapping[str, Json], *, new_id: NewId, now: datetime, where: str = ""
 ) -> Transcript:
-    """Read an object whose conversation is a list of API messages under ``messages``.
+    """Read an object with a list of API messages under ``messages``.
 
     Raises ``UsageError`` that names the place.
     """
@@ -67,20 +68,15 @@ def read_messages_object(
         top.items("messages"), new_id=new_id, now=now, where=top.place("messages")
     )
     record = transcript.record
-    settings = {**without_secrets(top.object("settings")), **record.settings}
-    return Transcript(
-        SessionRecord(
-            id=record.id,
-            title=top.text("title", record.title),
-            created=top.time("created", now),
-            updated=now,
-            name=top.optional_text("name"),
-            head=record.head,
-            settings=settings,
-            extra={**_unknown(values), **record.extra},
-        ),
-        transcript.messages,
+    record = replace(
+        record,
+        title=top.text("title", record.title),
+        created=top.time("created", now),
+        name=top.optional_text("name"),
+        settings={**without_secrets(top.object("settings")), **record.settings},
+        extra={**_unknown(values, TOP_FIELDS), **record.extra},
     )
+    return replace(transcript, record=record)
 
 
 def _check_version(top: Fields) -> None:
@@ -125,7 +121,7 @@ def _read_node(fields: Fields, now: datetime) -> Message:
         response_id=fields.optional_text("response_id"),
         prompt_digest=fields.optional_text("prompt_digest"),
         summary_of=fields.texts("summary_of"),
-        extra={**_unknown_of_message(fields.values), **extra},
+        extra={**_unknown(fields.values, MESSAGE_FIELDS), **extra},
     )
 
 
@@ -154,10 +150,5 @@ def _read_usage(fields: Fields) -> tuple[Usage, dict[str, Json]]:
     return known, {key: item for key, item in fields.values.items() if key not in USAGE_FIELDS}
 
 
-def _unknown(values: Mapping[str, Json]) -> dict[str, Json]:
-    return without_secrets({key: item for key, item in values.items() if key not in TOP_FIELDS})
-
-
-def _unknown_of_message(values: Mapping[str, Json]) -> dict[str, Json]:
-    unknown = {key: item for key, item in values.items() if key not in MESSAGE_FIELDS}
-    return without_secrets(unknown)
+def _unknown(values: Mapping[str, Json], known: Collection[str]) -> dict[str, Json]:
+    return without_secrets({key: item for key, item in values.items() if key not in known})

@@ -1,4 +1,4 @@
-"""A conversation as a value that can leave the program and come back."""
+"""Transcript: a session with its whole tree, as a value to export or import."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,15 @@ __all__ = [
     "Progress",
     "Transcript",
     "format_time",
+    "in_utc",
     "with_new_ids",
     "without_secrets",
 ]
 
 NewId = Callable[[], str]
-"""Makes a fresh id at each call."""
+"""Makes a new id at each call."""
 Progress = Callable[[int, int], None]
-"""Is told how much was read, and of how much."""
+"""Called with the amount read so far and the whole amount."""
 
 _SECRET_NAMES = frozenset(
     {
@@ -37,7 +38,7 @@ _SECRET_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A session with all of its tree."""
+    """Session with all messages of its tree."""
 
     record: SessionRecord
     messages: Sequence[Message]
@@ -46,20 +47,20 @@ class Transcript:
 
     @property
     def path(self) -> Sequence[Message]:
-        """The messages from the root to the head, in order."""
+        """Messages from the root to the head, in order."""
         return Conversation(self.messages, self.record.head).path
 
     @property
     def system(self) -> str | None:
-        """The session's system text; empty counts as none."""
+        """System text of the session; an empty one is None."""
         value = self.record.settings.get("system")
         return value if isinstance(value, str) and value else None
 
 
 def with_new_ids(transcript: Transcript, new_id: NewId) -> Transcript:
-    """Give every message, and the session, a fresh id; all that refers to them follows.
+    """Give the session and every message a new id, and adapt all references to them.
 
-    Ids are unique in a store, so this is what lets one transcript be imported twice.
+    Ids are unique in a store, so without this a transcript could not be imported twice.
     """
     ids = {message.id: new_id() for message in transcript.messages}
     messages = tuple(
@@ -83,15 +84,19 @@ def with_new_ids(transcript: Transcript, new_id: NewId) -> Transcript:
 
 
 def format_time(moment: datetime) -> str:
-    """Write a time as ISO 8601 in UTC; one without a zone is taken as UTC."""
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    """Write a time as ISO 8601 in UTC."""
+    return in_utc(moment).isoformat().replace("+00:00", "Z")
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Convert a time to UTC; one without a zone is taken as UTC. Raises ``OverflowError``."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def without_secrets(values: Mapping[str, Json]) -> dict[str, Json]:
-    """Copy values without keys and server addresses, at any depth.
+    """Copy values, at any depth, without API keys and server addresses.
 
-    Only texts under a telling name are left out: a JSON schema may well describe an ``api_key``.
+    Only a text is left out, by the name of its key: a JSON schema may well describe an ``api_key``.
     """
     return dict(_clean_items(values))
 

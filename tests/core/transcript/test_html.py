@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.transcript import Transcript, to_html
-from chatrepl.core.transcript.fields import visible
+from chatrepl.core.transcript.fields import printable
 from tests.support.transcript_strategies import CONTENTS, NOW, conversation, transcripts
 
 HOSTILE = st.one_of(
@@ -65,8 +65,8 @@ def page_of(transcript: Transcript) -> str:
 @given(st.lists(st.tuples(st.sampled_from(["user", "assistant", "tool", '"x']), HOSTILE)), HOSTILE)
 def test_every_text_is_shown_to_the_letter(said: list[tuple[str, str]], system: str) -> None:
     page = page_of(conversation(*said, system=system, title=system))
-    shown = [visible(system)] if system else []
-    assert Page(page).plain == shown + [visible(content) for _, content in said]
+    shown = [printable(system)] if system else []
+    assert Page(page).plain == shown + [printable(content) for _, content in said]
     page.encode()
 
 
