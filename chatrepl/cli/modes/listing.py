@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from chatrepl.cli.process import print_line, printable_json, stdout_encoding
 from chatrepl.cli.wiring import Program
-from chatrepl.core.commands.handlers import roles
-from chatrepl.core.commands.handlers.sessions import choose_at_start, written
+from chatrepl.core.commands.handlers.roles import read_roles
+from chatrepl.core.commands.handlers.sessions import choose_at_start, transcript_text
 from chatrepl.core.errors import UsageError
 from chatrepl.core.sessions import library
 from chatrepl.core.settings.roles import variables_of
@@ -72,7 +72,7 @@ async def list_models(program: Program) -> int:
 
 async def list_roles(program: Program) -> int:
     """Print the roles, one a line, or JSON."""
-    listed = await roles.list_roles(program.session)
+    listed = await read_roles(program.session)
     if program.options.json:
         rows: list[Json] = [
             {
@@ -104,7 +104,7 @@ async def export(program: Program, path: str) -> int:
         pass
     if not len(library.transcript_of(session).messages):
         raise UsageError("this session has no messages")
-    text = await written(session, suffix)
+    text = await transcript_text(session, suffix)
     if path == "-":
         print_line(escape_json(text.rstrip("\n"), stdout_encoding()))
     else:

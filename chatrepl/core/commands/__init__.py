@@ -1,1 +1,1 @@
-"""The slash-commands: one table, and handlers that yield events."""
+"""Slash-commands: one table, and handlers that yield events."""

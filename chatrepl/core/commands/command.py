@@ -1,23 +1,32 @@
-"""What a command is: a row with a handler, and what its handler is given."""
+"""Commands: the rows of their table, calls as they are typed, lookup by name."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event
-from chatrepl.core.text.quoting import split_words
+from chatrepl.core.messages import Message
+from chatrepl.core.text.quoting import nearest, split_words
 
 if TYPE_CHECKING:
     from chatrepl.core.session import Session
-from chatrepl.core.text.quoting import nearest
 
-__all__ = ["Call", "Command", "Complete", "Handler", "Value", "find_command", "with_notices"]
+__all__ = [
+    "Call",
+    "Command",
+    "Complete",
+    "Handler",
+    "Value",
+    "find_command",
+    "offering",
+    "with_notices",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value that completion offers, with a few words about it."""
+    """Value that completion offers, with a short description."""
 
     text: str
     description: str = ""
@@ -25,43 +34,50 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command as it was typed."""
+    """Call of a command, as it was typed."""
 
     session: "Session"
     name: str
-    """The row's full name, whatever was typed."""
+    """The command's full name, whatever was typed."""
     rest: str
-    """All that follows the name, as typed, less the blanks around it."""
+    """The text after the name as typed, without the blanks around it."""
     commands: Sequence["Command"]
-    """The whole table."""
+    """All rows of the table."""
 
     @property
     def words(self) -> list[str]:
-        """The rest as separate words; quoted ones hold blanks and escapes."""
+        """The text after the name as separate words; quoted ones hold blanks and escapes."""
         return split_words(self.rest)
 
     def takes_nothing(self) -> None:
-        """Refuse words after a command that takes none."""
+        """Refuse any text after the name, by ``UsageError``."""
         if self.rest:
             raise UsageError(f"/{self.name} takes no words", f"/help {self.name}")
 
     def count(self, default: int) -> int:
-        """Read one optional whole number above zero."""
+        """Read the text as a whole number above zero. Raises ``UsageError``."""
         if not self.rest:
             return default
         if not self.rest.isdecimal() or not int(self.rest[:9]) > 0:
             raise UsageError(f"“{self.rest}” is not a number above 0", f"/help {self.name}")
         return int(self.rest[:9])
 
+    def message(self, number: str) -> Message:
+        """Return the message of that number on the current path. Raises ``UsageError``."""
+        path = self.session.conversation.path
+        if not number.isdecimal() or not 1 <= int(number[:9]) <= len(path):
+            raise UsageError(f"there is no message {number}", "/context shows the numbers")
+        return path[int(number[:9]) - 1]
+
 
 Handler = Callable[[Call], AsyncIterator[Event]]
 Complete = Callable[["Session", str], Sequence[Value]]
-"""Offers values for the text after the name."""
+"""Returns the values that are offered for the text after a command's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A row of the table of commands."""
+    """Row of the table of commands."""
 
     name: str
     summary: str
@@ -69,11 +85,16 @@ class Command:
     aliases: tuple[str, ...] = ()
     usage: str = ""
     complete: Complete | None = None
+    completes: Literal["first word", "each word", "phrase"] = "first word"
+    """Completion serves the first word only, or each word, or replaces all after the name."""
     at_once: bool = False
-    """Runs while an answer streams; others wait for its end."""
+    """Runs while an answer streams; other commands are queued until its end."""
     is_setting: bool = False
-    takes_phrase: bool = False
-    """Completion replaces all that follows the name, blanks included."""
+
+
+def offering(*values: Value) -> Complete:
+    """Make a completion that offers fixed values."""
+    return lambda _session, _text: values
 
 
 async def with_notices(session: "Session", events: AsyncIterator[Event]) -> AsyncIterator[Event]:
@@ -89,9 +110,9 @@ async def with_notices(session: "Session", events: AsyncIterator[Event]) -> Asyn
 
 
 def find_command(word: str, commands: Sequence[Command]) -> Command:
-    """Return the row of a name, an alias, or a name's unique beginning.
+    """Return the command with that name or alias, or the only one whose name begins so.
 
-    Anything else is a ``UsageError`` that says what the word may have meant.
+    Raises ``UsageError`` with a suggestion for any other word.
     """
     name = word.lower().replace("-", "_")
     for command in commands:

@@ -1,4 +1,4 @@
-"""What Tab offers: names of commands, and their values. Pure; asks nobody."""
+"""Tab completion: names of commands, their values, and paths after ``@``."""
 
 import re
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ _MENTION = re.compile(r"(?<!\S)@(?:\"(?P<quoted>[^\"\n]*)|(?P<word>[^\s\"]*))$")
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One item of the menu."""
+    """Item of the completion menu."""
 
     text: str
-    """What is put in place of the word before the cursor."""
+    """Replacement of the word before the cursor."""
     start: int
-    """Where that word begins, as a negative offset from the cursor."""
+    """Beginning of that word, as a negative offset from the cursor."""
     description: str = ""
 
 
 def complete(session: Session, before: str) -> Sequence[Suggestion]:
-    """Offer completions for the text before the cursor: in a command, and for ``@path``."""
+    """Return the completions for the text before the cursor, without asking any server."""
     if mention := _MENTION.search(before):
         return _paths(session, mention["quoted"], mention["word"])
     if not before.startswith("/") or before.startswith("//") or "\n" in before:
@@ -38,13 +38,15 @@ def complete(session: Session, before: str) -> Sequence[Suggestion]:
         command = find_command(name, COMMANDS)
     except UsageError:
         return ()
-    if command.complete is None:
+    is_further = " " in rest.lstrip()
+    if command.complete is None or (is_further and command.completes == "first word"):
         return ()
-    word = rest.rpartition(" ")[2] if not command.takes_phrase else rest
+    is_phrase = command.completes == "phrase"
+    word = rest if is_phrase else rest.rpartition(" ")[2]
     return [
         Suggestion(value.text, -len(word), value.description)
         for value in command.complete(session, rest)
-        if _matches(value, word, anywhere=command.takes_phrase)
+        if _matches(value, word, anywhere=is_phrase)
     ]
 
 
@@ -58,7 +60,7 @@ def _paths(session: Session, quoted: str | None, word: str | None) -> list[Sugge
 
 
 def _matches(value: Value, typed: str, *, anywhere: bool) -> bool:
-    """Compare a value with what was typed: its beginning, or all words anywhere in it."""
+    """Return whether a value begins with a text, or, anywhere in it, has all of its words."""
     if not anywhere:
         return value.text.lower().startswith(typed.lower())
     text = f"{value.text} {value.description}".lower()
@@ -66,16 +68,16 @@ def _matches(value: Value, typed: str, *, anywhere: bool) -> bool:
 
 
 def _names(begun: str) -> list[Suggestion]:
+    """Return the names that begin so; the aliases only if there is no such name."""
     wanted = begun.lower().replace("-", "_")
+    start = -len(begun) - 1
     found = [
-        Suggestion("/" + command.name, -len(begun) - 1, command.summary)
+        Suggestion("/" + command.name, start, command.summary)
         for command in COMMANDS
         if command.name.startswith(wanted)
     ]
-    if found or not wanted:
-        return found
-    return [
-        Suggestion("/" + alias, -len(begun) - 1, command.summary)
+    return found or [
+        Suggestion("/" + alias, start, command.summary)
         for command in COMMANDS
         for alias in command.aliases
         if alias.startswith(wanted)

@@ -1,11 +1,11 @@
-"""One line from the person: what it is, and the events it leads to. The one door into the core."""
+"""Dispatch of an input line: as a message, a command or a shell line, to the events it causes."""
 
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from chatrepl.core.commands.command import Call, Command, find_command, with_notices
-from chatrepl.core.commands.handlers.files import describe_attachment, mentioned, run_in_shell
+from chatrepl.core.commands.handlers.files import describe_attachment, load_mentioned, run_in_shell
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.core.events import DraftReturned, Event, MessageAccepted, Notice
@@ -27,14 +27,14 @@ _COMMAND = re.compile(r"/(\?|[A-Za-z][\w-]*)(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """A line that is sent to the model."""
+    """Line that is sent to the model."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A line that is a command; never sent."""
+    """Line that is a command; it is never sent."""
 
     name: str
     rest: str
@@ -42,15 +42,15 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True)
 class ShellLine:
-    """A line that the shell runs; never sent."""
+    """Line that the shell runs; it is never sent."""
 
     command: str
     adds_output: bool
-    """The output goes with the next message."""
+    """The output is attached to the next message."""
 
 
 def parse_line(line: str) -> MessageLine | CommandLine | ShellLine:
-    """Tell a command from a message. A path, ``//`` or a leading blank make it a message.
+    """Classify a line; a path, ``//`` or a leading blank make it a message.
 
     Raises ``UsageError`` for a line that begins like a command and is none.
     """
@@ -82,7 +82,7 @@ def _shell_line(line: str) -> ShellLine:
 
 
 def is_message(line: str) -> bool:
-    """Say whether a line goes to the model."""
+    """Return whether a line is sent to the model."""
     try:
         return isinstance(parse_line(line), MessageLine)
     except UsageError:
@@ -90,7 +90,7 @@ def is_message(line: str) -> bool:
 
 
 def runs_at_once(line: str) -> bool:
-    """Say whether a line is dealt with while an answer streams; others wait for its end."""
+    """Return whether a line runs while an answer streams; other lines are queued until its end."""
     try:
         command = _command_of(line)
     except UsageError:
@@ -99,7 +99,7 @@ def runs_at_once(line: str) -> bool:
 
 
 def leaves(line: str) -> bool:
-    """Say whether a line ends the session."""
+    """Return whether a line ends the program."""
     try:
         command = _command_of(line)
     except UsageError:
@@ -114,7 +114,7 @@ def _command_of(line: str) -> Command | None:
 
 
 async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
-    """Deal with one line: every failure becomes a notice, nothing is raised."""
+    """Run one line, and yield its events; every error becomes a notice, none is raised."""
     try:
         parsed = parse_line(line)
         match parsed:
@@ -130,7 +130,7 @@ async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
         yield Notice.of(error)
         if "\n" in line.strip() or is_message(line):
             yield DraftReturned(line)
-    except Exception as error:  # noqa: BLE001 - an error of ours must not end the conversation
+    except Exception as error:  # noqa: BLE001 - a bug must not end the conversation
         yield Notice.of(unexpected(error))
         yield DraftReturned(line)
 
@@ -138,7 +138,7 @@ async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
 async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
     if not text.strip():
         return
-    attached = await mentioned(session, text) if not line.startswith(" ") else []
+    attached = await load_mentioned(session, text) if not line.startswith(" ") else []
     async for event in session.ask(text, attached):
         yield event
         if isinstance(event, MessageAccepted):

@@ -1,42 +1,47 @@
-"""The one table of slash-commands: it drives dispatch, help, completion, and the documents."""
+"""Table of the commands: it drives dispatch, help, completion and the documents."""
 
-from chatrepl.core.commands.command import Command
-from chatrepl.core.commands.handlers import branches, context, conversation, files, roles, sessions
-from chatrepl.core.commands.handlers import costs as budget
-from chatrepl.core.commands.handlers import inspect as about
-from chatrepl.core.commands.handlers import inspect as log
-from chatrepl.core.commands.handlers import inspect as request
-from chatrepl.core.commands.handlers import library as shelf
-from chatrepl.core.commands.handlers import logprobs as certainty
-from chatrepl.core.commands.handlers import servers as compare
-from chatrepl.core.commands.handlers import servers as server
-from chatrepl.core.commands.handlers import settings as values
+from chatrepl.core.commands.command import Command, Value, offering
+from chatrepl.core.commands.handlers import (
+    branches,
+    context,
+    conversation,
+    costs,
+    files,
+    inspect,
+    library,
+    logprobs,
+    roles,
+    servers,
+    sessions,
+    settings,
+)
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 
 __all__ = ["COMMANDS"]
 
 
-def _of_setting(setting: Setting) -> Command:
+def _setting_row(setting: Setting) -> Command:
     """Make the row of a setting's own command."""
     placeholder = setting.kind.placeholder or " | ".join(setting.kind.values)
     return Command(
         setting.key,
         setting.help,
-        values.handler_of(setting.key),
+        lambda call: settings.show_or_set(call.session, setting, call.rest),
         usage=f"[{placeholder} | default]",
-        complete=values.completer_of(setting.key),
+        complete=lambda session, text: settings.complete_value(session, setting, text),
         is_setting=True,
         at_once=not setting.in_session,
     )
 
 
 _OWN_ROWS = frozenset({"model", "system", "reminder", "logprobs"})
+"""Settings with a row of their own in the table."""
 
 COMMANDS: tuple[Command, ...] = (
     Command(
         "help",
         "list the commands, or tell about one",
-        about.help_,
+        inspect.help_,
         ("?",),
         "[command]",
         at_once=True,
@@ -46,30 +51,31 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "model",
         "show or switch the model",
-        values.model,
+        settings.model,
         usage="[name]",
-        complete=values.complete_model,
+        complete=settings.complete_model,
     ),
     Command(
         "models",
         "list what the server offers, with window and price",
-        server.models,
+        servers.models,
         usage="[filter] [--fresh]",
-        complete=server.complete_models,
+        complete=offering(Value("--fresh", "ask the server again")),
         at_once=True,
     ),
     Command(
         "system",
         "show or set the system role",
-        values.system,
+        settings.system,
         usage="[text | --file PATH | --edit | --clear]",
     ),
     Command(
         "reminder",
         "show or set the text added to each message when it is sent",
-        budget.reminder,
+        settings.reminder,
         usage="[text | --clear]",
-        complete=budget.complete_reminder,
+        complete=offering(Value("--clear", "no reminder")),
+        completes="each word",
     ),
     Command(
         "role",
@@ -82,22 +88,23 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "set",
         "show all settings, or show or set one",
-        values.set_value,
+        settings.set_value,
         ("params",),
         "[key [value]]",
-        complete=values.complete_set,
+        complete=settings.complete_set,
+        completes="each word",
     ),
     *(
-        _of_setting(setting)
+        _setting_row(setting)
         for setting in SETTINGS
         if setting.has_command and setting.key not in _OWN_ROWS
     ),
     Command(
         "logprobs",
         find_setting("logprobs").help,
-        certainty.logprobs,
+        logprobs.logprobs,
         usage="[on | off | show [N] | default]",
-        complete=certainty.complete_logprobs,
+        complete=logprobs.complete_logprobs,
         is_setting=True,
     ),
     Command(
@@ -106,15 +113,16 @@ COMMANDS: tuple[Command, ...] = (
         context.context,
         ("tokens",),
         "[--json]",
-        complete=context.complete_context,
+        complete=offering(Value("--json", "for programs")),
+        completes="each word",
         at_once=True,
     ),
     Command(
         "compact",
         "summarise what no longer fits",
-        budget.compact,
+        context.compact,
         usage="[hint | --undo]",
-        complete=budget.complete_compact,
+        complete=offering(Value("--undo", "send the originals again")),
     ),
     Command("pin", "always send a turn", conversation.pin, usage="N"),
     Command("unpin", "no longer pin a turn", conversation.unpin, usage="N"),
@@ -123,25 +131,25 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "cost",
         "tokens and money: last answer, session, day, month",
-        budget.cost,
+        costs.cost,
         ("usage",),
         at_once=True,
     ),
     Command(
         "info",
         "model, server, session, budget, last response",
-        about.info,
+        inspect.info,
         ("status",),
         at_once=True,
     ),
     Command(
         "request",
         "the request that would be sent, as JSON; with a text, that message in it",
-        request.request,
+        inspect.request,
         usage="[text]",
         at_once=True,
     ),
-    Command("response", "the last response, as JSON", about.response, at_once=True),
+    Command("response", "the last response, as JSON", inspect.response, at_once=True),
     Command("history", "print the conversation again", conversation.history, usage="[n]"),
     Command(
         "undo", "step back; the text returns to the input line", conversation.undo, usage="[n]"
@@ -153,7 +161,8 @@ COMMANDS: tuple[Command, ...] = (
         conversation.retry,
         ("regenerate",),
         "[MODEL | PROFILE:MODEL]",
-        complete=compare.complete_asked,
+        complete=servers.complete_model_names,
+        completes="each word",
     ),
     Command(
         "edit",
@@ -174,12 +183,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "compare",
         "send the next message to several models at once",
-        compare.compare,
+        servers.compare,
         usage="MODEL MODEL … | PROFILE:MODEL … | off",
-        complete=compare.complete_compare,
+        complete=servers.complete_compare,
+        completes="each word",
     ),
     Command("tree", "the conversation's branches", branches.tree),
-    Command("fork", "go on in a copy of this session", shelf.fork, usage="[name]"),
+    Command("fork", "go on in a copy of this session", library.fork, usage="[name]"),
     Command(
         "save", "name this session, or write a transcript", sessions.save, usage="[name or file]"
     ),
@@ -190,7 +200,7 @@ COMMANDS: tuple[Command, ...] = (
         ("resume",),
         "[name, number or file]",
         complete=sessions.complete_sessions,
-        takes_phrase=True,
+        completes="phrase",
     ),
     Command(
         "sessions",
@@ -198,17 +208,18 @@ COMMANDS: tuple[Command, ...] = (
         sessions.sessions,
         usage="[filter] [--all] [--deleted]",
         complete=sessions.complete_list,
+        completes="each word",
         at_once=True,
     ),
-    Command("search", "search all sessions", shelf.search, usage="words", at_once=True),
-    Command("rename", "name this session", shelf.rename, usage="name"),
+    Command("search", "search all sessions", library.search, usage="words", at_once=True),
+    Command("rename", "name this session", library.rename, usage="name"),
     Command(
         "delete",
         "put a session in the bin, for 30 days",
-        shelf.delete,
+        library.delete,
         usage="name or number",
         complete=sessions.complete_sessions,
-        takes_phrase=True,
+        completes="phrase",
     ),
     Command(
         "export",
@@ -219,7 +230,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "import",
         "read conversations from a file: JSON, a ChatGPT export, llm's logs.db",
-        shelf.import_,
+        library.import_,
         usage="FILE",
     ),
     Command(
@@ -227,7 +238,11 @@ COMMANDS: tuple[Command, ...] = (
         "copy the last answer, a message, code, or all",
         conversation.copy,
         usage="[last | N | code [N] | all]",
-        complete=conversation.complete_copy,
+        complete=offering(
+            Value("last", "the last answer"),
+            Value("code", "its last code block, or: code N"),
+            Value("all", "the whole conversation"),
+        ),
         at_once=True,
     ),
     Command(
@@ -236,6 +251,7 @@ COMMANDS: tuple[Command, ...] = (
         files.write,
         usage="FILE [code [N]]",
         complete=files.complete_write,
+        completes="each word",
     ),
     Command(
         "file",
@@ -243,29 +259,31 @@ COMMANDS: tuple[Command, ...] = (
         files.file,
         usage="[PATH or URL … | --clear]",
         complete=files.complete_file,
+        completes="each word",
     ),
     Command("editor", "compose in $VISUAL or $EDITOR", conversation.editor, at_once=True),
     Command(
         "profile",
         "switch the server profile; local: the built-in model",
-        server.profile,
+        servers.profile,
         usage="[name | local | default]",
-        complete=server.complete_profile,
+        complete=servers.complete_profile,
     ),
     Command(
         "local",
         "talk to the built-in model",
-        server.local,
+        servers.local,
         usage="[off]",
-        complete=server.complete_local,
+        complete=offering(Value("off", "back to the server")),
+        completes="each word",
     ),
-    Command("key", "type a key, unseen, for this run", server.key),
+    Command("key", "type a key, unseen, for this run", servers.key),
     Command(
         "debug",
         "write a log of requests, without keys and messages",
-        log.debug,
+        inspect.debug,
         usage="[on | off]",
-        complete=log.complete_debug,
+        complete=offering(Value("on"), Value("off")),
         at_once=True,
     ),
 )

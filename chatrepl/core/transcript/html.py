@@ -188,7 +188,7 @@ pre {
   }
   body { font-size: 11pt; }
   main { max-width: none; padding: 0; }
-  pre { white-space: pre-wrap; overflow: printable; }
+  pre { white-space: pre-wrap; overflow: visible; }
   article > h2, h1, h2, h3 { break-after: avoid; }
   pre, blockquote, tr, img { break-inside: avoid; }
   .answer a[href^="http"]::after {

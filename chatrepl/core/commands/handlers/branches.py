@@ -1,4 +1,4 @@
-"""Commands that move about in the tree: /tree, /alternatives, /pick, /edit, /redo."""
+"""Handlers for the branches of a conversation: /tree, /alternatives, /pick, /edit, /redo."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -31,6 +31,7 @@ __all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings",
 
 _WORDS_CHARS = 60
 _COUNTED = "counted here"
+"""Key in ``Message.extra`` of an answer whose usage is this program's own count."""
 
 
 async def tree(call: Call) -> AsyncIterator[Event]:
@@ -46,14 +47,14 @@ async def tree(call: Call) -> AsyncIterator[Event]:
 
 
 async def siblings(call: Call) -> AsyncIterator[Event]:
-    """/alternatives: list the answers to the last message, and mark the current one."""
+    """/alternatives: list the answers to the last message, with the current one marked."""
     call.takes_nothing()
     session = call.session
     answers, current = alternatives(session.conversation)
     if not answers:
         yield Notice("there is no answer yet")
         return
-    shared = _shared(session, answers)
+    shared = _shared_responses(session, answers)
     yield TableShown(
         ("#", "", "model", "first words", "figures"),
         [
@@ -68,49 +69,49 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
         ],
         numeric=frozenset({0}),
         footer=(
-            *(_tell_shared(answers, together) for together in shared),
+            *(_describe_shared(answers, response) for response in shared),
             "/pick N goes on with one of them; /retry asks for a further one",
         ),
     )
 
 
-def _shared(session: Session, answers: Sequence[Message]) -> list[Sequence[Message]]:
-    """Return the responses that brought several of the answers: what they used is told of all."""
+def _shared_responses(session: Session, answers: Sequence[Message]) -> list[Sequence[Message]]:
+    """Return the responses that hold several of the answers: their usage is of all together."""
     responses = {
-        tuple(one.id for one in together): together
+        tuple(member.id for member in response): response
         for answer in answers
-        if len(together := answers_of_response(session.conversation, answer)) > 1
+        if len(response := answers_of_response(session.conversation, answer)) > 1
     }
     return [*responses.values()]
 
 
 def _is_in(answer: Message, shared: Sequence[Sequence[Message]]) -> bool:
-    return any(answer is one for together in shared for one in together)
+    return any(answer is member for response in shared for member in response)
 
 
 def _counted(session: Session, answer: Message) -> Message:
-    """Return an answer with its own length, as it is counted here, for what was used."""
+    """Return an answer with its length, as this program counts it, in the place of its usage."""
     uncounted = replace(answer, usage=None)
     tokens, _ = session.planner.answer_tokens(answer.model or "", uncounted)
     own = {key: value for key, value in answer.extra.items() if key != COST_FIELD}
     return replace(answer, usage=Usage(completion_tokens=tokens), extra={**own, _COUNTED: True})
 
 
-def _tell_shared(answers: Sequence[Message], together: Sequence[Message]) -> str:
-    """Say what a response used that brought several answers."""
-    numbers = [number for number, answer in enumerate(answers, 1) if answer in together]
-    usage = next((one.usage for one in together if one.usage), None)
-    cost = next((cost for one in together if (cost := cost_of(one)) is not None), None)
+def _describe_shared(answers: Sequence[Message], response: Sequence[Message]) -> str:
+    """Describe the usage of a response with several answers."""
+    numbers = [number for number, answer in enumerate(answers, 1) if answer in response]
+    usage = next((answer.usage for answer in response if answer.usage), None)
+    cost = next((cost for answer in response if (cost := cost_of(answer)) is not None), None)
     used = [format_usage(usage) if usage else "", "" if cost is None else dollars(cost)]
-    told = ", ".join(part for part in used if part) or "nothing"
+    reported = ", ".join(part for part in used if part) or "nothing"
     which = f"{numbers[0]} to {numbers[-1]}"
     if numbers[-1] - numbers[0] + 1 != len(numbers):
         which = ", ".join(map(str, numbers))
-    return f"answers {which} are one response; reported of it: {told}; ≈ is counted here"
+    return f"answers {which} are one response; reported of it: {reported}; ≈ is counted here"
 
 
 def _figures(answer: Message) -> str:
-    """Say how fast, how long and how dear an answer was, as far as that is known."""
+    """Describe an answer's speed, length and cost, as far as they are known."""
     mark = "≈" if _COUNTED in answer.extra else ""
     first_s, _ = times_of(answer)
     tokens_a_second, cost = speed(answer), cost_of(answer)
@@ -125,47 +126,52 @@ def _figures(answer: Message) -> str:
 
 
 async def pick(call: Call) -> AsyncIterator[Event]:
-    """/pick: go on with the answer of that number, or at the end of the branch of that letter."""
-    session = call.session
-    conversation = session.conversation
-    wanted = call.rest.lower()
-    answers, current = alternatives(conversation)
-    if wanted.isdecimal():
-        at = int(wanted[:9])
-        if not 1 <= at <= len(answers):
-            raise UsageError(f"there is no answer {wanted}", "/alternatives numbers them")
-        answer = answers[at - 1]
-        if not can_follow(answer):
-            how = "was stopped" if answer.state is State.STOPPED else "failed"
-            raise UsageError(f"answer {at} is empty: it {how}", "/retry asks again")
-        chosen = answer.id
-        if chosen == current:
-            yield Notice("that one is current already")
-            return
-    else:
+    """/pick: go on from the answer of a number, or from the end of the branch of a letter."""
+    session, chosen = call.session, _picked(call)
+    _, current = alternatives(session.conversation)
+    if call.rest.isdecimal() and chosen == current:
+        yield Notice("that one is current already")
+        return
+    session.undone.clear()
+    yield await _go_to(session, newest_end(session.conversation, chosen))
+    yield Notice("going on from here", Level.SUCCESS)
+
+
+def _picked(call: Call) -> str:
+    """Return the id of the message that a number or letter names. Raises ``UsageError``."""
+    conversation, wanted = call.session.conversation, call.rest.lower()
+    if not wanted.isdecimal():
         ends = branch_ends(conversation)
         if wanted not in ends:
             raise UsageError(
                 f"there is no branch “{call.rest}”" if wanted else "/pick wants a number or letter",
                 "/alternatives numbers the answers, /tree shows the branches' letters",
             )
-        chosen = ends[wanted]
-    before = {message.id for message in conversation.path}
-    session.undone.clear()
-    await session.save_head(newest_end(conversation, chosen))
-    yield ConversationShown([m for m in session.conversation.path if m.id not in before])
-    yield Notice("going on from here", Level.SUCCESS)
+        return ends[wanted]
+    answers, _ = alternatives(conversation)
+    number = int(wanted[:9])
+    if not 1 <= number <= len(answers):
+        raise UsageError(f"there is no answer {wanted}", "/alternatives numbers them")
+    answer = answers[number - 1]
+    if not can_follow(answer):
+        how = "was stopped" if answer.state is State.STOPPED else "failed"
+        raise UsageError(f"answer {number} is empty: it {how}", "/retry asks again")
+    return answer.id
+
+
+async def _go_to(session: Session, head: str | None) -> ConversationShown:
+    """Move the head, and return the messages that come onto the path."""
+    before = {message.id for message in session.conversation.path}
+    await session.save_head(head)
+    return ConversationShown([m for m in session.conversation.path if m.id not in before])
 
 
 async def edit(call: Call) -> AsyncIterator[Event]:
     """/edit: put an earlier message into the input line; Enter goes on from there."""
     session = call.session
-    path = session.conversation.path
     if call.rest:
         number = call.count(0)
-        if number > len(path):
-            raise UsageError(f"there is no message {number}", "/context shows the numbers")
-        question = path[number - 1]
+        question = call.message(str(number))
         if question.role != "user":
             raise UsageError(
                 f"message {number} is not yours: it is the {question.role}'s",
@@ -188,7 +194,7 @@ async def edit(call: Call) -> AsyncIterator[Event]:
 
 
 async def redo(call: Call) -> AsyncIterator[Event]:
-    """/redo: step forward to where the last undo or edit came from, or to the newest branch's end.
+    """/redo: undo the last /undo or /edit; without one, go to the end of the newest branch.
 
     The latter serves after a restart, when the single steps are forgotten.
     """
@@ -198,16 +204,12 @@ async def redo(call: Call) -> AsyncIterator[Event]:
     head = session.undone.pop() if session.undone else newest_end(conversation, conversation.head)
     if head == conversation.head:
         raise UsageError("there is nothing to redo")
-    before = {message.id for message in conversation.path}
     session.let_go()
-    await session.save_head(head)
-    yield ConversationShown([m for m in session.conversation.path if m.id not in before])
+    yield await _go_to(session, head)
 
 
-def complete_pick(session: Session, text: str) -> Sequence[Value]:
+def complete_pick(session: Session, _text: str) -> Sequence[Value]:
     """Offer the sibling answers, and the ends of branches."""
-    if " " in text.lstrip():
-        return ()
     conversation = session.conversation
     answers, _ = alternatives(conversation)
     return [
@@ -219,10 +221,8 @@ def complete_pick(session: Session, text: str) -> Sequence[Value]:
     ]
 
 
-def complete_edit(session: Session, text: str) -> Sequence[Value]:
+def complete_edit(session: Session, _text: str) -> Sequence[Value]:
     """Offer the user's messages on the path, newest first."""
-    if " " in text.lstrip():
-        return ()
     numbered = list(enumerate(session.conversation.path, 1))
     return [
         Value(str(number), _first_words(message))

@@ -1,29 +1,31 @@
-"""/context: every message, its tokens, whether it would be sent, and how the window is filled."""
+"""Handlers of the context window's commands: /context and /compact."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from chatrepl.core.commands.command import Call, Value
+from chatrepl.core.commands.command import Call
 from chatrepl.core.context.context_report import Place, Row, format_limits, format_room, rows_of
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.attachments import image_tokens, name_of, text_of
 from chatrepl.core.errors import UsageError
-from chatrepl.core.events import Event, Meter, PlainText, Table
+from chatrepl.core.events import Event, Level, Meter, Notice, PlainText, Table
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.servers.target import Target
 from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import first_words
+from chatrepl.core.turn.compaction import Compaction, undo_summary
 
-__all__ = ["complete_context", "context"]
+__all__ = ["compact", "context"]
 
 _FIRST_WORDS_CHARS = 80
 _ROWS_A_STEP = 500
+"""Rows that are counted before the event loop runs other tasks."""
 _SHARES = (Place.SYSTEM, Place.PINNED, Place.SUMMARY, Place.HISTORY, Place.NEWEST)
 
 
 async def context(call: Call) -> AsyncIterator[Event]:
-    """/context: list all messages, and show how the window is filled; or the same as JSON."""
+    """/context: list all messages with their tokens, and the window's shares; or both as JSON."""
     if call.rest not in ("", "--json"):
         raise UsageError(f"/{call.name} does not know “{call.rest}”", f"/{call.name} [--json]")
     session = call.session
@@ -44,7 +46,7 @@ async def context(call: Call) -> AsyncIterator[Event]:
 
 
 async def _all_rows(session: Session, target: Target, plan: Plan) -> list[Row]:
-    """Count what was never counted, too, and let others work meanwhile."""
+    """Return a row for each message; counts the tokens that no cache holds yet."""
     rows: list[Row] = []
     for row in rows_of(plan, session.planner.measure(target)):
         rows.append(row)
@@ -72,15 +74,15 @@ def _first_words(session: Session, message: Message, model: str) -> str:
 
 
 def _attached(session: Session, message: Message, model: str) -> str:
-    """Name a message's attachments, each with what it counts of the message's tokens."""
-    told = ""
+    """Name a message's attachments, each with its share of the message's tokens."""
+    names = ""
     for attachment in message.attachments:
         text = text_of(attachment)
         count = (
             image_tokens([attachment]) if text is None else session.planner.count_text(text, model)
         )
-        told += f"+{name_of(attachment)} ({count:,})  "
-    return told
+        names += f"+{name_of(attachment)} ({count:,})  "
+    return names
 
 
 def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) -> Meter:
@@ -88,7 +90,7 @@ def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) ->
     mark = session.planner.mark(target, plan)
     lines = [
         f"{mark}{plan.tokens:,} of {format_room(limits)} tokens would go to {target.model}: "
-        + _how(session, target, plan),
+        + _counting_method(session, target, plan),
         format_limits(limits),
     ]
     if plan.omitted_turns:
@@ -99,7 +101,8 @@ def _meter(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) ->
     return Meter(_shares(plan, rows), limits.window, lines=lines)
 
 
-def _how(session: Session, target: Target, plan: Plan) -> str:
+def _counting_method(session: Session, target: Target, plan: Plan) -> str:
+    """Describe how exact the number of tokens is."""
     encoding = session.planner.encoding(target.model)
     is_estimate = bool(session.planner.mark(target, plan))
     if plan.is_reported:
@@ -111,16 +114,21 @@ def _how(session: Session, target: Target, plan: Plan) -> str:
 
 
 def _shares(plan: Plan, rows: Sequence[Row]) -> list[tuple[str, int]]:
-    """Divide the window; the reply's priming, and what a server counted beyond, is history's."""
+    """Return the tokens of each share of the window; they add up to the window.
+
+    Tokens of no message (the reply's priming, a server's surplus) count as history.
+    """
     limits = plan.limits
     shares = dict.fromkeys(_SHARES, 0)
     for row in rows:
         if row.place in shares:
             shares[row.place] += row.tokens
     beyond = plan.tokens - sum(shares.values())
-    takes = Place.HISTORY if shares[Place.HISTORY] + beyond > 0 < shares[Place.HISTORY] else None
-    takes = takes or (Place.NEWEST if shares[Place.NEWEST] else Place.SYSTEM)
-    shares[takes] = max(0, shares[takes] + beyond)
+    if shares[Place.HISTORY] > max(0, -beyond):
+        adjusted = Place.HISTORY
+    else:
+        adjusted = Place.NEWEST if shares[Place.NEWEST] else Place.SYSTEM
+    shares[adjusted] = max(0, shares[adjusted] + beyond)
     reserve = min(limits.reserve, max(0, limits.window - plan.tokens))
     usable = min(limits.budget, limits.window)
     free = max(0, usable - plan.tokens - reserve)
@@ -157,6 +165,21 @@ def _as_json(session: Session, target: Target, plan: Plan, rows: Sequence[Row]) 
     }
 
 
-def complete_context(_session: Session, _text: str) -> Sequence[Value]:
-    """Offer the JSON form."""
-    return [Value("--json", "for programs")]
+async def compact(call: Call) -> AsyncIterator[Event]:
+    """/compact: summarise the turns that no longer fit, or send the originals again."""
+    session = call.session
+    if call.rest == "--undo":
+        summary = await undo_summary(session)
+        if summary is None:
+            raise UsageError("there is no summary to undo")
+        count = len(summary.summary_of)
+        yield Notice(f"{count} messages stand for themselves again", Level.SUCCESS, hint="/context")
+        return
+    if call.rest.startswith("--"):
+        raise UsageError(f"/compact has no {call.words[0]}", "/compact [hint], or --undo")
+    async for event in session.prepare_local():
+        yield event
+    target = await session.target()
+    async for event in session.stoppable(Compaction(session, target, call.rest).run()):
+        yield event
+    await session.keeper.set_counts(session.planner.take_fresh())

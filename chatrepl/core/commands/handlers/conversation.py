@@ -1,9 +1,9 @@
-"""Commands about the conversation: new, history, undo, retry, pins, copying, the editor."""
+"""Handlers for the conversation: /new, /history, /undo, /retry, /continue, pins, /copy, /editor."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from chatrepl.core.commands.command import Call, Handler, Value
+from chatrepl.core.commands.command import Call, Handler
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import (
     ConversationShown,
@@ -17,34 +17,49 @@ from chatrepl.core.events import (
     TextCopied,
 )
 from chatrepl.core.messages import Marks, Message
-from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import code_blocks
+
+__all__ = [
+    "continue_",
+    "copy",
+    "drop",
+    "editor",
+    "history",
+    "leave",
+    "new",
+    "part_of",
+    "pin",
+    "retry",
+    "undo",
+    "undrop",
+    "unpin",
+]
 
 
 async def leave(call: Call) -> AsyncIterator[Event]:
-    """/exit: leave; a running answer is stopped and kept."""
+    """/exit: leave the program; a running answer is stopped and kept."""
     call.takes_nothing()
     yield ExitRequested()
 
 
 async def new(call: Call) -> AsyncIterator[Event]:
-    """/new: begin a new conversation; settings stay, the old one stays on disk."""
+    """/new: start a new conversation with the same settings; the old one stays on disk."""
     call.takes_nothing()
     session = call.session
     old, is_saved = session.record, session.keeper.is_current_saved
     session.start_new()
     yield SessionChanged(None)
-    told = "new conversation"
+    text = "new conversation"
     if old is not None and session.disk_store is not None:
-        told += f"; “{old.name or old.title}” is there until you leave"
+        text += f"; “{old.name or old.title}” is there until you leave"
     elif old is not None:
         state = "kept as" if is_saved else "not saved yet:"
-        told += f"; the last one is {state} “{old.name or old.title}”"
-    yield Notice(told, Level.SUCCESS)
+        text += f"; the last one is {state} “{old.name or old.title}”"
+    yield Notice(text, Level.SUCCESS)
 
 
 async def history(call: Call) -> AsyncIterator[Event]:
-    """/history: print the conversation again, or its last n turns."""
+    """/history: show the conversation again, or its last n turns."""
     turns = call.session.conversation.turns()
     shown = turns[-call.count(len(turns) or 1) :]
     if not shown:
@@ -54,7 +69,7 @@ async def history(call: Call) -> AsyncIterator[Event]:
 
 
 async def undo(call: Call) -> AsyncIterator[Event]:
-    """/undo: step back n turns; the undone text returns to the input line."""
+    """/undo: go back n turns; the undone text returns to the input line."""
     session = call.session
     turns = [turn for turn in session.conversation.turns() if turn.question]
     wanted = call.count(1)
@@ -69,35 +84,35 @@ async def undo(call: Call) -> AsyncIterator[Event]:
         session.undone.append(session.conversation.head)
     await session.save_head(question.parent)
     undone, them = ("one turn", "it") if wanted == 1 else (f"{wanted} turns", "them")
-    # The undone text stands in the line: a command typed behind it would be sent as a message.
+    # The undone text is in the input line: a command typed after it would be sent as a message.
     clear = "Ctrl+C clears the line, " if session.ports.person.has_input_line else ""
     yield Notice(f"undid {undone}", Level.SUCCESS, hint=f"{clear}/redo brings {them} back")
     session.take_back(question)
     yield DraftReturned(question.content, was_sent=True)
 
 
-async def retry(call: Call) -> AsyncIterator[Event]:
-    """/retry: ask for a further answer to the same message, from another model if one is named."""
+def retry(call: Call) -> AsyncIterator[Event]:
+    """/retry: request another answer to the same message, from another model if one is named."""
     words = call.words
     if len(words) > 1:
         raise UsageError("/retry takes one model at the most", "/retry [MODEL]")
-    async for event in call.session.retry(words[0] if words else None):
-        yield event
+    return call.session.retry(words[0] if words else None)
 
 
-async def continue_(call: Call) -> AsyncIterator[Event]:
-    """/continue: go on with an answer that was cut; the joined text is a sibling of it."""
+def continue_(call: Call) -> AsyncIterator[Event]:
+    """/continue: request the rest of a cut answer; the joined text is a sibling of it."""
     call.takes_nothing()
-    async for event in call.session.continue_answer():
-        yield event
+    return call.session.continue_answer()
 
 
 async def editor(call: Call) -> AsyncIterator[Event]:
-    """/editor: compose the next message in the user's editor."""
+    """/editor: open the user's editor on the next message."""
     yield EditorRequested(call.rest)
 
 
 def _marker(field: str, *, add: bool, done: str) -> Handler:
+    """Make the handler that adds a turn to one of the sets of ``Marks``, or removes it."""
+
     async def mark(call: Call) -> AsyncIterator[Event]:
         session = call.session
         number = call.count(0)
@@ -112,17 +127,14 @@ def _marker(field: str, *, add: bool, done: str) -> Handler:
         # A turn is pinned or dropped, never both.
         marks = Marks(old.pinned - ids, old.dropped - ids) if add else old
         marked: frozenset[str] = getattr(marks, field)
-        await _set_marks(session, replace(marks, **{field: marked | ids if add else marked - ids}))
+        marks = replace(marks, **{field: marked | ids if add else marked - ids})
+        session.conversation.marks = marks
+        if session.record is not None:
+            record = session.move_head(session.conversation.head)
+            await session.keeper.set_marks(record, marks)
         yield Notice(f"turn of message {number} {done}", Level.SUCCESS)
 
     return mark
-
-
-async def _set_marks(session: Session, marks: Marks) -> None:
-    session.conversation.marks = marks
-    if session.record is not None:
-        record = session.move_head(session.conversation.head)
-        await session.keeper.set_marks(record, marks)
 
 
 pin = _marker("pinned", add=True, done="is pinned: it always goes")
@@ -132,8 +144,8 @@ undrop = _marker("dropped", add=False, done="is sent again")
 
 
 async def copy(call: Call) -> AsyncIterator[Event]:
-    """/copy: the last answer, message N, code block N of the last answer, or everything."""
-    text, what = _chosen(call)
+    """/copy: copy the last answer, message N, code block N of the last answer, or everything."""
+    text, what = _copied(call)
     ports = call.session.ports
     if await ports.clipboard.copy(text):
         yield Notice(f"copied {what}", Level.SUCCESS)
@@ -144,33 +156,40 @@ async def copy(call: Call) -> AsyncIterator[Event]:
         yield Notice(f"gave {what} to the terminal's clipboard", Level.SUCCESS)
 
 
-def _chosen(call: Call) -> tuple[str, str]:
-    path = call.session.conversation.path
+def _copied(call: Call) -> tuple[str, str]:
+    """Return the text to copy, and its name."""
+    path, answer = call.session.conversation.path, call.session.conversation.last_answer()
     words = call.words or ["last"]
-    answer = call.session.conversation.last_answer()
     if not path or (answer is None and words[0] in ("last", "code")):
         raise UsageError("there is no answer to copy yet")
     match words:
-        case ["last"]:
-            assert answer is not None
-            return answer.content, "the last answer"
         case ["all"]:
             return "\n\n".join(message.content for message in path), "the whole conversation"
-        case ["code"]:
-            assert answer is not None
-            return code_of(answer, None)
-        case ["code", number] if number.isdecimal():
-            assert answer is not None
-            return code_of(answer, int(number[:9]))
-        case [number] if number.isdecimal() and 1 <= int(number[:9]) <= len(path):
-            return path[int(number) - 1].content, f"message {number}"
         case [number] if number.isdecimal():
-            raise UsageError(f"there is no message {number}", "/context shows the numbers")
-    raise UsageError(f"/copy does not know “{call.rest}”", "last, N, code [N], or all")
+            return call.message(number).content, f"message {number}"
+    part = part_of(answer, [] if words == ["last"] else words) if answer is not None else None
+    if part is None:
+        raise UsageError(f"/copy does not know “{call.rest}”", "last, N, code [N], or all")
+    return part
 
 
-def code_of(answer: Message, number: int | None) -> tuple[str, str]:
-    """Return a code block of an answer, by default the last, and what to call it."""
+def part_of(answer: Message, words: Sequence[str]) -> tuple[str, str] | None:
+    """Return a part of the last answer, and its name; None: the words name no part.
+
+    Without words it is the whole answer, by ``code`` its last code block, by ``code N`` the Nth.
+    Raises ``UsageError`` if there is no such block.
+    """
+    match words:
+        case []:
+            return answer.content, "the last answer"
+        case ["code"]:
+            return _code_block(answer, None)
+        case ["code", number] if number.isdecimal():
+            return _code_block(answer, int(number[:9]))
+    return None
+
+
+def _code_block(answer: Message, number: int | None) -> tuple[str, str]:
     blocks = code_blocks(answer.content)
     if not blocks:
         raise UsageError("the last answer has no code block")
@@ -178,14 +197,3 @@ def code_of(answer: Message, number: int | None) -> tuple[str, str]:
     if not 1 <= chosen <= len(blocks):
         raise UsageError(f"the last answer has {len(blocks)} code blocks", "/copy code N")
     return blocks[chosen - 1], f"code block {chosen} of {len(blocks)}"
-
-
-def complete_copy(_session: Session, text: str) -> Sequence[Value]:
-    """Offer what can be copied."""
-    if " " in text.lstrip():
-        return ()
-    return [
-        Value("last", "the last answer"),
-        Value("code", "its last code block, or: code N"),
-        Value("all", "the whole conversation"),
-    ]

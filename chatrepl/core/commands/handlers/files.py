@@ -1,10 +1,10 @@
-"""Files that go with a message: /file, ``@path`` inside it; and /write."""
+"""Handlers for files and the shell: /file, ``@path`` in a message, /write and ``!command``."""
 
 import re
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.commands.handlers.conversation import code_of
+from chatrepl.core.commands.handlers.conversation import part_of
 from chatrepl.core.conversation.attachments import (
     Attachment,
     image_tokens,
@@ -23,18 +23,19 @@ __all__ = [
     "complete_write",
     "describe_attachment",
     "file",
-    "mentioned",
+    "load_mentioned",
     "run_in_shell",
     "write",
 ]
 
 _MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
-_AFTER_A_PATH = ".,;:!?)]}'\u2019\u201d"
+_CLOSING_MARKS = ".,;:!?)]}'\u2019\u201d"
 _MOST_FILES = 50
+"""Files that one message may attach by ``@path``."""
 
 
 async def file(call: Call) -> AsyncIterator[Event]:
-    """/file: attach files or web pages to the next message; list them; take them off again."""
+    """/file: attach files or web pages to the next message, list them, or detach them."""
     session, words = call.session, call.words
     if not words:
         if not session.pending:
@@ -58,15 +59,18 @@ async def attach_all(session: Session, places: Sequence[str]) -> AsyncIterator[E
     """Attach files and web pages to the next message. Raises ``ChatreplError``."""
     for place in places:
         attachment = await session.ports.attachments.load(place)
-        session.pending = [*session.pending, attachment]
-        said = await describe_attachment(session, attachment)
-        yield Notice(said, Level.SUCCESS, hint="goes with the next message")
+        yield await _attached(session, attachment, "goes with the next message")
 
 
-async def mentioned(session: Session, text: str) -> list[Attachment]:
-    """Load the files that a message names by ``@path``; what names no file is left alone.
+async def _attached(session: Session, attachment: Attachment, hint: str) -> Notice:
+    session.pending = [*session.pending, attachment]
+    return Notice(await describe_attachment(session, attachment), Level.SUCCESS, hint=hint)
 
-    A file that cannot be attached is a ``UsageError``.
+
+async def load_mentioned(session: Session, text: str) -> list[Attachment]:
+    """Load the files that a message names by ``@path``; words that name no file stay text.
+
+    Raises ``UsageError`` for a file that cannot be attached.
     """
     found: dict[str, Attachment] = {}
     for match in _MENTION.finditer(text):
@@ -81,18 +85,18 @@ async def mentioned(session: Session, text: str) -> list[Attachment]:
 
 
 def _existing(session: Session, quoted: str, word: str) -> str | None:
-    """Return the path if it names a file; marks of the sentence may stand behind it."""
+    """Return the path if it names a file; punctuation after it may belong to the sentence."""
     is_file = session.ports.files.is_file
     if quoted:
         return quoted if is_file(quoted) else None
     if is_file(word):
         return word
-    bare = word.rstrip(_AFTER_A_PATH)
+    bare = word.rstrip(_CLOSING_MARKS)
     return bare if bare and is_file(bare) else None
 
 
 async def describe_attachment(session: Session, attachment: Attachment) -> str:
-    """Say what is attached: name, size, and tokens where the model is known."""
+    """Describe an attachment: its name and size, and its tokens if the model is known."""
     return (
         f"{name_of(attachment)}: {_size(size_of(attachment))}{await _tokens(session, attachment)}"
     )
@@ -119,7 +123,7 @@ def _size(size_bytes: int) -> str:
 
 async def write(call: Call) -> AsyncIterator[Event]:
     """/write: write the last answer, or a code block of it, to a file."""
-    path, text, what = _chosen(call)
+    path, text, what = _written(call)
     session, files = call.session, call.session.ports.files
     replace = files.names_file(path)
     if replace and not await session.ports.person.confirm(f"{path} is there already: replace it?"):
@@ -131,20 +135,18 @@ async def write(call: Call) -> AsyncIterator[Event]:
     )
 
 
-def _chosen(call: Call) -> tuple[str, str, str]:
+def _written(call: Call) -> tuple[str, str, str]:
+    """Return the path, the text to write, and its name."""
+    if not call.rest:
+        raise UsageError("/write wants a file", "/write FILE [code N]")
     answer = call.session.conversation.last_answer()
-    match call.words:
-        case []:
-            raise UsageError("/write wants a file", "/write FILE [code N]")
-        case _ if answer is None:
-            raise UsageError("there is no answer to write yet")
-        case [path]:
-            return path, answer.content, "the last answer"
-        case [path, "code"]:
-            return path, *code_of(answer, None)
-        case [path, "code", number] if number.isdecimal():
-            return path, *code_of(answer, int(number[:9]))
-    raise UsageError(f"/write does not know “{call.rest}”", "/write FILE [code N]")
+    if answer is None:
+        raise UsageError("there is no answer to write yet")
+    path, *words = call.words
+    part = part_of(answer, words)
+    if part is None:
+        raise UsageError(f"/write does not know “{call.rest}”", "/write FILE [code N]")
+    return path, *part
 
 
 def complete_file(session: Session, text: str) -> Sequence[Value]:
@@ -154,7 +156,7 @@ def complete_file(session: Session, text: str) -> Sequence[Value]:
 
 
 def complete_write(session: Session, text: str) -> Sequence[Value]:
-    """Offer paths, then ``code``."""
+    """Offer paths for the first word, then ``code``."""
     if " " not in text.lstrip():
         return complete_file(session, text)
     return [Value("code", "its last code block, or: code N")]
@@ -163,7 +165,10 @@ def complete_write(session: Session, text: str) -> Sequence[Value]:
 async def run_in_shell(
     session: Session, command: str, *, adds_output: bool
 ) -> AsyncIterator[Event]:
-    """Run a command; say how it ended where that is not well. Raises ``UsageError``."""
+    """Run a shell command, and report a failure; with ``adds_output``, attach its output.
+
+    Raises ``UsageError``.
+    """
     result = await session.ports.shell.run(command, capture=adds_output)
     if result.code < 0:
         yield Notice(f"ended by signal {-result.code}", Level.WARNING)
@@ -175,7 +180,5 @@ async def run_in_shell(
         yield Notice("it wrote nothing: nothing is added to the next message")
         return
     attachment = text_attachment(f"output of `{command}`", result.output)
-    session.pending = [*session.pending, attachment]
-    said = await describe_attachment(session, attachment)
     hint = "goes with the next message; /file --clear takes it off"
-    yield Notice(said, Level.SUCCESS, hint=hint)
+    yield await _attached(session, attachment, hint)

@@ -1,13 +1,13 @@
-"""Commands that tell: /help, /info, /response."""
+"""Handlers that inspect the program's state: /help, /info, /request, /response, /debug."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from chatrepl.core.commands.command import Call, Command, Value, find_command
-from chatrepl.core.commands.handlers.files import mentioned
-from chatrepl.core.commands.handlers.settings import describe_left_out, left_out
+from chatrepl.core.commands.command import Call, Command, find_command
+from chatrepl.core.commands.handlers.files import load_mentioned
+from chatrepl.core.commands.handlers.settings import describe_refused, refused_parameters
 from chatrepl.core.context.context_report import format_limits, format_tokens
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.api_response import (
@@ -28,7 +28,7 @@ from chatrepl.core.session import Session
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import safe_json
 
-__all__ = ["complete_debug", "debug", "describe_log", "request"]
+__all__ = ["debug", "describe_log", "help_", "info", "request", "response"]
 
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
@@ -40,12 +40,12 @@ _KEYS_OF_LINES = (
 
 
 async def help_(call: Call) -> AsyncIterator[Event]:
-    """/help: list all commands, or tell about one."""
+    """/help: list all commands, or describe one."""
     if call.rest:
-        command = _named(call)
+        command = find_command(call.words[0].lstrip("/"), call.commands)
         yield Notice(f"/{command.name} {command.usage}".rstrip(), hint=command.summary)
         if command.aliases:
-            yield Notice("also " + ", ".join(f"/{alias}" for alias in command.aliases))
+            yield Notice(f"also {_aliases(command)}")
         return
     commands = [command for command in call.commands if not command.is_setting]
     settings = [command for command in call.commands if command.is_setting]
@@ -64,25 +64,24 @@ async def help_(call: Call) -> AsyncIterator[Event]:
     )
 
 
-def _named(call: Call) -> Command:
-    return find_command(call.words[0].lstrip("/"), call.commands)
-
-
 def _help_row(command: Command) -> tuple[str, str]:
     usage = "" if command.is_setting else command.usage
-    names = f"/{command.name} {usage}".rstrip()
-    aliases = "  (" + ", ".join(f"/{alias}" for alias in command.aliases) + ")"
-    return names, command.summary + (aliases if command.aliases else "")
+    aliases = f"  ({_aliases(command)})" if command.aliases else ""
+    return f"/{command.name} {usage}".rstrip(), command.summary + aliases
+
+
+def _aliases(command: Command) -> str:
+    return ", ".join(f"/{alias}" for alias in command.aliases)
 
 
 async def info(call: Call) -> AsyncIterator[Event]:
-    """/info: model, server, session, budget, and the last response. Never the key."""
+    """/info: show model, server, session, budget and the last response; never the key."""
     call.takes_nothing()
     session = call.session
     rows = [("model", session.model_name() or "the first that the server lists")]
     rows += _server_rows(session) + await _session_rows(session)
-    if refused := await left_out(session):
-        rows.append(("not sent", describe_left_out(session, refused)))
+    if refused := await refused_parameters(session):
+        rows.append(("not sent", describe_refused(session, refused)))
     answer = session.conversation.last_answer()
     rows += _response_rows(session, answer) if answer is not None else []
     yield Table(("", ""), rows)
@@ -118,13 +117,13 @@ async def _session_rows(session: Session) -> list[tuple[str, str]]:
 
 
 def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
-    together = answers_of_response(session.conversation, answer)
-    usage = next((one.usage for one in together if one.usage), None)
+    answers = answers_of_response(session.conversation, answer)
+    usage = next((each.usage for each in answers if each.usage), None)
     used = format_usage(usage) if usage else ""
     timing = describe_timing(answer)
-    if len(together) > 1:
-        # Of several answers' tokens nobody says which are whose.
-        used += f" (reported of all {len(together)} answers)" if used else ""
+    if len(answers) > 1:
+        # The server reports the tokens of all answers together, so one answer's speed is unknown.
+        used += f" (reported of all {len(answers)} answers)" if used else ""
         timing = describe_timing(replace(answer, usage=None))
     fingerprint = answer.extra.get(FINGERPRINT_FIELD)
     scored = len(scores_of(answer))
@@ -141,11 +140,11 @@ def _response_rows(session: Session, answer: Message) -> list[tuple[str, str]]:
 
 
 def _created(answer: Message) -> str:
-    """Say when the response was made: by the server's clock, else by this machine's."""
-    told_s = created_s(answer)
+    """Return the response's time by the server's clock, else by this machine's."""
+    reported_s = created_s(answer)
     with suppress(ValueError, OverflowError, OSError):
-        if told_s is not None:
-            return _time(datetime.fromtimestamp(told_s, UTC))
+        if reported_s is not None:
+            return _time(datetime.fromtimestamp(reported_s, UTC))
     return f"{_time(answer.created)}, by this machine's clock"
 
 
@@ -154,7 +153,7 @@ def _time(moment: datetime) -> str:
 
 
 async def response(call: Call) -> AsyncIterator[Event]:
-    """/response: the last response, as JSON."""
+    """/response: show the last response as JSON."""
     call.takes_nothing()
     answer = call.session.conversation.last_answer()
     if answer is None:
@@ -165,7 +164,7 @@ async def response(call: Call) -> AsyncIterator[Event]:
 
 
 async def debug(call: Call) -> AsyncIterator[Event]:
-    """/debug: say whether a log is written and where; ``on`` begins one, ``off`` ends it."""
+    """/debug: show whether a log is written, and where; ``on`` starts it, ``off`` stops it."""
     log = call.session.ports.debug_log
     match call.rest.lower():
         case "on":
@@ -185,63 +184,60 @@ async def debug(call: Call) -> AsyncIterator[Event]:
 
 
 def describe_log(log: DebugLog) -> Notice:
-    """Say that a log is written, and what of."""
-    said = "requests, statuses, times and refusals; no key, and nothing of what is said"
-    return Notice(f"a log is written to {log.path}", Level.SUCCESS, hint=said)
-
-
-def complete_debug(_session: Session, text: str) -> Sequence[Value]:
-    """Offer on and off."""
-    return () if " " in text.lstrip() else [Value("on"), Value("off")]
+    """Make the notice that a log is written, with its contents as the hint."""
+    contents = "requests, statuses, times and refusals; no key, and nothing of what is said"
+    return Notice(f"a log is written to {log.path}", Level.SUCCESS, hint=contents)
 
 
 async def request(call: Call) -> AsyncIterator[Event]:
-    """/request: the request that would be sent now, or with a further message, as JSON."""
+    """/request: show the request for the conversation, or with one more message, as JSON."""
     session = call.session
     question = await _question(session, call.rest) if call.rest else None
     is_folded = False
-    for asked in await session.asked(session.comparing):
-        if asked.error is not None:
-            yield Notice.of(asked.error)
+    for candidate in await session.asked(session.comparing):
+        if candidate.error is not None:
+            yield Notice.of(candidate.error)
             continue
-        plan, sent = await session.preflight.next_request(asked, question)
+        plan, sent = await session.preflight.next_request(candidate, question)
         is_folded = [message.role for message in plan.sent] == ["user"]
         yield PlainText(safe_json(dict(sent.body), indent=2), "json")
-        for notice in _notices(session, asked, plan):
+        for notice in _notices(session, candidate, plan):
             yield notice
     path = session.conversation.path
     if question is None and (not path or path[-1].role != "user"):
         yield Notice(
-            _what_is_added(session, is_folded=is_folded),
+            _describe_next(session, is_folded=is_folded),
             hint="/request TEXT shows it with that message",
         )
 
 
 async def _question(session: Session, text: str) -> Message:
-    """Make the message that the text would become, with what is attached to it."""
+    """Make the message that a text would become, with its attachments."""
     content, _ = valid_text(text)
-    attachments = (*session.pending, *await mentioned(session, text))
+    attachments = (*session.pending, *await load_mentioned(session, text))
     return session.new_question(content, attachments)
 
 
-def _what_is_added(session: Session, *, is_folded: bool) -> str:
+def _describe_next(session: Session, *, is_folded: bool) -> str:
+    """Describe the place of the next message; folded: in the message that holds the system text."""
     files = len(session.pending)
-    beside = f" with {files} attachment{'s' if files > 1 else ''}" if files else ""
+    attached = f" with {files} attachment{'s' if files > 1 else ''}" if files else ""
     where = "in the same message, below this text" if is_folded else "at the end of messages"
-    return f"your next message{beside} goes {where}"
+    return f"your next message{attached} goes {where}"
 
 
-def _notices(session: Session, asked: Candidate, plan: Plan) -> Iterator[Notice]:
+def _notices(session: Session, candidate: Candidate, plan: Plan) -> Iterator[Notice]:
+    """Yield notices about the turns and answers of a request, and its size."""
     if plan.omitted_turns and session.settings.text("on_overflow") == "compact":
         yield Notice("turns that no longer fit are summarised first: on_overflow is compact")
     elif plan.omitted_turns:
         many = f"the oldest {plan.omitted_turns} turns no longer fit and are"
         one = "the oldest turn no longer fits and is"
         yield Notice(f"{one if plan.omitted_turns == 1 else many} not in it", hint="/context")
-    most = session.planner.most_answers(asked.target)
-    if most is not None and asked.answers > most:
-        yield Notice(f"several are sent at once, for {asked.answers} answers")
+    most = session.planner.most_answers(candidate.target)
+    if most is not None and candidate.answers > most:
+        yield Notice(f"several are sent at once, for {candidate.answers} answers")
     try:
-        session.planner.check_fits(asked.target, plan)
+        session.planner.check_fits(candidate.target, plan)
     except MessageTooLarge as error:
         yield Notice(f"it would not be sent: {error.message}", Level.WARNING, error.hint)

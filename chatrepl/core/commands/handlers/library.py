@@ -1,4 +1,4 @@
-"""Commands about other sessions: /fork, /rename, /delete, /search, /import."""
+"""Handlers for the library of sessions: /fork, /rename, /delete, /search, /import."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -25,14 +25,14 @@ from chatrepl.core.sessions.imports import read_conversations
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["delete", "fork", "going_on", "import_", "read_file", "rename", "search"]
+__all__ = ["delete", "fork", "import_", "import_file", "opened", "rename", "search"]
 
 _HITS = 20
 _SHOWN_TURNS = 3
 
 
 async def fork(call: Call) -> AsyncIterator[Event]:
-    """/fork: go on in a copy of this session, under a name if one is given."""
+    """/fork: continue in a copy of this session, under a name if one is given."""
     session, name = call.session, call.rest
     if session.record is None:
         raise UsageError("there is nothing to copy yet", "say something first")
@@ -57,7 +57,7 @@ async def rename(call: Call) -> AsyncIterator[Event]:
 
 
 async def delete(call: Call) -> AsyncIterator[Event]:
-    """/delete: put a session in the bin, after asking; /load brings it back for 30 days."""
+    """/delete: put a session in the bin, if the user confirms; /load restores it for 30 days."""
     session, name = call.session, call.rest
     if not name:
         raise UsageError("/delete wants a session's name", "/sessions lists them")
@@ -86,7 +86,7 @@ async def delete(call: Call) -> AsyncIterator[Event]:
 
 
 async def search(call: Call) -> AsyncIterator[Event]:
-    """/search: find messages of all sessions that hold all the words."""
+    """/search: list the messages of all sessions that contain all the words."""
     session = call.session
     if not call.rest:
         raise UsageError("/search wants words to look for", "/search WORDS")
@@ -113,27 +113,26 @@ def _hit_row(number: int, hit: SearchHit) -> tuple[str, ...]:
     return str(number), session, hit.created.strftime("%Y-%m-%d"), hit.role, words
 
 
-async def import_(call: Call) -> AsyncIterator[Event]:
-    """/import: read the conversations of a file; goes on with it where it holds only one."""
+def import_(call: Call) -> AsyncIterator[Event]:
+    """/import: import the conversations of a file, and continue with the only one."""
     if not call.rest:
         raise UsageError(
             "/import wants a file",
             "chatrepl's JSON, API messages, ChatGPT's conversations.json, or llm's logs.db",
         )
-    async for event in read_file(call.session, call.rest, goes_on=False):
-        yield event
+    return import_file(call.session, call.rest, goes_on=False)
 
 
-async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncIterator[Event]:
-    """Bring in all conversations of a file; go on with the only one, or if wanted, the last.
+async def import_file(session: Session, path: str, *, goes_on: bool) -> AsyncIterator[Event]:
+    """Import all conversations of a file; continue with the only one, or, if wanted, the last.
 
-    A fault in the middle of the file, or a stop, is told; what came before it is kept. So is what
-    comes after a conversation that is damaged by itself.
+    A stop, or a fault in the middle of the file, ends the import, and keeps what came before it. A
+    conversation that is damaged by itself is left out. Raises ``UsageError`` if all are.
     """
-    read = _Read()
+    read = _Import()
     fault: ChatreplError | None = None
     try:
-        async for event in session.stoppable(_bring_in_all(session, path, read)):
+        async for event in session.stoppable(_import_all(session, path, read)):
             yield event
     except ChatreplError as error:
         fault = error
@@ -142,7 +141,8 @@ async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncItera
     if read.faults and last is None and fault is None:
         raise read.faults[0]
     if last is not None and (count == 1 or (goes_on and fault is None)):
-        async for event in _go_on_with(session, last, _stem(path) if count == 1 else ""):
+        name = PurePath(path).stem if count == 1 else ""
+        async for event in _continue_with(session, last, name):
             yield event
     elif last is not None:
         await library.bring_in(session, last)
@@ -166,18 +166,18 @@ def _left_out(faults: Sequence[UsageError]) -> Notice:
 
 
 @dataclass(slots=True)
-class _Read:
-    """What came out of a file so far."""
+class _Import:
+    """Progress of the import of a file."""
 
     count: int = 0
     last: "Transcript | None" = None
-    """The newest, which is not on the disk yet."""
+    """The last conversation read, which is not on the disk yet."""
     faults: list[UsageError] = field(default_factory=list)
-    """Why others are left out."""
+    """Errors of the conversations that are left out."""
 
 
-async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterator[Event]:
-    """Put all conversations of a file but the last on the disk."""
+async def _import_all(session: Session, path: str, read: _Import) -> AsyncIterator[Event]:
+    """Write all conversations of a file but the last to the disk, and yield the progress."""
     ports = session.ports
     async for item in read_conversations(
         path,
@@ -193,11 +193,11 @@ async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterat
         before, read.last = read.last, item
         read.count += 1
         if before is not None:
-            await _to_the_end(library.bring_in(session, before))
+            await _uncancelled(library.bring_in(session, before))
 
 
-async def _to_the_end(work: Coroutine[None, None, object]) -> None:
-    """Do some work wholly, also where a stop comes in between."""
+async def _uncancelled(work: Coroutine[None, None, object]) -> None:
+    """Complete some work before a cancellation takes effect."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
@@ -206,7 +206,7 @@ async def _to_the_end(work: Coroutine[None, None, object]) -> None:
         raise
 
 
-async def _go_on_with(
+async def _continue_with(
     session: Session, transcript: "Transcript", name: str
 ) -> AsyncIterator[Event]:
     await library.adopt(session, transcript, name)
@@ -214,17 +214,13 @@ async def _go_on_with(
     yield SessionChanged(session.record)
     turns = session.conversation.turns()[-_SHOWN_TURNS:]
     yield ConversationShown([message for turn in turns for message in turn.messages])
-    for notice in (*notices, going_on(session)):
+    for notice in (*notices, opened(session)):
         yield notice
 
 
-def going_on(session: Session) -> Notice:
-    """Name the session that was opened, with its number of messages."""
+def opened(session: Session) -> Notice:
+    """Make the notice that names the session in use, with its number of messages."""
     assert session.record is not None
     count = len(session.conversation.path)
     messages = "1 message" if count == 1 else f"{count} messages"
     return Notice(f"going on with “{session.name or session.record.title}”, {messages}")
-
-
-def _stem(path: str) -> str:
-    return PurePath(path).stem

@@ -1,10 +1,10 @@
-"""/logprobs: the setting, and the view of how sure the model was of an answer's words."""
+"""Handler of /logprobs: the setting, and the view of an answer's token probabilities."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.commands.handlers.settings import completer_of, show_or_set
+from chatrepl.core.commands.handlers.settings import complete_value, show_or_set
 from chatrepl.core.conversation.logprobs import SURE, Piece, pieces_of, scores_of, words_of
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Table, WordsShaded
@@ -21,56 +21,53 @@ _AROUND_CHARS = 16
 
 
 async def logprobs(call: Call) -> AsyncIterator[Event]:
-    """/logprobs: ask for scores or not; ``show [N]`` shades an answer's words by them."""
+    """/logprobs: show or set the setting; ``show [N]`` shades an answer's words by probability."""
     word, _, rest = call.rest.partition(" ")
     if word != _SHOW:
         async for event in show_or_set(call.session, find_setting("logprobs"), call.rest):
             yield event
         return
-    answer = _chosen(call.session, rest.strip())
+    answer = _shown_answer(call, rest.strip())
     pieces = pieces_of(scores_of(answer))
     if not pieces:
         raise UsageError(
             "this answer came without logprobs", "/logprobs on asks for them from now on"
         )
     yield WordsShaded(words_of(pieces))
-    least = sorted(
+    unsure = sorted(
         (number for number, piece in enumerate(pieces) if _is_unsure(piece)),
         key=lambda number: pieces[number].probability,
     )[:_MOST_ROWS]
-    if least:
-        yield _table(pieces, least)
+    if unsure:
+        yield _table(pieces, unsure)
 
 
-def _chosen(session: Session, number: str) -> Message:
-    path = session.conversation.path
-    if not number:
-        answer = session.conversation.last_answer()
-        if answer is None:
-            raise UsageError("there is no answer yet")
-        return answer
-    if not number.isdecimal() or not 1 <= int(number[:9]) <= len(path):
-        raise UsageError(f"there is no message {number}", "/context shows the numbers")
-    return path[int(number) - 1]
+def _shown_answer(call: Call, number: str) -> Message:
+    if number:
+        return call.message(number)
+    answer = call.session.conversation.last_answer()
+    if answer is None:
+        raise UsageError("there is no answer yet")
+    return answer
 
 
 def _is_unsure(piece: Piece) -> bool:
     return piece.probability < SURE and bool(piece.text.strip())
 
 
-def _table(pieces: Sequence[Piece], least: Sequence[int]) -> Table:
-    has_others = any(pieces[number].others for number in least)
+def _table(pieces: Sequence[Piece], unsure: Sequence[int]) -> Table:
+    has_others = any(pieces[number].others for number in unsure)
     footer = () if has_others else ("/set top_logprobs 5 asks for the likeliest others, too",)
     return Table(
         ("sure", "token", "instead of it", "where"),
         [
             (
                 _in_percent(pieces[number].probability),
-                _shown(pieces[number].text),
+                _token(pieces[number].text),
                 _others(pieces[number]),
                 _around(pieces, number),
             )
-            for number in least
+            for number in unsure
         ],
         title="The least sure tokens",
         footer=footer,
@@ -80,28 +77,28 @@ def _table(pieces: Sequence[Piece], least: Sequence[int]) -> Table:
 
 def _others(piece: Piece) -> str:
     return ", ".join(
-        f"{_shown(text, beside=piece.text)} {_in_percent(probability)}"
+        f"{_token(text, instead_of=piece.text)} {_in_percent(probability)}"
         for text, probability in piece.others[:_MOST_OTHERS]
     )
 
 
 def _in_percent(probability: float) -> str:
-    """Write a probability, small ones with a decimal."""
+    """Write a probability in percent, a small one with a decimal."""
     if probability < 0.001:
         return "<0.1%"
     return f"{probability:.1%}" if probability < 0.1 else f"{probability:.0%}"
 
 
-def _shown(text: str, beside: str = "") -> str:
-    """Write a token without its blank; in quotes where it is no word, or differs by the blank."""
+def _token(text: str, instead_of: str = "") -> str:
+    """Write a token without its blank; in quotes if it is no word, or differs by the blank only."""
     bare = text.strip()
     is_word = bare.isprintable() and any(character.isalnum() for character in bare)
-    is_plain = is_word and bare != beside.strip()
+    is_plain = is_word and bare != instead_of.strip()
     return bare if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def _around(pieces: Sequence[Piece], number: int) -> str:
-    """Show a token among its neighbours, which are cut between words."""
+    """Write a token between its neighbours, which are cut at words."""
     text = pieces[number].text
     before = "".join(piece.text for piece in pieces[max(0, number - 8) : number])
     after = "".join(piece.text for piece in pieces[number + 1 : number + 9])
@@ -117,6 +114,5 @@ def _around(pieces: Sequence[Piece], number: int) -> str:
 
 def complete_logprobs(session: Session, text: str) -> Sequence[Value]:
     """Offer the setting's values, and the view."""
-    if " " in text.lstrip():
-        return ()
-    return [*completer_of("logprobs")(session, text), Value(_SHOW, "shade unsure words")]
+    values = complete_value(session, find_setting("logprobs"), text)
+    return [*values, Value(_SHOW, "shade unsure words")]

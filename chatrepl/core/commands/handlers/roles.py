@@ -1,4 +1,4 @@
-"""Commands about roles: /role and /roles."""
+"""Handlers for roles: /role and /roles."""
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.messages import Json, State
 from chatrepl.core.session import Session
 from chatrepl.core.settings.layers import Layer
 from chatrepl.core.settings.response_format import FORMAT_KEY, format_of_schema
@@ -19,18 +19,18 @@ from chatrepl.core.settings.roles import (
     role_text,
     variables_of,
 )
-from chatrepl.core.settings.table import SETTINGS, find_setting
+from chatrepl.core.settings.table import EXTRA, SETTINGS, find_setting
 from chatrepl.core.text.quoting import split_words
 
-__all__ = ["complete_role", "list_roles", "role", "roles", "use_role"]
+__all__ = ["complete_role", "read_roles", "role", "roles", "use_role"]
 
 _SAVE = "--save"
 _NO_ROLE = "default"
-_GIVEN = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 
 
 async def role(call: Call) -> AsyncIterator[Event]:
-    """/role: show the role, take one, go back to none, or save the present one."""
+    """/role: show the role in use, use another one or none, or save the present settings as one."""
     session, words = call.session, _words(call.rest)
     if not words:
         yield Notice(
@@ -51,19 +51,20 @@ async def role(call: Call) -> AsyncIterator[Event]:
 async def use_role(
     session: Session, text: str, *, keeps_options: bool = False
 ) -> AsyncIterator[Event]:
-    """Take a role: ``NAME``, with ``variable=value`` words after it; what is missing is asked.
+    """Use a role: ``NAME``, with ``variable=value`` words after it; asks for the other variables.
 
-    What was set before gives way to what the role sets; ``keeps_options``: the command line's
-    options do not. Raises ``UsageError``.
+    The role's values replace those set before, with ``keeps_options`` except those of the command
+    line. Raises ``UsageError``.
     """
     if not (words := _words(text)):
         raise UsageError("a role wants a name", "/roles lists them")
-    name, *given = words
-    found = await _read(session, name)
-    values = filled(found, await _variables(session, found, given)).values()
+    name, *assignments = words
+    files = session.ports.roles
+    template = parse_role(name, await files.read(name), files.place_of(f"{name}.md"))
+    values = filled(template, await _variables(session, template, assignments)).values()
     form = values.get(FORMAT_KEY)
     if isinstance(form, str):
-        path = session.ports.roles.place_of(form)
+        path = files.place_of(form)
         values[FORMAT_KEY] = format_of_schema(await session.ports.files.read(path), path)
     layers = [Layer.COMMAND, Layer.SESSION]
     if not keeps_options:
@@ -76,43 +77,45 @@ async def use_role(
     yield Notice(f"role: {name}  (sets {sets or 'nothing'})", Level.SUCCESS)
 
 
-async def _read(session: Session, name: str) -> Role:
-    files = session.ports.roles
-    return parse_role(name, await files.read(name), files.place_of(f"{name}.md"))
-
-
 def _words(text: str) -> list[str]:
     r"""Split at blanks; a value may be quoted: ``language="Swiss German"``."""
     quoted = re.sub(r'(?<!\S)([A-Za-z_]\w*=)"', r'"\1', text)
     return split_words(quoted)
 
 
-async def _variables(session: Session, found: Role, given: Sequence[str]) -> Mapping[str, str]:
-    wanted = variables_of(found)
+async def _variables(
+    session: Session, template: Role, assignments: Sequence[str]
+) -> Mapping[str, str]:
+    """Return a value for each of a role's variables: assigned, typed, else the default."""
+    defaults = variables_of(template)
     values: dict[str, str] = {}
-    for word in given:
-        match = _GIVEN.fullmatch(word)
-        if match is None or match[1] not in wanted:
-            known = ", ".join(wanted) or "it has no variables"
-            raise UsageError(f"role {found.name} has no variable in “{word}”", known)
+    for word in assignments:
+        match = _ASSIGNMENT.fullmatch(word)
+        if match is None or match[1] not in defaults:
+            known = ", ".join(defaults) or "it has no variables"
+            raise UsageError(f"role {template.name} has no variable in “{word}”", known)
         values[match[1]] = match[2]
-    for name, default in wanted.items():
+    for name, default in defaults.items():
         if name not in values:
-            shown = f" [{default}]" if default else ""
-            person = session.ports.person
-            typed = await person.ask_text(f"{found.name}: {name}{shown}:")
-            if typed is None and person.has_input_line:
-                raise UsageError(f"role {found.name} is not taken: {name} was not given", "/role")
-            values[name] = (typed or "").strip() or default
+            values[name] = await _ask_variable(session, template.name, name, default)
         if not values[name]:
             raise UsageError(
-                f"role {found.name} wants {name}", f'{found.name} {name}="…" after the name'
+                f"role {template.name} wants {name}", f'{template.name} {name}="…" after the name'
             )
     return values
 
 
+async def _ask_variable(session: Session, role_name: str, name: str, default: str) -> str:
+    person = session.ports.person
+    shown = f" [{default}]" if default else ""
+    typed = await person.ask_text(f"{role_name}: {name}{shown}:")
+    if typed is None and person.has_input_line:
+        raise UsageError(f"role {role_name} is not taken: {name} was not given", "/role")
+    return (typed or "").strip() or default
+
+
 async def _save(session: Session, words: Sequence[str]) -> Event:
-    """Write what is in force as a role: texts, parameters, and pinned turns as examples."""
+    """Save the values in force as a role: texts, parameters, and pinned turns as examples."""
     replace = "--replace" in words
     names = [word for word in words if word != "--replace"]
     if len(names) != 1:
@@ -122,35 +125,35 @@ async def _save(session: Session, words: Sequence[str]) -> Event:
     values: dict[str, Json] = {}
     for key in [*(setting.key for setting in SETTINGS), *settings.extra_keys()]:
         resolved = settings.resolve(key)
-        is_ours = find_setting(key).is_parameter or key == "model" or key.startswith("extra.")
-        if is_ours and resolved.value is not None and resolved.layer is not Layer.DEFAULT:
+        is_saved = find_setting(key).is_parameter or key == "model" or key.startswith(EXTRA)
+        if is_saved and resolved.value is not None and resolved.layer is not Layer.DEFAULT:
             values[key] = resolved.value
-    made = Role(
+    saved = Role(
         names[0],
         protected(settings.text("system") or ""),
         reminder=protected(settings.text("reminder") or ""),
         examples=_examples(session),
         settings=values,
     )
-    where = await session.ports.roles.write(names[0], role_text(made), replace=replace)
-    count = len(made.examples)
+    where = await session.ports.roles.write(names[0], role_text(saved), replace=replace)
+    count = len(saved.examples)
     pinned = f", {count} pinned messages as examples" if count else ""
     return Notice(f"wrote {where}{pinned}", Level.SUCCESS, hint=f"/role {names[0]} takes it")
 
 
 def _examples(session: Session) -> tuple[tuple[str, str], ...]:
-    kept = [(message.role, message.content) for message in session.opening_messages()]
-    pinned = session.conversation.marks.pinned
-    kept += [
-        (message.role, message.content)
+    """Return the opening and the pinned messages as pairs of role and text."""
+    pinned = [
+        message
         for message in session.conversation.path
-        if message.id in pinned and _is_example(message)
+        if message.id in session.conversation.marks.pinned
+        and message.role in ("user", "assistant")
+        and message.state is State.COMPLETE
     ]
-    return tuple((role_name, protected(content)) for role_name, content in kept)
-
-
-def _is_example(message: Message) -> bool:
-    return message.role in ("user", "assistant") and message.state is State.COMPLETE
+    return tuple(
+        (message.role, protected(message.content))
+        for message in (*session.opening_messages(), *pinned)
+    )
 
 
 async def roles(call: Call) -> AsyncIterator[Event]:
@@ -158,14 +161,14 @@ async def roles(call: Call) -> AsyncIterator[Event]:
     call.takes_nothing()
     current = call.session.settings.role_name()
     rows = [
-        (found.name + (" ←" if found.name == current else ""), found.description, said)
-        for found, said in await list_roles(call.session)
+        (found.name + (" ←" if found.name == current else ""), found.description, variables)
+        for found, variables in await read_roles(call.session)
     ]
     yield Table(("role", "what it does", "variables"), rows, footer=("/role NAME takes one",))
 
 
-async def list_roles(session: Session) -> list[tuple[Role, str]]:
-    """Read all roles; with each, its variables in words. What is wrong with one describes it."""
+async def read_roles(session: Session) -> list[tuple[Role, str]]:
+    """Return all roles, each with its variables; the description of a damaged one is its error."""
     listed: list[tuple[Role, str]] = []
     for name in session.ports.roles.names():
         try:
@@ -177,9 +180,7 @@ async def list_roles(session: Session) -> list[tuple[Role, str]]:
     return listed
 
 
-def complete_role(session: Session, text: str) -> Sequence[Value]:
-    """Offer the roles."""
-    if " " in text.lstrip():
-        return ()
+def complete_role(session: Session, _text: str) -> Sequence[Value]:
+    """Offer the roles, and the words that use none or save one."""
     offered = [Value(name) for name in session.ports.roles.names()]
     return [*offered, Value(_NO_ROLE, "no role"), Value(_SAVE, "write the present one: NAME")]

@@ -1,4 +1,4 @@
-"""Commands about who answers: /models, /profile, /key and /local."""
+"""Handlers for servers and their models: /models, /profile, /key, /local and /compare."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -13,8 +13,9 @@ from chatrepl.core.session import COMPARING_TOPIC, Session, compared_next
 
 __all__ = [
     "compare",
-    "complete_asked",
     "complete_compare",
+    "complete_model_names",
+    "complete_profile",
     "introduce_local",
     "key",
     "local",
@@ -30,10 +31,12 @@ _DEMO_INTRODUCTION = Notice(
 _FRESH = "--fresh"
 _MANY = 30
 _NO_PROFILE = "default"
+_OFF = "off"
+_MOST_COMPARED = 8
 
 
 def introduce_local(session: Session) -> Notice:
-    """Say what the model is that runs on this machine."""
+    """Make the notice that introduces the model that runs on this machine."""
     local = session.ports.local
     if local.is_demo:
         return _DEMO_INTRODUCTION
@@ -41,7 +44,7 @@ def introduce_local(session: Session) -> Notice:
 
 
 async def models(call: Call) -> AsyncIterator[Event]:
-    """/models: list what the server offers, filtered by words; asked once, or anew by --fresh."""
+    """/models: list the server's models, filtered by words; ``--fresh`` renews the cached list."""
     session = call.session
     async for event in session.prepare_local():
         yield event
@@ -77,24 +80,19 @@ async def models(call: Call) -> AsyncIterator[Event]:
 def _model_row(session: Session, info: ModelInfo) -> tuple[str, ...]:
     catalog = session.ports.catalog
     window = info.context_window or catalog.context_window(info.id)
-    # A server of one's own may call a free model by the name of one that costs.
+    # A local server may serve a free model under the name of a priced one.
     is_free = session.uses_local or session.server is None
     price = None if is_free else catalog.price(info.id)
     prices = ("", "") if price is None else (f"{price.prompt:g}", f"{price.completion:g}")
     return (info.id, f"{window:,}" if window else "", *prices, info.owned_by)
 
 
-def complete_models(_session: Session, text: str) -> Sequence[Value]:
-    """Offer to ask anew."""
-    return [Value(_FRESH, "ask the server again")] if " " not in text.lstrip() else ()
-
-
 async def profile(call: Call) -> AsyncIterator[Event]:
-    """/profile: show the profiles, or talk to another one's server from now on."""
+    """/profile: list the profiles, or switch to another one."""
     session, name = call.session, call.rest
     profiles = session.ports.profiles
     if not name:
-        for event in _profiles_shown(session):
+        for event in _profile_list(session):
             yield event
         return
     if is_local_profile(name, profiles.names()):
@@ -114,40 +112,36 @@ async def profile(call: Call) -> AsyncIterator[Event]:
     yield Notice(
         f"{name}: {model} at {host_of(session.server.base_url)}",
         Level.SUCCESS,
-        hint=_about_model(before, model),
+        hint=f"{before} was the old server's; /model switches"
+        if before and before != model
+        else "",
     )
 
 
-def _about_model(before: str | None, now: str) -> str:
-    return f"{before} was the old server's; /model switches" if before and before != now else ""
-
-
-def _profiles_shown(session: Session) -> list[Event]:
+def _profile_list(session: Session) -> list[Event]:
     profiles = session.ports.profiles
     names = [*profiles.names()]
     is_named = LOCAL_PROFILE in names
     current = LOCAL_PROFILE if session.uses_local and not is_named else profiles.current()
     server = session.server
     shown = "the built-in model" if session.uses_local else server.base_url if server else "none"
-    told = Notice(f"profile: {current or 'none'}; server: {shown}")
+    in_use = Notice(f"profile: {current or 'none'}; server: {shown}")
     if not names:
-        told_none = Notice(
+        none = Notice(
             "the configuration has no [profiles.NAME] yet",
             hint=f"/profile {LOCAL_PROFILE} is the built-in model",
         )
-        return [told, told_none]
+        return [in_use, none]
     rows = [("→" if name == current else "", name, *profiles.about(name)) for name in names]
     if not is_named:
         is_current = "→" if current == LOCAL_PROFILE else ""
         rows.append((is_current, LOCAL_PROFILE, "this machine", "the built-in model"))
     footer = ("/profile NAME switches; /profile default goes back to none",)
-    return [told, Table(("", "profile", "server", "model"), rows, footer=footer)]
+    return [in_use, Table(("", "profile", "server", "model"), rows, footer=footer)]
 
 
-def complete_profile(session: Session, text: str) -> Sequence[Value]:
+def complete_profile(session: Session, _text: str) -> Sequence[Value]:
     """Offer the profiles."""
-    if " " in text.lstrip():
-        return ()
     names = session.ports.profiles.names()
     offered = [Value(name) for name in names]
     if LOCAL_PROFILE not in names:
@@ -156,7 +150,7 @@ def complete_profile(session: Session, text: str) -> Sequence[Value]:
 
 
 async def key(call: Call) -> AsyncIterator[Event]:
-    """/key: ask for a key without echo; it holds for this run and is written nowhere."""
+    """/key: ask for an API key without echo; it holds for this run and is never stored."""
     if call.rest:
         raise UsageError(
             "a key is never typed in clear", "/key alone asks for it without showing it"
@@ -184,9 +178,9 @@ def _key_host(server: Server | None) -> str:
 
 
 async def local(call: Call) -> AsyncIterator[Event]:
-    """/local: talk to the built-in model; ``off`` goes back to the server."""
+    """/local: switch to the built-in model; ``off`` switches back to the server."""
     session = call.session
-    if call.rest == "off":
+    if call.rest == _OFF:
         if not session.uses_local:
             raise UsageError("the built-in model is not in use", "/local switches to it")
         session.leave_local()
@@ -207,17 +201,8 @@ async def _switch_to_local(session: Session) -> AsyncIterator[Event]:
     yield Notice(f"{session.model_name()} is ready", Level.SUCCESS)
 
 
-def complete_local(_session: Session, _text: str) -> Sequence[Value]:
-    """Offer ``off``."""
-    return [Value("off", "back to the server")]
-
-
-_OFF = "off"
-_MOST = 8
-
-
 async def compare(call: Call) -> AsyncIterator[Event]:
-    """/compare: choose who the next message goes to; bare, say who that is; ``off`` ends it."""
+    """/compare: show or choose the models that the next message goes to; ``off`` chooses none."""
     session, words = call.session, call.words
     if words == [_OFF]:
         if not session.comparing:
@@ -235,12 +220,13 @@ async def compare(call: Call) -> AsyncIterator[Event]:
                 hint=f"PROFILE:MODEL asks another server's, {LOCAL_PROFILE}: the built-in model",
             )
         return
-    if not 2 <= len(words) <= _MOST:
+    if not 2 <= len(words) <= _MOST_COMPARED:
         raise UsageError(
-            f"/compare takes 2 to {_MOST} models", "/retry MODEL asks one for a further answer"
+            f"/compare takes 2 to {_MOST_COMPARED} models",
+            "/retry MODEL asks one for a further answer",
         )
     for word in words:
-        # Whoever cannot be asked is told of now, not when the message is written.
+        # A model that cannot be reached is reported now, before the message is written.
         try:
             await ask_by_name(session, word)
         except ModelError as error:
@@ -250,8 +236,8 @@ async def compare(call: Call) -> AsyncIterator[Event]:
     yield compared_next(words)
 
 
-def complete_asked(session: Session, _text: str) -> Sequence[Value]:
-    """Offer models, and profiles."""
+def complete_model_names(session: Session, _text: str) -> Sequence[Value]:
+    """Offer models, and the prefixes of the profiles' models."""
     models = [Value(name) for name in session.answerer.known_models()]
     profiles = session.ports.profiles.names()
     offered = [*models, *(Value(f"{name}:", "that profile's model") for name in profiles)]
@@ -263,4 +249,4 @@ def complete_asked(session: Session, _text: str) -> Sequence[Value]:
 def complete_compare(session: Session, text: str) -> Sequence[Value]:
     """Offer models and profiles for each word."""
     off = [Value(_OFF, "the next message goes to one model")] if session.comparing else []
-    return [*complete_asked(session, text), *(off if " " not in text.lstrip() else ())]
+    return [*complete_model_names(session, text), *(off if " " not in text.lstrip() else ())]

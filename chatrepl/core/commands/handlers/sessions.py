@@ -1,11 +1,11 @@
-"""Commands about sessions on disk: /save, /load, /sessions, /export."""
+"""Handlers for sessions on the disk: /save, /load, /sessions, /export."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.commands.handlers import library as shelf
+from chatrepl.core.commands.handlers.library import import_file, opened
 from chatrepl.core.conversation.branches import newest_end
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import (
@@ -22,7 +22,17 @@ from chatrepl.core.session import Session
 from chatrepl.core.sessions import library
 from chatrepl.core.text.excerpts import first_words
 
-__all__ = ["choose_at_start", "export", "load", "resume", "save", "sessions", "written"]
+__all__ = [
+    "choose_at_start",
+    "complete_list",
+    "complete_sessions",
+    "export",
+    "load",
+    "resume",
+    "save",
+    "sessions",
+    "transcript_text",
+]
 
 _SHOWN_TURNS = 3
 _LISTED = 20
@@ -31,7 +41,7 @@ _SUFFIXES = (".md", ".json", ".html")
 
 
 async def save(call: Call) -> AsyncIterator[Event]:
-    """/save: name this session, or write a transcript where a file is named."""
+    """/save: name this session; or, if the name is a file's, write a transcript."""
     session, name = call.session, call.rest
     if _is_file(name):
         async for event in export(call):
@@ -55,47 +65,42 @@ async def save(call: Call) -> AsyncIterator[Event]:
 
 
 async def load(call: Call) -> AsyncIterator[Event]:
-    """/load: go on with a session by name, id or number in the last list; or with a transcript."""
+    """/load: open a session by name, id or number in the last list; or import a transcript."""
     session, name = call.session, call.rest
     if not name:
-        async for event in pick_from_menu(session):
-            yield event
-        return
-    record = await session.ports.store.find(name)
-    listed = None if record is not None and record.name == name else session.listed_at(name)
-    if isinstance(listed, SearchHit):
-        async for event in resume(session, listed.session_id, at=listed.message_id):
-            yield event
-    elif listed is not None:
-        record = await library.bring_back(session, listed)
-        async for event in resume(session, record.id if record else listed):
-            yield event
-    elif record is None and (_is_file(name) or session.ports.files.names_file(name)):
-        async for event in shelf.read_file(session, name, goes_on=True):
-            yield event
+        events = _choose_from_menu(session)
     else:
-        async for event in resume(session, await _found(session, name)):
-            yield event
+        record = await session.ports.store.find(name)
+        is_name = record is not None and record.name == name
+        listed = None if is_name else session.listed_at(name)
+        if isinstance(listed, SearchHit):
+            events = resume(session, listed.session_id, at=listed.message_id)
+        elif listed is not None:
+            restored = await library.bring_back(session, listed)
+            events = resume(session, restored.id if restored else listed)
+        elif record is None and (_is_file(name) or session.ports.files.names_file(name)):
+            events = import_file(session, name, goes_on=True)
+        else:
+            events = resume(session, await _found_id(session, name))
+    async for event in events:
+        yield event
 
 
-async def _found(session: Session, name: str) -> str:
-    """Return the id of the session of that name, else of the only one that the words lead to."""
+async def _found_id(session: Session, name: str) -> str:
+    """Return the id of the session of that name, else of the only one that a search finds."""
     try:
         record = await library.find(session, library.SessionChoice(existing=name))
         assert record is not None
+        return record.id
     except UsageError:
-        matching = [one for store in session.stores for one in await store.sessions(name, limit=2)]
-        if len(matching) != 1:
+        found = [row for store in session.stores for row in await store.sessions(name, limit=2)]
+        if len(found) != 1:
             raise
-        return matching[0].id
-    return record.id
+        return found[0].id
 
 
-async def pick_from_menu(session: Session) -> AsyncIterator[Event]:
-    """Open the menu of sessions in the input line, which filters them as one types.
-
-    Where there is no input line they are listed.
-    """
+async def _choose_from_menu(session: Session) -> AsyncIterator[Event]:
+    """Open the menu of sessions, a completion of the input line; without a line, list them."""
     if not session.ports.person.has_input_line:
         async for event in _list(session, "", deleted=False, everything=False):
             yield event
@@ -111,9 +116,12 @@ async def pick_from_menu(session: Session) -> AsyncIterator[Event]:
 async def choose_at_start(
     session: Session, choice: library.SessionChoice, *, must_exist: bool = False
 ) -> AsyncIterator[Event]:
-    """Go on with the session that is asked for, or begin a new one."""
+    """Open the session that the command line chooses, or start a new one.
+
+    Raises ``UsageError`` if ``must_exist`` and there is no such session.
+    """
     if choice.pick:
-        async for event in pick_from_menu(session):
+        async for event in _choose_from_menu(session):
             yield event
         return
     record = await library.find(session, choice)
@@ -127,7 +135,7 @@ async def choose_at_start(
 
 
 async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterator[Event]:
-    """Go on with a session on disk, and show its last turns, or those around a message."""
+    """Open a session on the disk, and show its last turns, or those around the message ``at``."""
     store, current = session.ports.store, session.record
     if current is not None and current.id == session_id and not session.keeper.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
@@ -146,24 +154,24 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         yield Notice("this session is open in another terminal: going on in a copy", Level.WARNING)
     yield SessionChanged(session.record)
     if at:
-        await _lead_to(session, at)
+        await _bring_onto_path(session, at)
     for event in _shown_turns(session, at):
         yield event
-    for notice in (*notices, shelf.going_on(session)):
+    for notice in (*notices, opened(session)):
         yield notice
     if recovered:
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
 
 
-async def _lead_to(session: Session, message_id: str) -> None:
-    """Move the head, where it has to be for a message to be on the path."""
+async def _bring_onto_path(session: Session, message_id: str) -> None:
+    """Move the head to the branch of a message that is not on the current path."""
     conversation = session.conversation
-    if message_id in conversation and message_id not in {one.id for one in conversation.path}:
+    if message_id in conversation and message_id not in {m.id for m in conversation.path}:
         await session.save_head(newest_end(conversation, message_id))
 
 
 def _shown_turns(session: Session, at: str) -> list[Event]:
-    """Show the last turns, or those around a message."""
+    """Return the events that show the last turns, or those around a message."""
     turns = session.conversation.turns()
     found = (n for n, turn in enumerate(turns) if any(m.id == at for m in turn.messages))
     place = next(found, None)
@@ -183,14 +191,12 @@ def _turns(count: int) -> str:
     return "one turn" if count == 1 else f"{count} turns"
 
 
-async def sessions(call: Call) -> AsyncIterator[Event]:
+def sessions(call: Call) -> AsyncIterator[Event]:
     """/sessions: list the saved sessions, newest first: twenty, or all of them."""
-    session = call.session
     words = call.rest.split()
     deleted, everything = "--deleted" in words, "--all" in words
     wanted = " ".join(word for word in words if word not in ("--deleted", "--all"))
-    async for event in _list(session, wanted, deleted=deleted, everything=everything):
-        yield event
+    return _list(call.session, wanted, deleted=deleted, everything=everything)
 
 
 async def _list(
@@ -212,11 +218,10 @@ async def _list(
     footer = [f"/load NUMBER or NAME {back}"]
     if len(shown) < len(listed):
         footer.append("there are more: /sessions --all, or /sessions WORDS")
-    yield session_table(shown, footer)
+    yield _table(shown, footer)
 
 
-def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) -> Table:
-    """Lay out a list of sessions."""
+def _table(listed: Sequence[SessionSummary], footer: Sequence[str]) -> Table:
     return Table(
         ("#", "session", "last used", "messages", "size", "model", "first words"),
         [
@@ -237,7 +242,7 @@ def session_table(listed: Sequence[SessionSummary], footer: Sequence[str] = ()) 
 
 
 def _first_words(summary: SessionSummary) -> str:
-    """Say how a session begins; before that its title, where it has one of its own."""
+    """Return the beginning of a session, after its title if that is not the same words."""
     words = first_words(summary.first_words, _WORDS_CHARS)
     title = " ".join(summary.title.split())
     if words.startswith(title.removesuffix("…")):
@@ -259,33 +264,33 @@ async def export(call: Call) -> AsyncIterator[Event]:
         raise UsageError("/export wants a file that ends in .md, .json or .html", "/export FILE.md")
     if not session.conversation.path:
         raise UsageError("there is nothing to write yet")
-    text = await written(session, PurePath(path).suffix.lower())
+    text = await transcript_text(session, PurePath(path).suffix.lower())
     where = await session.ports.files.write(path, text)
     yield Notice(f"wrote {where}", Level.SUCCESS)
 
 
-async def written(session: Session, suffix: str) -> str:
-    """Write a session as a transcript: ``.md``, ``.html``, else JSON."""
-    from chatrepl.core import transcript
+async def transcript_text(session: Session, suffix: str) -> str:
+    """Return a session as the text of a transcript: ``.md``, ``.html``, else JSON."""
+    from chatrepl.core.transcript import to_html, to_json, to_markdown
 
-    one, html = library.transcript_of(session), session.ports.html
-    # In a thread: a long conversation must not hold up the prompt while it is written.
+    transcript, html = library.transcript_of(session), session.ports.html
+    # In a thread: the prompt must answer while a long conversation is written.
     match suffix:
         case ".md":
-            return await asyncio.to_thread(transcript.to_markdown, one)
+            return await asyncio.to_thread(to_markdown, transcript)
         case ".html":
-            return await asyncio.to_thread(transcript.to_html, one, html)
+            return await asyncio.to_thread(to_html, transcript, html)
         case _:
-            return await asyncio.to_thread(transcript.to_json, one)
+            return await asyncio.to_thread(to_json, transcript)
 
 
 def complete_sessions(session: Session, _text: str) -> Sequence[Value]:
-    """Offer the sessions seen last."""
+    """Offer the sessions that were used last."""
     return [Value(name, title) for name, title in session.known_sessions]
 
 
 def complete_list(_session: Session, text: str) -> Sequence[Value]:
-    """Offer the list's options."""
+    """Offer the options of the list."""
     if text and not text.rpartition(" ")[2].startswith("-"):
         return ()
     return [Value("--all", "not only the newest 20"), Value("--deleted", "those in the bin")]

@@ -1,8 +1,8 @@
-"""Commands that show and set values: /set, and one command for each setting."""
+"""Handlers of /set and of the settings' own commands, /model, /system and /reminder among them."""
 
 from collections.abc import AsyncIterator, Sequence
 
-from chatrepl.core.commands.command import Call, Complete, Handler, Value
+from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.messages import Json
@@ -12,24 +12,63 @@ from chatrepl.core.settings.kinds import ResponseFormat, unquoted
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.core.settings.logit_bias import biases_in_words
 from chatrepl.core.settings.response_format import format_of_schema, names_schema_file
-from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
+from chatrepl.core.settings.table import EXTRA, SETTINGS, Setting, find_setting
 from chatrepl.core.text.surrogates import valid_text
 
 __all__ = [
-    "completer_of",
-    "describe_left_out",
-    "handler_of",
-    "left_out",
+    "complete_model",
+    "complete_set",
+    "complete_value",
+    "describe_refused",
     "model",
+    "refused_parameters",
+    "reminder",
     "set_value",
+    "show_or_set",
     "system",
 ]
 
 _SHOWN_CHARS = 200
+_RESET = "default"
 
 
-def describe(settings: Settings, setting: Setting) -> str:
-    """Write a setting's value as a person would type it, shortened; or what holds without one."""
+async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIterator[Event]:
+    """Show a setting's value, origin and range; or set it, or reset it by ``default``."""
+    if not text:
+        yield await _shown(session, setting)
+        return
+    async for event in _change(session, setting, None if text == _RESET else text):
+        yield event
+
+
+async def _shown(session: Session, setting: Setting) -> Notice:
+    resolved = session.settings.resolve(setting.key)
+    is_refused = setting.key.removeprefix(EXTRA) in await refused_parameters(session)
+    refused = f": not sent, {session.model_name()} refused it" if is_refused else ""
+    return Notice(
+        f"{setting.key}: {_describe(session.settings, setting)}  ({resolved.origin}){refused}",
+        hint=f"{setting.help}; {setting.kind.range}",
+    )
+
+
+async def _change(session: Session, setting: Setting, text: str | None) -> AsyncIterator[Event]:
+    """Set a setting to a value as it is typed; None resets it."""
+    _, repaired = valid_text(text or "")
+    if repaired:
+        yield repaired
+    value = None if text is None else await _read(session, setting, text)
+    hint = await _describe_biases(session, value) if setting.key == "logit_bias" else ""
+    if setting.key == "top_logprobs" and value and not session.settings.is_on("logprobs"):
+        hint = "it goes with /logprobs on"
+    session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
+    await _forget_refusal(session, setting)
+    if setting.in_session:
+        await session.save_settings()
+    yield Notice(f"{setting.key}: {_describe(session.settings, setting)}", Level.SUCCESS, hint=hint)
+
+
+def _describe(settings: Settings, setting: Setting) -> str:
+    """Write a setting's value as it is typed, shortened; or the effect of having none."""
     value = settings.get(setting.key)
     if value is None:
         return setting.unset_text
@@ -37,68 +76,8 @@ def describe(settings: Settings, setting: Setting) -> str:
     return shown if len(shown) <= _SHOWN_CHARS else shown[:_SHOWN_CHARS] + "…"
 
 
-def handler_of(key: str) -> Handler:
-    """Make the handler of a setting's own command."""
-
-    async def handle(call: Call) -> AsyncIterator[Event]:
-        async for event in show_or_set(call.session, find_setting(key), call.rest):
-            yield event
-
-    return handle
-
-
-def completer_of(key: str) -> Complete:
-    """Make the completion of a setting's values."""
-
-    def complete(session: Session, text: str) -> Sequence[Value]:
-        setting = find_setting(key)
-        offered = [Value(value) for value in setting.kind.values]
-        if isinstance(setting.kind, ResponseFormat):
-            offered += _schema_files(session, text.lstrip())
-        if session.settings.get(key) is not None:
-            offered.append(Value("default", "back to: " + _without_value(setting)))
-        return offered if " " not in text.lstrip() else ()
-
-    return complete
-
-
-def _without_value(setting: Setting) -> str:
-    return setting.unset_text if setting.default is None else setting.kind.show(setting.default)
-
-
-def _schema_files(session: Session, word: str) -> list[Value]:
-    """Offer schemas, and the folders on the way to them."""
-    paths = [path for path in session.ports.files.matching(word) if " " not in path]
-    return [Value(path) for path in paths if path.endswith("/") or names_schema_file(path)]
-
-
-async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIterator[Event]:
-    """Show a setting's value, origin and range; or set it, or reset it by ``default``."""
-    if not text:
-        resolved = session.settings.resolve(setting.key)
-        is_refused = setting.key.removeprefix("extra.") in await left_out(session)
-        refused = f": not sent, {session.model_name()} refused it" if is_refused else ""
-        yield Notice(
-            f"{setting.key}: {describe(session.settings, setting)}  ({resolved.origin}){refused}",
-            hint=f"{setting.help}; {setting.kind.range}",
-        )
-        return
-    _, told = valid_text(text)
-    if told:
-        yield told
-    value = None if text == "default" else await _read(session, setting, text)
-    said = await _biased(session, value) if setting.key == "logit_bias" else ""
-    if setting.key == "top_logprobs" and value and not session.settings.is_on("logprobs"):
-        said = "it goes with /logprobs on"
-    session.settings = session.settings.with_value(Layer.COMMAND, setting.key, value)
-    await _try_anew(session, setting)
-    if setting.in_session:
-        await session.save_settings()
-    yield Notice(f"{setting.key}: {describe(session.settings, setting)}", Level.SUCCESS, hint=said)
-
-
-async def left_out(session: Session) -> Sequence[str]:
-    """Name what is set and is not sent, because the model in force refused it."""
+async def refused_parameters(session: Session) -> Sequence[str]:
+    """Return the parameters that are set but not sent, because the model in use refused them."""
     server, model = session.server, session.model_name()
     if server is None or model is None:
         return ()
@@ -106,16 +85,16 @@ async def left_out(session: Session) -> Sequence[str]:
     return session.planner.refusals.left_out_of((server.base_url, model), session.settings)
 
 
-def describe_left_out(session: Session, refused: Sequence[str]) -> str:
-    """Say what is not sent, and how it is tried again."""
+def describe_refused(session: Session, refused: Sequence[str]) -> str:
+    """Describe which parameters are not sent, and how to try them again."""
     how = how_to_try(refused[0]) if len(refused) == 1 else "setting one anew"
     return f"{', '.join(refused)}: {session.model_name()} refused it; {how} tries it again"
 
 
-async def _try_anew(session: Session, setting: Setting) -> None:
-    """Forget that a model refused a parameter, be it in an earlier run: the new value may do."""
+async def _forget_refusal(session: Session, setting: Setting) -> None:
+    """Forget that the model refused a parameter, in this run or before: it may take a new value."""
     server, model = session.server, session.model_name()
-    name = setting.key.removeprefix("extra.")
+    name = setting.key.removeprefix(EXTRA)
     is_sent = setting.is_parameter or name != setting.key or name == STREAM
     if is_sent and server is not None and model is not None:
         await session.planner.refusals.recall()
@@ -123,8 +102,8 @@ async def _try_anew(session: Session, setting: Setting) -> None:
         await session.planner.refusals.keep()
 
 
-async def _biased(session: Session, value: Json) -> str:
-    """Say which tokens a text is, where the model is known already."""
+async def _describe_biases(session: Session, value: Json) -> str:
+    """Describe which tokens the texts of a logit bias are; empty if the model is not known yet."""
     model = session.model_name()
     if not isinstance(value, dict) or model is None:
         return ""
@@ -137,64 +116,82 @@ async def _read(session: Session, setting: Setting, text: str) -> Json:
     path = unquoted(text)
     if isinstance(setting.kind, ResponseFormat) and names_schema_file(path):
         return format_of_schema(await session.ports.files.read(path), path)
-    return _parse(setting, valid_text(text)[0])
-
-
-def _parse(setting: Setting, text: str) -> Json:
     try:
-        return setting.kind.parse(text)
+        return setting.kind.parse(valid_text(text)[0])
     except UsageError as error:
         raise UsageError(f"{setting.key}: {error.message}", error.hint) from None
 
 
+def complete_value(session: Session, setting: Setting, text: str) -> Sequence[Value]:
+    """Offer a setting's values, and the word that resets it."""
+    offered = [Value(value) for value in setting.kind.values]
+    if isinstance(setting.kind, ResponseFormat):
+        offered += _schema_files(session, text.lstrip())
+    if session.settings.get(setting.key) is not None:
+        default = setting.default
+        back = setting.unset_text if default is None else setting.kind.show(default)
+        offered.append(Value(_RESET, "back to: " + back))
+    return offered
+
+
+def _schema_files(session: Session, word: str) -> list[Value]:
+    """Offer schemas, and the folders on the way to them."""
+    paths = [path for path in session.ports.files.matching(word) if " " not in path]
+    return [Value(path) for path in paths if path.endswith("/") or names_schema_file(path)]
+
+
 async def set_value(call: Call) -> AsyncIterator[Event]:
-    """/set: all settings with value and origin; one; or a new value for one."""
+    """/set: list all settings with value and origin; show or set one."""
+    session = call.session
     key, _, text = call.rest.partition(" ")
     if key:
-        async for event in show_or_set(call.session, find_setting(key), text.strip()):
+        async for event in show_or_set(session, find_setting(key), text.strip()):
             yield event
         return
-    settings = call.session.settings
-    refused = await left_out(call.session)
-    shown = [*SETTINGS, *(find_setting(name) for name in settings.extra_keys())]
+    refused = await refused_parameters(session)
+    listed = [*SETTINGS, *(find_setting(name) for name in session.settings.extra_keys())]
     yield Table(
         ("setting", "value", "from"),
-        [
-            (
-                setting.key,
-                _short(settings, setting)
-                + (" (not sent)" if setting.key.removeprefix("extra.") in refused else ""),
-                settings.resolve(setting.key).origin,
-            )
-            for setting in shown
-        ],
+        [_row(session.settings, setting, refused) for setting in listed],
         footer=(
             "/set NAME VALUE changes one; /set NAME default resets it",
-            *([describe_left_out(call.session, refused)] if refused else []),
+            *([describe_refused(session, refused)] if refused else []),
         ),
     )
 
 
-def _short(settings: Settings, setting: Setting) -> str:
-    return "not set" if settings.get(setting.key) is None else describe(settings, setting)
+def _row(settings: Settings, setting: Setting, refused: Sequence[str]) -> tuple[str, str, str]:
+    is_set = settings.get(setting.key) is not None
+    value = _describe(settings, setting) if is_set else "not set"
+    not_sent = " (not sent)" if setting.key.removeprefix(EXTRA) in refused else ""
+    return setting.key, value + not_sent, settings.resolve(setting.key).origin
 
 
 def complete_set(session: Session, text: str) -> Sequence[Value]:
-    """Offer setting names, then the values of the one that was named."""
+    """Offer the settings' names, then the values of the named one."""
     key, blank, rest = text.lstrip().partition(" ")
     if not blank:
         own = [Value(name, "a server's own field") for name in session.settings.extra_keys()]
         names = [Value(setting.key, setting.help) for setting in SETTINGS]
-        return [*names, *own, Value("extra.", "KEY VALUE: any other field of the request")]
+        return [*names, *own, Value(EXTRA, "KEY VALUE: any other field of the request")]
     try:
-        return completer_of(find_setting(key).key)(session, rest)
+        setting = find_setting(key)
     except UsageError:
         return ()
+    return () if " " in rest.lstrip() else complete_value(session, setting, rest)
+
+
+def reminder(call: Call) -> AsyncIterator[Event]:
+    """/reminder: show, set or clear the text that is sent with each message."""
+    text = _RESET if call.rest == "--clear" else call.rest
+    if text.split(" ", 1)[0].startswith("--"):
+        raise UsageError(f"/reminder has no {text.split(' ', 1)[0]}", "/reminder --clear")
+    return show_or_set(call.session, find_setting("reminder"), text)
 
 
 async def system(call: Call) -> AsyncIterator[Event]:
-    """/system: show, set, read from a file, edit, or clear the system role."""
-    session = call.session
+    """/system: show, set, read from a file, edit, or clear the system text."""
+    session, setting = call.session, find_setting("system")
     word, _, rest = call.rest.partition(" ")
     text: str | None = call.rest
     if word == "--file":
@@ -204,26 +201,20 @@ async def system(call: Call) -> AsyncIterator[Event]:
     elif call.rest == "--edit":
         yield EditorRequested("/system " + (session.system_text() or ""))
         return
-    elif call.rest in ("--clear", "default"):
+    elif call.rest in ("--clear", _RESET):
         text = None
     elif word.startswith("--"):
         raise UsageError(f"/system has no {word}", "--file PATH, --edit or --clear")
     if text == "":
-        async for event in show_or_set(session, find_setting("system"), ""):
-            yield event
+        yield await _shown(session, setting)
         return
-    setting = find_setting("system")
-    content, told = valid_text(text or "")
-    if told:
-        yield told
-    value = None if text is None else setting.kind.parse(content)
-    session.settings = session.settings.with_value(Layer.COMMAND, "system", value)
-    await session.save_settings()
-    yield Notice(f"system: {describe(session.settings, setting)}", Level.SUCCESS)
+    # A file's text is taken as it is, even if it is the word that resets the setting.
+    async for event in _change(session, setting, text):
+        yield event
 
 
 async def model(call: Call) -> AsyncIterator[Event]:
-    """/model: show the model in force, or switch to another."""
+    """/model: show the model in use, or switch to another."""
     session = call.session
     if session.uses_local:
         yield Notice(
@@ -245,14 +236,12 @@ async def model(call: Call) -> AsyncIterator[Event]:
     async for event in show_or_set(session, find_setting("model"), call.rest):
         yield event
     known = session.planner.models
-    if known and call.rest not in known and call.rest != "default":
+    if known and call.rest not in known and call.rest != _RESET:
         yield Notice(f"the server does not list {call.rest}", Level.WARNING, hint="/models")
 
 
-def complete_model(session: Session, text: str) -> Sequence[Value]:
+def complete_model(session: Session, _text: str) -> Sequence[Value]:
     """Offer the models that the server listed."""
-    if " " in text.lstrip():
-        return ()
     listed = session.planner.models
     return [
         Value(name, listed[name].owned_by if name in listed else "")
