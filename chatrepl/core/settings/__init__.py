@@ -1,1 +1,1 @@
-"""Settings: the table, their kinds, the layers of values, roles."""
+"""Settings: their table, the kinds and layers of values, roles."""

@@ -1,6 +1,6 @@
-"""Token biases by text: how they are written, and the token ids that they become when sent.
+"""Token biases by text: their written form, and conversion to the token ids that are sent.
 
-The API knows ids only. A text of several tokens biases each of them; a word inside a sentence has
+The API knows ids only. A text of several tokens biases each of them. A word inside a sentence has
 other tokens than the same word alone, so it is given with the blank before it (``" word"=-5``).
 """
 
@@ -26,7 +26,7 @@ _WORD = re.compile(
 
 
 def parse_biases(text: str) -> dict[str, str] | None:
-    """Read ``TEXT=NUMBER`` and ``#ID=NUMBER`` words as key and number; None: there are others.
+    """Read ``TEXT=NUMBER`` and ``#ID=NUMBER`` words as numbers by key; None if others occur.
 
     A key that is all digits is a token's id; a text of digits keeps its quotes.
     """
@@ -43,7 +43,7 @@ def parse_biases(text: str) -> dict[str, str] | None:
 
 
 def check_bias_key(key: str) -> None:
-    """Refuse what is neither a token's id nor a text, by ``UsageError``."""
+    """Raise ``UsageError`` for a key that is neither a token's id nor a text."""
     try:
         text = _text(key)
     except ValueError:
@@ -53,17 +53,17 @@ def check_bias_key(key: str) -> None:
 
 
 def show_biases(biases: Mapping[str, Json]) -> str:
-    """Write biases as a person would type them."""
+    """Write biases as they are typed."""
     return " ".join(f"{_word(key)}={bias}" for key, bias in biases.items())
 
 
 def token_biases(
     biases: Mapping[str, Json], counter: "TokenCounter", model: str
 ) -> dict[str, Json]:
-    """Return biases by token id, as the API takes them. The encoding must be loaded.
+    """Return biases by token id, the API's form. The model's encoding must be loaded.
 
-    Raises ``UsageError`` for a text where the model's vocabulary is not known: an id of another
-    vocabulary is another word.
+    Raises ``UsageError`` for a text if the model's vocabulary is not known: in another vocabulary
+    its ids would be other words.
     """
     by_id: dict[str, Json] = {}
     for key, bias in biases.items():
@@ -73,7 +73,7 @@ def token_biases(
 
 
 def biases_in_words(biases: Mapping[str, Json], counter: "TokenCounter", model: str) -> str:
-    """Say which tokens the texts are; empty where there are only ids. Raises ``UsageError``."""
+    """Describe which tokens the texts are; empty if all keys are ids. Raises ``UsageError``."""
     return "; ".join(
         f"{json.dumps(_text(key), ensure_ascii=False)} is token "
         + " and ".join(_ids(key, counter, model))

@@ -1,4 +1,4 @@
-"""The form of an answer by a JSON schema in a file."""
+"""The API's ``response_format`` from a JSON schema in a file, and its checks."""
 
 import json
 import re
@@ -19,11 +19,11 @@ _SCHEMA_WORD = re.compile(
     r"\$(?:ref|dynamicRef|schema|defs)|definitions|type|enum|const|pattern|(?:pattern|additional)?"
     r"[pP]roperties|required|(?:prefixI|i)tems|contains|(?:any|one|all)Of|not"
 )
-"""One of them at least is in each schema that says anything of an answer's form."""
+"""Keywords of a JSON schema, at least one of which every useful schema has."""
 
 
 def names_schema_file(text: Json) -> bool:
-    """Say whether a value of response_format is a file's path: it ends in ``.json``."""
+    """Return whether a value of response_format is a file's path, which ends in ``.json``."""
     return (
         isinstance(text, str)
         and text.strip().lower().endswith(".json")
@@ -32,10 +32,10 @@ def names_schema_file(text: Json) -> bool:
 
 
 def format_of_schema(text: str, path: str) -> dict[str, Json]:
-    """Make the API's ``response_format`` of a file's text.
+    """Convert the text of a file to the API's ``response_format``.
 
-    The file holds a JSON schema; or the API's ``json_schema`` object (``name``, ``schema``,
-    ``strict``); or a whole ``response_format``. A bare schema is named after the file. Raises
+    The file holds a JSON schema, the API's ``json_schema`` object (``name``, ``schema``,
+    ``strict``), or a whole ``response_format``. A bare schema is named after the file. Raises
     ``UsageError``.
     """
     try:
@@ -58,7 +58,7 @@ def format_of_schema(text: str, path: str) -> dict[str, Json]:
 
 
 def check_format(value: dict[str, Json]) -> None:
-    """Refuse a ``response_format`` by a schema that has none, by ``UsageError``."""
+    """Raise ``UsageError`` for a ``response_format`` of type json_schema without a schema."""
     inner = value.get("json_schema")
     if value.get("type") == "json_schema" and not isinstance(inner, dict):
         raise UsageError(

@@ -1,4 +1,4 @@
-r"""Roles: Markdown files with TOML in front, that give a conversation its character.
+r"""Roles: presets of a conversation, as Markdown files with TOML front matter.
 
     +++
     description = "Translates into one language"
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from chatrepl.core.errors import UsageError, about_key
 from chatrepl.core.messages import Json
 from chatrepl.core.settings.response_format import FORMAT_KEY, names_schema_file
-from chatrepl.core.settings.table import Setting, find_setting
+from chatrepl.core.settings.table import EXTRA, Setting, find_setting
 from chatrepl.core.text.quoting import nearest
 from chatrepl.core.text.toml import key_lines, setting_fields, to_toml
 
@@ -50,7 +50,7 @@ _PLACE = re.compile(r"(\\?)\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a role says of a conversation; texts as they are in the file."""
+    """Preset of system text, reminder, examples and parameters; texts as in the file."""
 
     name: str
     system: str
@@ -59,12 +59,12 @@ class Role:
     examples: tuple[tuple[str, str], ...] = ()
     """Pairs of role (``user`` or ``assistant``) and text, in order."""
     settings: Mapping[str, Json] = field(default_factory=dict)
-    """The model and the parameters, by setting key."""
+    """Model and parameters, by setting key."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """Defaults by name; an empty one must be given."""
+    """Defaults of the variables by name; empty: the variable must be given."""
 
     def values(self) -> dict[str, Json]:
-        """Return all that the role sets, by setting key."""
+        """Return the values of the role, by setting key."""
         values: dict[str, Json] = dict(self.settings)
         if self.system:
             values["system"] = self.system
@@ -78,15 +78,15 @@ class Role:
 
 
 def check_role_name(name: str) -> None:
-    """Refuse what cannot be a role's name, which is a file's name too."""
+    """Raise ``UsageError`` for a name that is not valid as a role's, and thus a file's, name."""
     if not _NAME.fullmatch(name):
         raise UsageError(f"“{name}” cannot be a role's name", "letters, digits, - and _")
 
 
 def parse_role(name: str, text: str, path: str = "") -> Role:
-    """Read a role's file; without front matter, all of it is the system text.
+    """Parse a role's file; without front matter, all of it is the system text.
 
-    Raises ``UsageError`` that names the file (else the role), the line, and what is wrong.
+    Raises ``UsageError`` that names the file (else the role), the line and the fault.
     """
     try:
         return _parse(name, text.removeprefix("\ufeff").replace("\r\n", "\n"))
@@ -104,7 +104,7 @@ def _parse(name: str, text: str) -> Role:
     if end is None:
         raise UsageError("its front matter has no end", "close it by a line +++")
     try:
-        # The line before keeps the numbers of lines in errors right.
+        # An empty line replaces the fence, so that the line numbers in errors are the file's.
         front = "\n".join(["", *lines[1:end], ""])
         table = tomllib.loads(front)
         numbers = key_lines(front)
@@ -115,11 +115,13 @@ def _parse(name: str, text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
+    """Line numbers of the keys of the front matter."""
+
     numbers: Mapping[tuple[str, ...], int]
 
     @contextmanager
     def of(self, *key: str) -> Iterator[None]:
-        """Put the line of a key, or of the table it is in, before what is said of it."""
+        """Put the line of a key, else that of its table, before the text of a ``UsageError``."""
         try:
             yield
         except UsageError as error:
@@ -177,8 +179,7 @@ def _settings(table: Mapping[str, Json], lines: _Lines) -> dict[str, Json]:
     with lines.of("parameters"):
         if not isinstance(parameters, dict):
             raise UsageError("parameters is not a table", "write [parameters]")
-    settings = {"model": _text(table, "model")} if "model" in table else {}
-    values: dict[str, Json] = {**settings}
+    values: dict[str, Json] = {"model": _text(table, "model")} if "model" in table else {}
     for key, value in setting_fields(parameters):
         with lines.of("parameters", *key):
             setting = find_setting(".".join(key))
@@ -200,14 +201,14 @@ def _variables(value: Json) -> dict[str, str]:
 
 
 def variables_of(role: Role) -> dict[str, str]:
-    """Return the variables in the order of their use, with their defaults (empty: none)."""
+    """Return each variable's default (empty: none): the declared ones, then others in order."""
     texts = [role.system, role.reminder, *(content for _, content in role.examples)]
     used = [match[2] for text in texts for match in _PLACE.finditer(text) if not match[1]]
     return {name: role.variables.get(name, "") for name in [*role.variables, *used]}
 
 
 def filled(role: Role, given: Mapping[str, str]) -> Role:
-    """Put values in the places of variables; what they hold is not looked into again."""
+    """Replace the variables by their values, in which no variable is replaced again."""
 
     def fill(text: str) -> str:
         return _PLACE.sub(
@@ -224,7 +225,7 @@ def filled(role: Role, given: Mapping[str, str]) -> Role:
 
 
 def role_text(role: Role) -> str:
-    """Write a role's file, which reads as the same role."""
+    """Write a role as the text of its file, which ``parse_role`` reads."""
     texts = (("description", role.description), ("reminder", role.reminder))
     front: dict[str, Json] = {key: text for key, text in texts if text}
     parameters: dict[str, Json] = {}
@@ -232,8 +233,8 @@ def role_text(role: Role) -> str:
     for key, value in role.settings.items():
         if key == "model":
             front["model"] = value
-        elif key.startswith("extra."):
-            extra[key.removeprefix("extra.")] = value
+        elif key.startswith(EXTRA):
+            extra[key.removeprefix(EXTRA)] = value
         else:
             parameters[key] = value
     if extra:
@@ -246,7 +247,7 @@ def role_text(role: Role) -> str:
 
 
 def _in_pairs(examples: Sequence[tuple[str, str]]) -> list[Json]:
-    """Put an answer beside the message before it."""
+    """Group each answer with the message before it."""
     pairs: list[dict[str, Json]] = []
     for name, content in examples:
         if name == "assistant" and pairs and pairs[-1].keys() == {"user"}:
@@ -257,5 +258,5 @@ def _in_pairs(examples: Sequence[tuple[str, str]]) -> list[Json]:
 
 
 def protected(text: str) -> str:
-    """Write a text such that nothing in it is a variable."""
+    """Escape a text such that nothing in it is a variable."""
     return _PLACE.sub(lambda match: match[0] if match[1] else "\\" + match[0], text)

@@ -1,7 +1,7 @@
-"""The one table of settings.
+"""Table of the settings.
 
-A row makes the slash-command, the command-line option, the configuration key, the completion, the
-help and the reference page of a setting. A parameter that nobody set is not sent.
+Each row defines the slash-command, the command-line option, the configuration key, the completion,
+the help and the reference of a setting. A parameter without a value is not sent.
 """
 
 from collections.abc import Mapping
@@ -29,23 +29,23 @@ __all__ = ["EXTRA", "SETTINGS", "Setting", "find_setting"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table."""
+    """Row of the table of settings."""
 
     key: str
     kind: Kind
     help: str
     default: Json = None
-    """``None``: unset."""
+    """``None``: no value."""
     is_parameter: bool = False
-    """Travels in the request body under its key."""
+    """Sent in the request body under its key."""
     in_session: bool = True
-    """Set by a command, it is kept with the session (others hold for the run)."""
+    """Stored with the session when a command sets it; other settings hold for the run."""
     options: tuple[str, ...] = ()
-    """Command-line options that set it."""
+    """Command-line options that set it, short ones first."""
     unset_text: str = "not set"
-    """What holds where no value is set."""
+    """Description of the effect of no value."""
     has_command: bool = True
-    """Has a slash-command of its own (all can be set by ``/set``)."""
+    """Has a slash-command of its own; ``/set`` sets every setting."""
 
 
 def _parameter(key: str, kind: Kind, help_text: str, *short: str) -> Setting:
@@ -191,19 +191,20 @@ SETTINGS: tuple[Setting, ...] = (
 
 _BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 EXTRA = "extra."
-"""What the keys of a server's own fields begin with."""
+"""Prefix of the keys of a server's own fields."""
 _FIELDS = {"model": "model", "max_completion_tokens": "max_tokens", "stream": "stream"}
-"""Fields of the request that settings of other names, or no parameters, stand behind."""
+"""Settings that set a request field of another name, or that are no parameters, by field."""
 _WRITTEN = ("messages", "stream_options")
+"""Request fields that the program writes itself."""
 
 
 def find_setting(key: str) -> Setting:
-    """Return the row of a key, or one made for ``extra.KEY``. Unknown: ``UsageError``."""
+    """Return the row of a key, or a new one for ``extra.KEY``. Raises ``UsageError``."""
     plain = key.replace("-", "_")
     if plain in _BY_KEY:
         return _BY_KEY[plain]
     if key.startswith(EXTRA) and len(key) > len(EXTRA):
-        _refuse_own(key.removeprefix(EXTRA))
+        _check_extra(key.removeprefix(EXTRA))
         return Setting(
             key, AnyJson(), "a field of the request that this server knows", has_command=False
         )
@@ -213,8 +214,8 @@ def find_setting(key: str) -> Setting:
     )
 
 
-def _refuse_own(field: str) -> None:
-    """Keep the fields that this program writes itself from being replaced behind its back."""
+def _check_extra(field: str) -> None:
+    """Raise ``UsageError`` for a request field that a setting or the program itself writes."""
     own = _FIELDS.get(field, field)
     if own in _BY_KEY and (_BY_KEY[own].is_parameter or own in _FIELDS.values()):
         option = _BY_KEY[own].options[-1:]
