@@ -13,10 +13,10 @@ from chatrepl.core.events import Event, Notice, PlainText, Table
 from chatrepl.core.messages import Json
 from chatrepl.core.settings.roles import (
     Role,
-    filled,
+    escape_variables,
+    fill_variables,
+    format_role,
     parse_role,
-    protected,
-    role_text,
     variables_of,
 )
 from chatrepl.core.text.toml import to_toml
@@ -292,17 +292,17 @@ def test_a_written_role_reads_as_it_was(
         settings={"temperature": 0.5, "stop": ["\n", '"'], "extra.top_k": 3},
         variables=variables,
     )
-    assert parse_role("r", role_text(role)) == role
+    assert parse_role("r", format_role(role)) == role
 
 
 @given(TEXTS | st.from_regex(r"\\?\{\{ ?[a-z]{1,3} ?\}\}x", fullmatch=True))
 def test_a_protected_text_holds_no_variables_and_comes_back(text: str) -> None:
-    role = Role("r", protected(text))
+    role = Role("r", escape_variables(text))
     assert not variables_of(role)
     if "\\{{" not in text:
-        assert filled(role, {}).system == text
+        assert fill_variables(role, {}).system == text
 
 
 def test_what_a_variable_holds_is_not_looked_into_again() -> None:
     role = Role("r", "{{a}} {{b}} \\{{c}}")
-    assert filled(role, {"a": "{{b}}", "b": "x"}).system == "{{b}} x {{c}}"
+    assert fill_variables(role, {"a": "{{b}}", "b": "x"}).system == "{{b}} x {{c}}"

@@ -16,8 +16,8 @@ __all__ = [
     "MessageLine",
     "ShellLine",
     "handle_line",
+    "is_exit",
     "is_message",
-    "leaves",
     "parse_line",
     "runs_at_once",
 ]
@@ -98,7 +98,7 @@ def runs_at_once(line: str) -> bool:
     return command is not None and command.at_once
 
 
-def leaves(line: str) -> bool:
+def is_exit(line: str) -> bool:
     """Return whether a line ends the program."""
     try:
         command = _command_of(line)

@@ -33,10 +33,10 @@ from chatrepl.core.text.toml import key_lines, setting_fields, to_toml
 __all__ = [
     "Role",
     "check_role_name",
-    "filled",
+    "escape_variables",
+    "fill_variables",
+    "format_role",
     "parse_role",
-    "protected",
-    "role_text",
     "variables_of",
 ]
 
@@ -45,7 +45,7 @@ _TEXT_KEYS = ("description", "model", "reminder")
 _KEYS = (*_TEXT_KEYS, "variables", "parameters", "examples")
 _NAME = re.compile(r"[\w-][\w.-]{0,63}")
 _LINE = re.compile(r"line \d+: ")
-_PLACE = re.compile(r"(\\?)\{\{\s*([A-Za-z_]\w*)\s*\}\}")
+_VARIABLE = re.compile(r"(\\?)\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +203,16 @@ def _variables(value: Json) -> dict[str, str]:
 def variables_of(role: Role) -> dict[str, str]:
     """Return each variable's default (empty: none): the declared ones, then others in order."""
     texts = [role.system, role.reminder, *(content for _, content in role.examples)]
-    used = [match[2] for text in texts for match in _PLACE.finditer(text) if not match[1]]
+    used = [match[2] for text in texts for match in _VARIABLE.finditer(text) if not match[1]]
     return {name: role.variables.get(name, "") for name in [*role.variables, *used]}
 
 
-def filled(role: Role, given: Mapping[str, str]) -> Role:
+def fill_variables(role: Role, values: Mapping[str, str]) -> Role:
     """Replace the variables by their values, in which no variable is replaced again."""
 
     def fill(text: str) -> str:
-        return _PLACE.sub(
-            lambda match: match[0][1:] if match[1] else given.get(match[2], match[0]), text
+        return _VARIABLE.sub(
+            lambda match: match[0][1:] if match[1] else values.get(match[2], match[0]), text
         )
 
     return replace(
@@ -224,7 +224,7 @@ def filled(role: Role, given: Mapping[str, str]) -> Role:
     )
 
 
-def role_text(role: Role) -> str:
+def format_role(role: Role) -> str:
     """Write a role as the text of its file, which ``parse_role`` reads."""
     texts = (("description", role.description), ("reminder", role.reminder))
     front: dict[str, Json] = {key: text for key, text in texts if text}
@@ -257,6 +257,6 @@ def _in_pairs(examples: Sequence[tuple[str, str]]) -> list[Json]:
     return [*pairs]
 
 
-def protected(text: str) -> str:
+def escape_variables(text: str) -> str:
     """Escape a text such that nothing in it is a variable."""
-    return _PLACE.sub(lambda match: match[0] if match[1] else "\\" + match[0], text)
+    return _VARIABLE.sub(lambda match: match[0] if match[1] else "\\" + match[0], text)

@@ -76,11 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
         "the system role: what the model is told before everything else",
         options=("-s", "--system"),
     ),
-    Setting(
-        "reminder",
-        Text(),
-        "text added to each message when it is sent, never stored in it",
-    ),
+    Setting("reminder", Text(), "text added to each message when it is sent, never stored in it"),
     Setting(
         "system_form",
         Choice(("system", "developer", "user")),
@@ -135,20 +131,8 @@ SETTINGS: tuple[Setting, ...] = (
         has_command=False,
         unset_text="not set: as the server or the price list says",
     ),
-    Setting(
-        "stream",
-        Switch(),
-        "show the answer while it comes",
-        default=True,
-        in_session=False,
-    ),
-    Setting(
-        "markdown",
-        Switch(),
-        "render answers as Markdown",
-        default=True,
-        in_session=False,
-    ),
+    Setting("stream", Switch(), "show the answer while it comes", default=True, in_session=False),
+    Setting("markdown", Switch(), "render answers as Markdown", default=True, in_session=False),
     Setting(
         "theme",
         Choice(("auto", "dark", "light")),

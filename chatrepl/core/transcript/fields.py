@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
@@ -10,6 +11,8 @@ from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.core.transcript.transcript import in_utc
 
 __all__ = ["Fields", "damaged", "one_line", "printable", "type_name"]
+
+T = TypeVar("T")
 
 _HINT = "the file is damaged, or no transcript"
 
@@ -62,44 +65,25 @@ class Fields:
 
     def optional_text(self, key: str) -> str | None:
         """Return a text, or None where it is null or missing."""
-        value = self.values.get(key)
-        if value is not None and not isinstance(value, str):
-            raise self._wrong(key, "a text")
-        return value
+        return self._typed(key, str, "a text")
 
     def count(self, key: str) -> int | None:
         """Return a whole number, or None where it is null or missing."""
-        value = self.values.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
+        if isinstance(self.values.get(key), bool):
             raise self._wrong(key, "a whole number")
-        return value
+        return self._typed(key, int, "a whole number")
 
     def flag(self, key: str) -> bool:
         """Return a boolean; null and missing are False."""
-        value = self.values.get(key)
-        if value is not None and not isinstance(value, bool):
-            raise self._wrong(key, "true or false")
-        return value is True
+        return self._typed(key, bool, "true or false") is True
 
     def object(self, key: str) -> Mapping[str, Json]:
         """Return an object; null and missing are an empty one."""
-        value = self.values.get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise self._wrong(key, "an object")
-        return value
+        return self._typed(key, dict, "an object") or {}
 
     def items(self, key: str) -> Sequence[Json]:
         """Return a list; null and missing are an empty one."""
-        value = self.values.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise self._wrong(key, "a list")
-        return value
+        return self._typed(key, list, "a list") or []
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts; null and missing are an empty one."""
@@ -130,6 +114,12 @@ class Fields:
     def place(self, key: str) -> str:
         """Return the place of a field in the file."""
         return f"{self.where}.{key}" if self.where else key
+
+    def _typed(self, key: str, kind: type[T], wanted: str) -> T | None:
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, kind):
+            raise self._wrong(key, wanted)
+        return value
 
     def _wrong(self, key: str, wanted: str) -> UsageError:
         value = self.values.get(key)

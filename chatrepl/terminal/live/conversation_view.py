@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
 from chatrepl.core.commands.completion import Suggestion, complete
-from chatrepl.core.commands.dispatch import handle_line, is_message, leaves, runs_at_once
+from chatrepl.core.commands.dispatch import handle_line, is_exit, is_message, runs_at_once
 from chatrepl.core.errors import ChatreplError, StoreError, unexpected
 from chatrepl.core.events import (
     AnswerStarted,
@@ -83,7 +83,7 @@ class ConversationView:
 
     def submit(self, text: str) -> None:
         """Deal with a line: at once where that is possible, else in its turn."""
-        can_show = self._showing.is_ready and (not self._is_command_running or leaves(text))
+        can_show = self._showing.is_ready and (not self._is_command_running or is_exit(text))
         if self._is_working and not (can_show and runs_at_once(text)):
             self._queue.add(text)
         elif self._is_working:

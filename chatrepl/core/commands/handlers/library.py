@@ -25,7 +25,7 @@ from chatrepl.core.sessions.imports import read_conversations
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["delete", "fork", "import_", "import_file", "opened", "rename", "search"]
+__all__ = ["delete", "fork", "import_", "import_file", "opened_notice", "rename", "search"]
 
 _HITS = 20
 _SHOWN_TURNS = 3
@@ -193,10 +193,10 @@ async def _import_all(session: Session, path: str, read: _Import) -> AsyncIterat
         before, read.last = read.last, item
         read.count += 1
         if before is not None:
-            await _uncancelled(library.bring_in(session, before))
+            await _finish_uncancelled(library.bring_in(session, before))
 
 
-async def _uncancelled(work: Coroutine[None, None, object]) -> None:
+async def _finish_uncancelled(work: Coroutine[None, None, object]) -> None:
     """Complete some work before a cancellation takes effect."""
     task = asyncio.ensure_future(work)
     try:
@@ -214,11 +214,11 @@ async def _continue_with(
     yield SessionChanged(session.record)
     turns = session.conversation.turns()[-_SHOWN_TURNS:]
     yield ConversationShown([message for turn in turns for message in turn.messages])
-    for notice in (*notices, opened(session)):
+    for notice in (*notices, opened_notice(session)):
         yield notice
 
 
-def opened(session: Session) -> Notice:
+def opened_notice(session: Session) -> Notice:
     """Make the notice that names the session in use, with its number of messages."""
     assert session.record is not None
     count = len(session.conversation.path)

@@ -13,10 +13,10 @@ from chatrepl.core.settings.response_format import FORMAT_KEY, format_of_schema
 from chatrepl.core.settings.roles import (
     Role,
     check_role_name,
-    filled,
+    escape_variables,
+    fill_variables,
+    format_role,
     parse_role,
-    protected,
-    role_text,
     variables_of,
 )
 from chatrepl.core.settings.table import EXTRA, SETTINGS, find_setting
@@ -61,7 +61,7 @@ async def use_role(
     name, *assignments = words
     files = session.ports.roles
     template = parse_role(name, await files.read(name), files.place_of(f"{name}.md"))
-    values = filled(template, await _variables(session, template, assignments)).values()
+    values = fill_variables(template, await _variables(session, template, assignments)).values()
     form = values.get(FORMAT_KEY)
     if isinstance(form, str):
         path = files.place_of(form)
@@ -130,12 +130,12 @@ async def _save(session: Session, words: Sequence[str]) -> Event:
             values[key] = resolved.value
     saved = Role(
         names[0],
-        protected(settings.text("system") or ""),
-        reminder=protected(settings.text("reminder") or ""),
+        escape_variables(settings.text("system") or ""),
+        reminder=escape_variables(settings.text("reminder") or ""),
         examples=_examples(session),
         settings=values,
     )
-    where = await session.ports.roles.write(names[0], role_text(saved), replace=replace)
+    where = await session.ports.roles.write(names[0], format_role(saved), replace=replace)
     count = len(saved.examples)
     pinned = f", {count} pinned messages as examples" if count else ""
     return Notice(f"wrote {where}{pinned}", Level.SUCCESS, hint=f"/role {names[0]} takes it")
@@ -151,7 +151,7 @@ def _examples(session: Session) -> tuple[tuple[str, str], ...]:
         and message.state is State.COMPLETE
     ]
     return tuple(
-        (message.role, protected(message.content))
+        (message.role, escape_variables(message.content))
         for message in (*session.opening_messages(), *pinned)
     )
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePath
 
 from chatrepl.core.commands.command import Call, Value
-from chatrepl.core.commands.handlers.library import import_file, opened
+from chatrepl.core.commands.handlers.library import import_file, opened_notice
 from chatrepl.core.conversation.branches import newest_end
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import (
@@ -157,7 +157,7 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         await _bring_onto_path(session, at)
     for event in _shown_turns(session, at):
         yield event
-    for notice in (*notices, opened(session)):
+    for notice in (*notices, opened_notice(session)):
         yield notice
     if recovered:
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
