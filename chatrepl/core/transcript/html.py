@@ -31,22 +31,9 @@ def to_html(transcript: Transcript, render: Callable[[str], str]) -> str:
 
 def _lines(transcript: Transcript, render: Callable[[str], str]) -> Iterator[str]:
     title = escape(one_line(transcript.record.title) or "Conversation")
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
     yield "<!DOCTYPE html>"
     yield '<html lang="en">'
-    yield "<head>"
-    yield '<meta charset="utf-8">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield '<meta name="referrer" content="no-referrer">'
-    yield '<meta name="color-scheme" content="light dark">'
-    yield f"<title>{title}</title>"
-    yield f"<style>{_STYLE}</style>"
-    yield "</head>"
+    yield from _head(title)
     yield "<body>"
     yield "<main>"
     yield "<header>"
@@ -66,6 +53,23 @@ def _lines(transcript: Transcript, render: Callable[[str], str]) -> Iterator[str
     yield "</main>"
     yield "</body>"
     yield "</html>"
+
+
+def _head(title: str) -> Iterator[str]:
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    yield "<head>"
+    yield '<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="referrer" content="no-referrer">'
+    yield '<meta name="color-scheme" content="light dark">'
+    yield f"<title>{title}</title>"
+    yield f"<style>{_STYLE}</style>"
+    yield "</head>"
 
 
 def _article(role: str, speaker: str, aside: str, body: Iterator[str] | list[str]) -> Iterator[str]:

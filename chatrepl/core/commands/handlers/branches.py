@@ -55,6 +55,7 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
         yield Notice("there is no answer yet")
         return
     shared = _shared_responses(session, answers)
+    shared_ids = {answer.id for response in shared for answer in response}
     yield TableShown(
         ("#", "", "model", "first words", "figures"),
         [
@@ -63,7 +64,7 @@ async def siblings(call: Call) -> AsyncIterator[Event]:
                 "●" if answer.id == current else "",
                 (answer.model or "") + (f" ({status_word(answer)})" if status_word(answer) else ""),
                 _first_words(answer),
-                _figures(_counted(session, answer) if _is_in(answer, shared) else answer),
+                _figures(_counted(session, answer) if answer.id in shared_ids else answer),
             )
             for number, answer in enumerate(answers, 1)
         ],
@@ -83,10 +84,6 @@ def _shared_responses(session: Session, answers: Sequence[Message]) -> list[Sequ
         if len(response := answers_of_response(session.conversation, answer)) > 1
     }
     return [*responses.values()]
-
-
-def _is_in(answer: Message, shared: Sequence[Sequence[Message]]) -> bool:
-    return any(answer is member for response in shared for member in response)
 
 
 def _counted(session: Session, answer: Message) -> Message:

@@ -64,13 +64,9 @@ def _cells(session: Session, row: Row, target: Target) -> tuple[str, ...]:
         row.message.role + (f" ({row.message.name})" if row.message.name else ""),
         f"{mark}{row.tokens:,}",
         "pinned" if row.is_pinned and row.place.is_in else state,
-        _first_words(session, row.message, target.model),
+        _attached(session, row.message, target.model)
+        + first_words(row.message.content, _FIRST_WORDS_CHARS),
     )
-
-
-def _first_words(session: Session, message: Message, model: str) -> str:
-    words = first_words(message.content, _FIRST_WORDS_CHARS)
-    return _attached(session, message, model) + words
 
 
 def _attached(session: Session, message: Message, model: str) -> str:

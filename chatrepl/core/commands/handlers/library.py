@@ -1,7 +1,7 @@
 """Handlers for the library of sessions: /fork, /rename, /delete, /search, /import."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -113,6 +113,17 @@ def _hit_row(number: int, hit: SearchHit) -> tuple[str, ...]:
     return str(number), session, hit.created.strftime("%Y-%m-%d"), hit.role, words
 
 
+@dataclass(slots=True)
+class _Import:
+    """Progress of the import of a file."""
+
+    count: int = 0
+    last: "Transcript | None" = None
+    """The last conversation read, which is not on the disk yet."""
+    faults: list[UsageError] = field(default_factory=list)
+    """Errors of the conversations that are left out."""
+
+
 def import_(call: Call) -> AsyncIterator[Event]:
     """/import: import the conversations of a file, and continue with the only one."""
     if not call.rest:
@@ -146,34 +157,25 @@ async def import_file(session: Session, path: str, *, goes_on: bool) -> AsyncIte
             yield event
     elif last is not None:
         await library.bring_in(session, last)
-    if read.faults:
-        yield _left_out(read.faults)
-    if fault is not None:
-        yield Notice.of(fault)
-    if count > 1:
-        yield Notice(
-            f"{count:,} conversations came in",
-            Level.SUCCESS if fault is None else Level.WARNING,
-            hint="/sessions --all lists them, /search looks into them",
-        )
+    for notice in _outcome(read, fault):
+        yield notice
     await session.list_known()
 
 
-def _left_out(faults: Sequence[UsageError]) -> Notice:
-    many = f"{len(faults):,} conversations are left out, the first because"
-    one = "one conversation is left out:"
-    return Notice(f"{one if len(faults) == 1 else many} {faults[0].message}", Level.WARNING)
-
-
-@dataclass(slots=True)
-class _Import:
-    """Progress of the import of a file."""
-
-    count: int = 0
-    last: "Transcript | None" = None
-    """The last conversation read, which is not on the disk yet."""
-    faults: list[UsageError] = field(default_factory=list)
-    """Errors of the conversations that are left out."""
+def _outcome(read: _Import, fault: ChatreplError | None) -> Iterator[Notice]:
+    """Yield what was left out of an import, what ended it early, and what it brought."""
+    if read.faults:
+        many = f"{len(read.faults):,} conversations are left out, the first because"
+        left_out = "one conversation is left out:" if len(read.faults) == 1 else many
+        yield Notice(f"{left_out} {read.faults[0].message}", Level.WARNING)
+    if fault is not None:
+        yield Notice.of(fault)
+    if read.count > 1:
+        yield Notice(
+            f"{read.count:,} conversations came in",
+            Level.SUCCESS if fault is None else Level.WARNING,
+            hint="/sessions --all lists them, /search looks into them",
+        )
 
 
 async def _import_all(session: Session, path: str, read: _Import) -> AsyncIterator[Event]:

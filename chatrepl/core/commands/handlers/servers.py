@@ -28,6 +28,10 @@ _DEMO_INTRODUCTION = Notice(
     "often wrong, good for a first try",
     hint="a real one: set OPENAI_API_KEY, or --base-url URL",
 )
+_COMPARE_USAGE = Notice(
+    "/compare MODEL MODEL … sends the next message to all of them at once",
+    hint=f"PROFILE:MODEL asks another server's, {LOCAL_PROFILE}: the built-in model",
+)
 _FRESH = "--fresh"
 _MANY = 30
 _NO_PROFILE = "default"
@@ -212,13 +216,7 @@ async def compare(call: Call) -> AsyncIterator[Event]:
         yield Notice(f"the next message goes to {session.model_name()} alone")
         return
     if not words:
-        if session.comparing:
-            yield compared_next(session.comparing)
-        else:
-            yield Notice(
-                "/compare MODEL MODEL … sends the next message to all of them at once",
-                hint=f"PROFILE:MODEL asks another server's, {LOCAL_PROFILE}: the built-in model",
-            )
+        yield compared_next(session.comparing) if session.comparing else _COMPARE_USAGE
         return
     if not 2 <= len(words) <= _MOST_COMPARED:
         raise UsageError(
