@@ -13,9 +13,9 @@ from prompt_toolkit.layout.layout import Layout
 from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSearchProcessor
 
 from chatrepl.terminal.capabilities import rewraps
-from chatrepl.terminal.screen.application import LiveApplication
 from chatrepl.terminal.screen.frames import Frames
 from chatrepl.terminal.screen.live_region import Region, RegionState
+from chatrepl.terminal.screen.prompt_toolkit_internals import LiveApplication
 from chatrepl.terminal.screen.reflow import Reflow, answers_size
 from chatrepl.terminal.screen.renderer import LiveRenderer, WriterOutput
 from chatrepl.terminal.tty.keyboard import Keyboard

@@ -1,6 +1,5 @@
 """The input line: its text, its history, and what becomes of them."""
 
-import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 
 from chatrepl.terminal.prompt.history import BigPastes, InputHistory
+from chatrepl.terminal.screen.prompt_toolkit_internals import prepend_history
 
 if TYPE_CHECKING:
     from chatrepl.terminal.prompt.actions import CompletionItem
@@ -42,10 +42,7 @@ class _LineBuffer(Buffer):
         if not isinstance(history, InputHistory) or not history.is_loaded:
             return
         if entries := history.newest_first():
-            self._load_history_task = asyncio.get_running_loop().create_future()
-            self._load_history_task.set_result(None)
-            self._working_lines.extendleft(entries)
-            self.working_index = len(entries)
+            prepend_history(self, entries)
 
 
 class InputLine:

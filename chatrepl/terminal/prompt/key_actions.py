@@ -43,9 +43,9 @@ class KeyActions:
         if text is None:
             self._actions.open_found()
             return
-        if trouble := self.line.history.trouble:
-            self.line.history.trouble = None
-            self._hint(f"input history is not saved: {trouble.strerror}")
+        if error := self.line.history.disk_error:
+            self.line.history.disk_error = None
+            self._hint(f"input history is not saved: {error.strerror}")
         self._actions.submit(text)
 
     def interrupt(self) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chatrepl.terminal.screen.application import LiveApplication
 from chatrepl.terminal.screen.live_region import Region
 from chatrepl.terminal.screen.pending_lines import ANY_ROWS, NARROW_COLUMNS, PendingLines
+from chatrepl.terminal.screen.prompt_toolkit_internals import LiveApplication
 from chatrepl.terminal.screen.reflow import CURSOR_QUESTION, SIZE_QUESTION, Reflow, SentFrame
 from chatrepl.terminal.screen.renderer import LiveRenderer, WriterOutput
 from chatrepl.terminal.tty.background_colour import (
@@ -70,7 +70,7 @@ class Frames:
         self.background: Background | None = None
         self._is_background_asked = False
         self._known_system: Size | None = None
-        app.frames = self
+        app.repainter = self
 
     def print(self, lines: Sequence[str]) -> None:
         """Print finished lines above the region, in order, once."""
@@ -84,7 +84,7 @@ class Frames:
         """
         if not is_input_same:
             self._region.is_input_same = False
-        if self._is_paused or not self._app.is_painting_allowed:
+        if self._is_paused or not self._app.is_running:
             return
         if self._timer is not None:
             if not is_urgent or not isinstance(self._timer, asyncio.TimerHandle):
@@ -116,7 +116,6 @@ class Frames:
         self._is_paused = False
         self._reflow.is_asking = self._is_asking and not self._reflow.has_given_up
         self._output.set_size(None)
-        self._renderer.forget()
         self.request(is_urgent=True)
 
     def repaint(self) -> None:
@@ -150,7 +149,7 @@ class Frames:
 
     def _frame(self, *, is_clear: bool = False) -> None:
         self._timer = None
-        if self._is_paused or not self._app.is_painting_allowed:
+        if self._is_paused or not self._app.is_running:
             return
         if self._writer.pending:
             if not self._is_waiting:
@@ -279,7 +278,7 @@ class Frames:
 
     def ask_background(self) -> None:
         """Ask the terminal for its background's colour; the answer comes when it comes."""
-        if not self._is_paused and self._app.is_painting_allowed:
+        if not self._is_paused and self._app.is_running:
             self._is_background_asked = True
             self._output.write_raw(BACKGROUND_QUESTION)
             self._output.flush()

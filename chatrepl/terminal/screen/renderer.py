@@ -1,6 +1,7 @@
 """prompt_toolkit's output on our writer, and a renderer that can print above the prompt."""
 
 import base64
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -8,9 +9,9 @@ from typing import TYPE_CHECKING
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.color_depth import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
-from prompt_toolkit.renderer import Renderer
 
 from chatrepl.terminal.capabilities import window_size
+from chatrepl.terminal.screen.prompt_toolkit_internals import StatefulRenderer
 from chatrepl.terminal.screen.screen_cells import least_columns
 from chatrepl.terminal.tty.writer import TerminalWriter
 
@@ -30,18 +31,6 @@ _SYNCHRONIZED_END = "\x1b[?2026l"
 _WITHOUT_EFFECT = {_SYNCHRONIZED_START, "\x1b[?25l", "\x1b[?7l", "\x1b[?7h", "\x1b[0m", "\x1b[?25h"}
 
 
-class _NoFile:
-    """Stands where prompt_toolkit expects a text file; nothing is written through it."""
-
-    encoding = "utf-8"
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        return None
-
-
 class WriterOutput(Vt100_Output):
     """Collects a whole frame and hands it to the writer in one piece.
 
@@ -54,11 +43,13 @@ class WriterOutput(Vt100_Output):
     ) -> None:
         self._writer = writer
         self._encoding = encoding
+        self._pieces: list[str] = []
         self._is_in_frame = False
-        self._was_visible: bool | None = None
+        self._is_cursor_shown: bool | None = None
+        self._was_cursor_shown: bool | None = None
         self._told_size: Size | None = None
         super().__init__(
-            _NoFile(),  # type: ignore[arg-type]
+            io.StringIO(),
             self._window_size,
             term=os.environ.get("TERM"),
             default_color_depth=colour_depth,
@@ -77,35 +68,44 @@ class WriterOutput(Vt100_Output):
     def begin_frame(self) -> None:
         """Hold everything back until ``end_frame``."""
         self._is_in_frame = True
-        self._was_visible = self._cursor_visible
-        self._buffer.append(_SYNCHRONIZED_START)
+        self._was_cursor_shown = self._is_cursor_shown
+        self._pieces.append(_SYNCHRONIZED_START)
 
     def end_frame(self, last: str = "", *, first: str = "") -> bool:
         """Send the frame between two sequences, unless it changes nothing (False)."""
         self._is_in_frame = False
-        if self._was_visible and self._cursor_visible and _WITHOUT_EFFECT.issuperset(self._buffer):
-            self._buffer.clear()
+        stays_shown = self._was_cursor_shown and self._is_cursor_shown
+        if stays_shown and _WITHOUT_EFFECT.issuperset(self._pieces):
+            self._pieces.clear()
             return False
-        self._buffer.insert(0, first)
-        self._buffer.append(last + _SYNCHRONIZED_END)
+        self._pieces.insert(0, first)
+        self._pieces.append(last + _SYNCHRONIZED_END)
         self.flush()
         return True
 
     def drop_frame(self) -> None:
         """Forget the frame."""
         self._is_in_frame = False
-        self._cursor_visible = self._was_visible
-        self._buffer.clear()
+        self._is_cursor_shown = self._was_cursor_shown
+        self._pieces.clear()
 
     def _window_size(self) -> Size:
         return self._told_size or self.system_size()
 
+    def write(self, data: str) -> None:
+        """Collect text, without control sequences."""
+        self._pieces.append(data.replace("\x1b", "?"))
+
+    def write_raw(self, data: str) -> None:
+        """Collect text with control sequences."""
+        self._pieces.append(data)
+
     def flush(self) -> None:
         """Send what was collected."""
-        if self._is_in_frame or not self._buffer:
+        if self._is_in_frame or not self._pieces:
             return
-        data = "".join(self._buffer)
-        self._buffer.clear()
+        data = "".join(self._pieces)
+        self._pieces.clear()
         self._writer.write(data.encode(self._encoding, "replace"))
 
     def fileno(self) -> int:
@@ -124,10 +124,16 @@ class WriterOutput(Vt100_Output):
         """
         self.write_raw("\x1b[K\x1b[C\x1b[J\x1b[D")
 
+    def hide_cursor(self) -> None:
+        """Hide the cursor, unless it is hidden."""
+        if self._is_cursor_shown is not False:
+            self._is_cursor_shown = False
+            self.write_raw("\x1b[?25l")
+
     def show_cursor(self) -> None:
-        """Show the cursor, and leave its blinking as the user has it."""
-        if self._cursor_visible in (False, None):
-            self._cursor_visible = True
+        """Show the cursor, unless it is shown, and leave its blinking as the user has it."""
+        if not self._is_cursor_shown:
+            self._is_cursor_shown = True
             self.write_raw("\x1b[?25h")
 
     def enable_bracketed_paste(self) -> None:
@@ -137,10 +143,7 @@ class WriterOutput(Vt100_Output):
         """Do nothing: it stays on."""
 
 
-_DRAWN = ("_cursor_pos", "_last_screen", "_last_size", "_last_style", "_widest")
-
-
-class LiveRenderer(Renderer):
+class LiveRenderer(StatefulRenderer):
     """Draws the live region, and tells what of it is on the screen."""
 
     _widest: tuple[int, ...] = ()
@@ -155,44 +158,25 @@ class LiveRenderer(Renderer):
 
         For tmux a row stays as wide when its end is erased, and is wrapped accordingly.
         """
-        screen = self._last_screen
+        screen = self.last_rendered_screen
         if screen is not None:
-            used = [_used(screen, y, self._has_style) for y in range(screen.height)]
+            used = [_used(screen, y, self.has_style) for y in range(screen.height)]
             before = self._widest[: screen.height]
             self._widest = tuple(map(max, used, before + (0,) * (len(used) - len(before))))
 
     def erase_rows_above(self, rows: int) -> None:
         """Erase from so many rows above the cursor on (below: negative), and start there afresh."""
+        self.reset()
         self.output.write_raw("\r" + (f"\x1b[{-rows}B" if rows < 0 else ""))
-        self._cursor_pos = self._cursor_pos._replace(x=0, y=max(0, rows))
+        self.output.cursor_up(max(0, rows))
         self.erase()
-
-    def forget(self) -> None:
-        """Start afresh at the cursor's place, which must be a row's beginning."""
-        self._last_screen = None
-        self._last_size = None
-        self._widest = ()
-        self._cursor_pos = self._cursor_pos._replace(x=0, y=0)
-
-    def snapshot(self) -> dict[str, object]:
-        """Remember what is on the screen."""
-        return {name: getattr(self, name) for name in _DRAWN}
-
-    def restore(self, snapshot: dict[str, object]) -> None:
-        """Go back to what was remembered: the drawing since then was not sent."""
-        self.__dict__.update(snapshot)
 
     def drawn_region(self) -> "DrawnRegion | None":
         """Return what is on the screen; None: nothing."""
-        if self._last_screen is None:
+        screen = self.last_rendered_screen
+        if screen is None:
             return None
-        position = self._cursor_pos
-        return DrawnRegion(self._last_screen, position.x, position.y, self._widest, self._has_style)
-
-    def _has_style(self, style: str) -> bool:
-        """Say whether a blank in this style is written at a row's end."""
-        known = self._style_string_has_style
-        return known[style] if known is not None else style not in ("", _PLAIN)
+        return DrawnRegion(screen, self.cursor.x, self.cursor.y, self._widest, self.has_style)
 
 
 class DrawnRegion:
@@ -243,9 +227,6 @@ def _used(screen: "Screen", y: int, has_style: Callable[[str], bool]) -> int:
     row = screen.data_buffer[y]
     used = [x for x, cell in row.items() if cell.char != " " or has_style(cell.style)]
     return least_columns(row[x] for x in range(max(used, default=-1) + 1))
-
-
-_PLAIN = "[transparent]"
 
 
 def clipboard_sequence(text: str) -> bytes:

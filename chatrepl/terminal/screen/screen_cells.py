@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
-from prompt_toolkit.layout.screen import _CHAR_CACHE, Char, Screen
-from prompt_toolkit.utils import get_cwidth
+from prompt_toolkit.cache import FastDictCache
+from prompt_toolkit.layout.screen import Char, Screen
 
 __all__ = ["Row", "cut_row", "draw_row", "least_columns", "row_of_line", "row_of_text"]
 
@@ -16,6 +16,9 @@ Row = Sequence[Char]
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 # Pasted text is shown, too: what would reorder the line shows as a mark.
 Char.display_mappings.update({chr(code): "\u2426" for code in _BIDI})
+
+_CELLS: FastDictCache[tuple[str, str], Char] = FastDictCache(Char, size=100_000)
+"""Cells by their text and style: looking one up is cheaper than making it."""
 
 _JOINER = "\u200d"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
@@ -112,15 +115,15 @@ def least_columns(row: Iterable[Char]) -> int:
 
 def _put(cells: list[Char], text: str, style: str) -> None:
     for character in text:
-        cell = _CHAR_CACHE[character, style]
+        cell = _CELLS[character, style]
         if cell.width == 0 and cells:
             at = len(cells) - 1
             while at and not cells[at].char:
                 at -= 1
-            cells[at] = _CHAR_CACHE[cells[at].char + character, cells[at].style]
+            cells[at] = _CELLS[cells[at].char + character, cells[at].style]
             continue
         cells.append(cell)
-        cells.extend([_CHAR_CACHE["", style]] * (cell.width - 1))
+        cells.extend([_CELLS["", style]] * (cell.width - 1))
 
 
 def _of_certain_width(text: str) -> str:
@@ -186,8 +189,3 @@ def _extended(codes: Iterator[int]) -> str | None:
     cube = index - 16
     red, green, blue = _LEVELS[cube // 36], _LEVELS[cube // 6 % 6], _LEVELS[cube % 6]
     return f"#{red:02x}{green:02x}{blue:02x}"
-
-
-def cell_width(text: str) -> int:
-    """Return how many columns a text takes."""
-    return get_cwidth(text)
