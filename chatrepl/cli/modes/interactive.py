@@ -12,7 +12,7 @@ from chatrepl.cli.process import is_utf8
 from chatrepl.services.files.paths import find_paths
 from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.prompt import LivePrompt
-from chatrepl.terminal.tty.background_colour import may_ask_background
+from chatrepl.terminal.tty.query_sequences import may_ask_background
 from chatrepl.terminal.tty.raw_mode import HeldTerminal, exit_by_signal
 
 __all__ = ["converse"]

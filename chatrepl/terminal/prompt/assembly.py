@@ -16,9 +16,10 @@ from chatrepl.terminal.capabilities import rewraps
 from chatrepl.terminal.screen.frames import Frames
 from chatrepl.terminal.screen.live_region import Region, RegionState
 from chatrepl.terminal.screen.prompt_toolkit_internals import LiveApplication
-from chatrepl.terminal.screen.reflow import Reflow, answers_size
+from chatrepl.terminal.screen.reflow import Reflow
 from chatrepl.terminal.screen.renderer import LiveRenderer, WriterOutput
 from chatrepl.terminal.tty.keyboard import Keyboard
+from chatrepl.terminal.tty.query_sequences import answers_size
 from chatrepl.terminal.tty.writer import TerminalWriter
 
 __all__ = ["build_frames", "build_view"]
@@ -93,7 +94,7 @@ def build_frames(
         renderer,
         reflow=Reflow(is_rewrapping=rewraps(os.environ), is_answering=answers_size(os.environ)),
         on_resize=on_resize,
+        on_error=on_error,
         before_first=keyboard.collect_early,
     )
-    frames.on_error = on_error
     return app, frames

@@ -20,9 +20,8 @@ from chatrepl.terminal.prompt.key_bindings import build_key_bindings
 from chatrepl.terminal.prompt.questions import Questions
 from chatrepl.terminal.screen.live_region import RegionState
 from chatrepl.terminal.screen.renderer import WriterOutput, choose_colour_depth, clipboard_sequence
-from chatrepl.terminal.screen.resizing import Resizing
-from chatrepl.terminal.tty.background_colour import Background
 from chatrepl.terminal.tty.keyboard import Keyboard
+from chatrepl.terminal.tty.query_sequences import Background
 from chatrepl.terminal.tty.raw_mode import PASTE_ON, HeldTerminal, hold_terminal
 from chatrepl.terminal.tty.signals import SignalWatch
 from chatrepl.terminal.tty.writer import TerminalWriter
@@ -68,7 +67,6 @@ class LivePrompt:
         mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
         self._state = RegionState(mark=mark, toolbar=actions.toolbar)
         self.line = InputLine(actions.complete, history_file)
-        self._resizing = Resizing(self._state, on_resize or (lambda: None), self.refresh)
         self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
@@ -80,7 +78,7 @@ class LivePrompt:
             self._keyboard,
             self._output,
             self._writer,
-            on_resize=self._resizing.note,
+            on_resize=on_resize or (lambda: None),
             on_error=self._fail,
         )
         self._signals = SignalWatch(
@@ -117,7 +115,7 @@ class LivePrompt:
             self._held.input_fd,
             on_gone=self._on_gone,
             on_error=self._fail,
-            on_reply=lambda reply: self._frames.take_answer(reply),  # noqa: PLW0108 made later
+            on_reply=lambda reply: self._frames.queries.take_reply(reply),  # noqa: PLW0108 made later
             encoding=encoding,
             bytes_before=self._held.bytes_before,
         )
@@ -214,7 +212,7 @@ class LivePrompt:
     @property
     def background(self) -> Background | None:
         """Whether the window's background is dark or light; None: not known (yet)."""
-        return self._frames.background
+        return self._frames.queries.background
 
     # The input line.
 
@@ -314,7 +312,6 @@ class LivePrompt:
 
     async def _finish(self) -> None:
         self._is_over = True
-        self._resizing.stop()
         self._clear_hint()
         self._questions.close()
         self.line.keep_draft()
@@ -325,7 +322,7 @@ class LivePrompt:
         self._signals.stop()
 
     def _exit(self, error: Exception | None = None) -> None:
-        if self._frames.is_waiting_for_answer:
+        if self._frames.queries.is_waiting:
             # What the terminal still has to say must not end up in the shell.
             self._spawn(self._exit_answered(error))
             return
@@ -337,8 +334,8 @@ class LivePrompt:
                 self._app.exit(exception=error)
 
     async def _exit_answered(self, error: Exception | None) -> None:
-        await self._frames.until_answered()
-        self._frames.expect_no_answers()
+        await self._frames.queries.until_replied()
+        self._frames.queries.give_up()
         self._exit(error)
 
     def _fail(self, error: Exception) -> None:

@@ -28,8 +28,6 @@ class RegionState:
     """The rows around the input line; lines carry SGR sequences, texts are plain."""
 
     tail: Sequence[str] = ()
-    is_resizing: bool = False
-    """The window's size changes, and may at once change again."""
     status: str = ""
     queued: Sequence[str] = ()
     hint: str = ""
@@ -86,6 +84,8 @@ class Region(Container):
         self._is_rewrapping = is_rewrapping
         self.is_flooded = False
         """Much is being printed above."""
+        self.is_resizing = False
+        """The window's size changes, and may at once change again."""
         self._main, self._buffer = main, buffer
         self._answer, self._search = answer, search
         self._is_searching = is_searching
@@ -108,13 +108,13 @@ class Region(Container):
 
         Then it is the same to a frame on its way what width the window has when it arrives.
         """
-        return self._is_rewrapping and (self._state.is_resizing or self.is_flooded)
+        return self._is_rewrapping and (self.is_resizing or self.is_flooded)
 
     def _most_tail(self, rows: int) -> int:
         """Return how tall a tail may be: in a window of half the height the region must fit."""
         if self.is_compact:
             return 0
-        return _LEAST_TAIL if self._state.is_resizing else max(_LEAST_TAIL, rows // _TAIL_SHARE)
+        return _LEAST_TAIL if self.is_resizing else max(_LEAST_TAIL, rows // _TAIL_SHARE)
 
     def _tail(self, most: int, room: int) -> list[Row]:
         """Return the tail's last rows: so few that none of them scrolls off in a resize.

@@ -1,13 +1,15 @@
-"""Where the live region is after the terminal has wrapped its rows anew.
+"""Position of the live region after the terminal has re-wrapped its rows at a new width.
 
-A terminal changes its window first and tells the program afterwards. A frame that reaches it in
-between is cut at the new width, not wrapped. So each frame may end with the question how large the
-window is, which the terminal answers in its place in the stream: then it is known which of the
-two happened to the frame.
+A terminal changes its window first and tells the program afterwards. Rows on the screen are wrapped
+anew then; a frame that arrives in between is cut at the new width, because it was drawn with
+automatic wrapping off. So the same frame takes different rows, by whether it came before or after
+the change, and the program cannot know which. Where the terminal answers (tmux), each frame ends
+with a query for the window's size and the cursor's row. The reply comes in the query's place in the
+stream, so it tells what size the frame was received at.
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from prompt_toolkit.data_structures import Size
@@ -15,87 +17,90 @@ from prompt_toolkit.data_structures import Size
 from chatrepl.terminal.screen.pending_lines import rows_of
 from chatrepl.terminal.screen.renderer import DrawnRegion
 
-__all__ = ["CURSOR_QUESTION", "SIZE_QUESTION", "Reflow", "SentFrame", "answers_size"]
-
-CURSOR_QUESTION = "\x1b[6n"
-"""Asks for the cursor's place before a frame."""
-SIZE_QUESTION = "\x1b[6n\x1b[18t"
-"""Asks for the cursor's place, then for the window's size."""
+__all__ = ["Erasure", "Reflow", "SentFrame"]
 
 _STORM_S = 0.3
 _CHANGING_S = 1.0
 _FRESH_S = 0.0015
-_PATIENCE, _PATIENCE_S = 3, 1.0
-_ON_THEIR_WAY = 8
+_MAX_UNANSWERED, _MAX_UNANSWERED_S = 3, 1.0
+_MAX_IN_FLIGHT = 8
 _ANCHORED_SCREENS = 3
-_KEPT_LINES = 200
-_LONGEST_WAIT_S = 0.3
+_MAX_PRINTED_LINES = 200
+_MAX_WAIT_S = 0.3
 
 
 @dataclass(slots=True, eq=False)
 class SentFrame:
-    """One frame on its way: what stood there before, what it printed, and what it drew."""
+    """A frame that was written, and what is known of how the terminal received it."""
 
     size: Size
+    """The window's size that it was drawn for."""
     before: DrawnRegion | None
+    """The region that it erased; None: it stood nowhere, or at another size."""
     lines: Sequence[str]
+    """Finished lines that it printed above the region."""
     drawn: DrawnRegion | None
     sent_s: float
     is_resize: bool = False
+    """The first frame at a new size."""
     is_compact: bool = False
-    """What it drew is the same at any width."""
+    """The region is the same at any width."""
     is_bare: bool = False
-    """Only a question."""
-    taken_at: Size | None = None
-    """The window's size when the terminal took it; None: not known (yet)."""
-    taken_row: int | None = None
-    """The cursor's row then, from 0."""
+    """A query by itself, without a frame."""
+    received_size: Size | None = None
+    """The window's size when it was received; None: not known (yet)."""
+    start_row: int | None = None
+    """The cursor's row, from 0, before it was received; None: not known."""
+    cursor_row: int | None = None
+    """The cursor's row, from 0, after it was received; None: not known."""
     is_anchored: bool = False
-    """Whether so much has scrolled off that a higher window shows some of it again."""
-    previous: "SentFrame | None" = None
-    """The frame that drew what stood there before."""
+    """So much has scrolled off that a higher window shows some of it again.
 
-    begun_row: int | None = None
-    """The cursor's row when the terminal began to take it."""
+    Then the region's last row stays in the window's last row.
+    """
+    previous: "SentFrame | None" = None
+    """The frame that drew ``before``."""
 
     @property
-    def left_rows(self) -> int:
-        """How many rows of what stood there before it did not erase; below 0: so many too many.
+    def unerased_rows(self) -> int:
+        """Rows this frame failed to erase (negative: erased too many).
 
-        The terminal had wrapped them when it came, so there were more than it knew of; what had
-        come into the same window had been cut instead. And tmux may have moved the cursor.
+        If the window became narrower first, the region above the cursor had more rows than the
+        frame knew of, unless the region had itself been cut when it was received. In tmux the
+        cursor may stand too high, too.
         """
-        if self.before is None or self.taken_at is None:
+        if self.before is None or self.received_size is None:
             return 0
-        drawn_at = self.previous.taken_at if self.previous is not None else None
-        cut_at = drawn_at.columns if drawn_at is not None else None
-        wrapped = self.before.rows_above(self.taken_at.columns, cut_at=cut_at)
-        return wrapped - self.before.rows_above() - self._begun_too_high()
+        drawn_size = self.previous.received_size if self.previous is not None else None
+        cut_at = drawn_size.columns if drawn_size is not None else None
+        wrapped = self.before.rows_above(self.received_size.columns, cut_at=cut_at)
+        return wrapped - self.before.rows_above() - self._rows_started_too_high()
 
-    def _begun_too_high(self) -> int:
-        """Return how many rows the cursor was above its place in the region (see ``Reflow``)."""
-        if self.previous is None or self.begun_row is None or self.taken_at is None:
+    def _rows_started_too_high(self) -> int:
+        """Return how far the cursor was above its place (see ``Reflow._displacement``)."""
+        if self.previous is None or self.start_row is None or self.received_size is None:
             return 0
-        row = self.previous.row_in(self.taken_at)
-        return max(0, row - self.begun_row) if row is not None else 0
+        row = self.previous.row_at(self.received_size)
+        return max(0, row - self.start_row) if row is not None else 0
 
-    def row_in(self, size: Size) -> int | None:
-        """Return the cursor's row when the window has got this size; None: that is not known.
+    def row_at(self, size: Size) -> int | None:
+        """Return the cursor's row in a window of another size; None: not known.
 
-        What was said before scrolls off and comes back at the top; a lower window cuts off what is
-        below the cursor first.
+        When a window grows higher, scrolled rows come back at its top; when it becomes lower, the
+        rows below the cursor are cut off first.
         """
-        if not self.is_anchored or self.taken_at is None or self.taken_row is None:
+        if not self.is_anchored or self.received_size is None or self.cursor_row is None:
             return None
-        cut_off = max(0, self.taken_at.rows - size.rows)
-        below = max(0, self.taken_at.rows - 1 - self.taken_row - cut_off)
-        rows_below = self.drawn.rows_below(size.columns, of=below) if self.drawn is not None else 0
+        rows_cut_off = max(0, self.received_size.rows - size.rows)
+        below = max(0, self.received_size.rows - 1 - self.cursor_row - rows_cut_off)
+        drawn = self.drawn
+        rows_below = drawn.rows_below(size.columns, screen_rows=below) if drawn is not None else 0
         return max(0, size.rows - 1 - rows_below)
 
     @property
-    def was_at_bottom(self) -> bool:
-        """Whether it is known to have filled the screen to its last row."""
-        size, row = self.taken_at, self.taken_row
+    def is_at_bottom(self) -> bool:
+        """True if it is known to have filled the screen to its last row."""
+        size, row = self.received_size, self.cursor_row
         if size is None or row is None or self.drawn is None:
             return False
         return row + self.drawn.rows_below(size.columns) == size.rows - 1
@@ -103,54 +108,67 @@ class SentFrame:
 
 @dataclass(slots=True)
 class Erasure:
-    """How far up to erase, and what to print again."""
+    """Number of rows to erase above the cursor (negative: below it), and lines to print again."""
 
     rows: int
     lines: Sequence[str] = field(default=())
 
 
 class Reflow:
-    """Follows the frames, and finds the region's first row when the window has changed."""
+    """Record of the frames sent, from which a resize finds the region's first row.
+
+    ``is_rewrapping``: the terminal wraps rows anew. ``is_answering``: it answers size queries.
+    """
 
     def __init__(self, *, is_rewrapping: bool, is_answering: bool) -> None:
-        self.is_rewrapping, self.is_asking = is_rewrapping, is_answering
-        self.has_given_up = False
+        self.is_rewrapping = is_rewrapping
+        self.is_paused = False
+        """No queries for now: another program may have the terminal's input."""
+        self._is_answering = is_answering
         self._is_swapped: bool | None = None
         self._unanswered: deque[SentFrame] = deque()
         self._last: SentFrame | None = None
-        self._newest: SentFrame | None = None
+        """The last frame sent, bare queries aside."""
+        self._newest_reply: SentFrame | None = None
         self._cursor_rows: list[int] = []
+        """Replies since the last one for a size: before a frame, and after it."""
         self._scrolled_rows = 0
-        self._printed: deque[str] = deque(maxlen=_KEPT_LINES)
-        self._previous_resize_s = float("-inf")
+        self._printed: deque[str] = deque(maxlen=_MAX_PRINTED_LINES)
+        """The lines of frames that are no longer linked from ``_last``."""
+        self._resized_s = float("-inf")
+
+    @property
+    def is_asking(self) -> bool:
+        """True if frames are sent with a size query."""
+        return self._is_answering and not self.is_paused
 
     @property
     def is_waiting(self) -> bool:
-        """Whether an answer is still to come."""
+        """True while a reply is to come."""
         return bool(self._unanswered)
 
-    def expect_no_answers(self) -> None:
-        """Stop waiting, and ask nothing more."""
+    def give_up(self) -> None:
+        """Wait for no reply any more, and send no more queries."""
         self._unanswered.clear()
-        self.is_asking = False
+        self._is_answering = False
 
-    def sent(self, frame: SentFrame) -> None:
-        """Note a frame that has been written, with its question if ``is_asking``."""
+    def record_frame(self, frame: SentFrame) -> None:
+        """Record a frame that was written, with its query if ``is_asking``."""
         if frame.is_resize:
-            self._previous_resize_s = frame.sent_s
+            self._resized_s = frame.sent_s
         frame.previous, self._last = self._last, frame
-        self._forget_before(frame)
+        self._unlink_oldest(frame)
         if self.is_asking:
             self._unanswered.append(frame)
             oldest = self._unanswered[0]
+            is_overdue = oldest.sent_s < frame.sent_s - _MAX_UNANSWERED_S
             # A terminal that has not answered so many will not answer at all.
-            if len(self._unanswered) > _PATIENCE and oldest.sent_s < frame.sent_s - _PATIENCE_S:
-                self.has_given_up = True
-                self.expect_no_answers()
+            if is_overdue and len(self._unanswered) > _MAX_UNANSWERED:
+                self.give_up()
 
-    def _forget_before(self, frame: SentFrame) -> None:
-        """Keep no more frames than can be on their way at the same time, and the lines before."""
-        for _ in range(_ON_THEIR_WAY):
+    def _unlink_oldest(self, frame: SentFrame) -> None:
+        """Drop a frame that cannot be on its way any more; keep its lines."""
+        for _ in range(_MAX_IN_FLIGHT):
             if frame.previous is None:
                 return
             frame = frame.previous
@@ -158,15 +176,24 @@ class Reflow:
             self._printed.extend(frame.previous.lines)
             frame.previous = None
 
-    def asked(self, size: Size, now_s: float) -> None:
-        """Note a question that was written without a frame."""
+    def record_unchanged(self, *, is_compact: bool) -> None:
+        """Record a frame that was not sent, because it would have changed nothing."""
+        if self._last is not None:
+            self._last.is_compact = is_compact
+
+    def record_query(self, size: Size, now_s: float) -> None:
+        """Record a size query that was written without a frame."""
         self._unanswered.append(SentFrame(size, None, (), None, now_s, is_bare=True))
 
-    def answered(self, first: int, second: int) -> Size | None:
-        """Take the terminal's answer to the oldest question; None: it cannot be understood.
+    def take_cursor_row(self, row: int) -> None:
+        """Take a reply for the cursor's row, from 0; they come before that for the size."""
+        self._cursor_rows.append(row)
 
-        The answer is rows, columns; tmux before 3.4 has it the other way round, which shows at the
-        first answer, when the window has the size that the system tells.
+    def take_size(self, first: int, second: int) -> Size | None:
+        """Take the reply to the oldest size query; None: it cannot be understood.
+
+        The numbers are rows, columns; tmux before 3.4 swaps them. That shows at the first reply,
+        when the window has the size that the system tells.
         """
         if not self._unanswered:
             return None
@@ -177,92 +204,81 @@ class Reflow:
         if self._is_swapped is None:
             return None
         first, second = (second, first) if self._is_swapped else (first, second)
-        frame.taken_at = Size(rows=first, columns=second)
+        frame.received_size = Size(rows=first, columns=second)
         if self._cursor_rows:
-            frame.taken_row = self._cursor_rows[-1]
-            frame.begun_row = self._cursor_rows[0] if len(self._cursor_rows) > 1 else None
+            frame.cursor_row = self._cursor_rows[-1]
+            frame.start_row = self._cursor_rows[0] if len(self._cursor_rows) > 1 else None
         self._cursor_rows = []
-        self._newest = frame
+        self._newest_reply = frame
         self._note_scrolling(frame)
-        return frame.taken_at
+        return frame.received_size
 
     def _note_scrolling(self, frame: SentFrame) -> None:
         enough = _ANCHORED_SCREENS * frame.size.rows
-        if frame.was_at_bottom and self._scrolled_rows <= enough:
+        if frame.is_at_bottom and self._scrolled_rows <= enough:
             self._scrolled_rows += sum(rows_of(line, frame.size.columns) for line in frame.lines)
-        frame.is_anchored = frame.was_at_bottom or self._scrolled_rows > enough
-
-    def cursor_is_at(self, row: int) -> None:
-        """Take what comes before an answer: the cursor's row, from 0, maybe before a frame too."""
-        self._cursor_rows.append(row)
+        frame.is_anchored = frame.is_at_bottom or self._scrolled_rows > enough
 
     def is_unclear(self, columns: int) -> bool:
-        """Say whether an answer on its way decides what the size is, or how to erase."""
+        """Return whether a reply on its way decides what the size is, or how to erase."""
         if any(frame.is_bare for frame in self._unanswered):
             return True
         last = self._last
         return last in self._unanswered and last is not None and columns < last.size.columns
 
-    def unchanged(self, *, is_compact: bool) -> None:
-        """Note that a frame would have drawn what is there already."""
-        if self._last is not None:
-            self._last.is_compact = is_compact
-
     def is_compact(self, now_s: float) -> bool:
-        """Say whether what stands on the screen is known to be the same at any width."""
-        is_known = self.longest_wait_s(now_s) <= 0
+        """Return whether the region on the screen is known to be the same at any width."""
+        is_known = self.wait_s(now_s) <= 0
         return self._last is not None and self._last.is_compact and is_known
 
-    def longest_wait_s(self, now_s: float) -> float:
-        """Return how long lines may be held back for an answer that is on its way."""
+    def wait_s(self, now_s: float) -> float:
+        """Return the seconds that lines may still be held back for a reply on its way."""
         if not self._unanswered:
             return 0.0
-        return max(0.0, self._unanswered[-1].sent_s + _LONGEST_WAIT_S - now_s)
+        return max(0.0, self._unanswered[-1].sent_s + _MAX_WAIT_S - now_s)
 
     def rows_at_once(self, size: Size, columns: int, now_s: float) -> int:
-        """Return how many rows a frame may print above the region, counted at so many columns.
+        """Return how many rows a frame may print above the region, counted at ``columns``.
 
-        What a frame leaves above it because it came into a narrower window can be erased as long as
-        it has not scrolled off.
+        Rows that a frame fails to erase, because it comes into a narrower window, can be erased
+        later as long as they have not scrolled off.
         """
-        on_their_way = (
+        in_flight = (
             rows_of(line, columns)
             for frame in self._unanswered
-            if now_s - frame.sent_s < _LONGEST_WAIT_S
+            if now_s - frame.sent_s < _MAX_WAIT_S
             for line in frame.lines
         )
-        return max(0, size.rows // 2 - sum(on_their_way))
+        return max(0, size.rows // 2 - sum(in_flight))
 
     def rows_when_compact(self, size: Size, now_s: float) -> int:
         """Return how many rows a frame may print above a compact region.
 
-        It leaves nothing; but tmux may move the cursor (see ``_displacement``), and what was erased
-        by that has to be printed again, most likely while sizes change.
+        Such a frame erases all that it should. But tmux may move the cursor (``_displacement``),
+        and the lines erased by that have to be printed again, most likely while sizes change.
         """
-        is_changing = now_s - self._previous_resize_s < _CHANGING_S
+        is_changing = now_s - self._resized_s < _CHANGING_S
         rows = size.rows // 3 if is_changing else size.rows * 3 // 4
         return max(1, rows)
 
     def erasure(self, size: Size, now_s: float) -> Erasure | None:
-        """Say what to erase at a new size; None: the region is where it was drawn."""
+        """Return what to erase at a new size; None: as many rows as were drawn."""
         columns = size.columns
         last = self._last
         if not self.is_rewrapping or last is None or last.drawn is None:
             return None
-        if last.taken_at is None:
-            return (
-                None if self._is_doubtful(last, now_s) else Erasure(last.drawn.rows_above(columns))
-            )
-        taken = last.taken_at.columns
-        rows = last.drawn.rows_above(columns, cut_at=taken)
+        if last.received_size is None:
+            is_doubtful = self._is_doubtful(last, now_s)
+            return None if is_doubtful else Erasure(last.drawn.rows_above(columns))
+        rows = last.drawn.rows_above(columns, cut_at=last.received_size.columns)
         rows -= self._displacement(last, size)
-        left, lines = _to_mend(last, columns, self._printed)
-        most_rows = size.rows - 1 - last.drawn.rows_below(columns)
-        while lines and rows + left + sum(line.rows for line in lines) > most_rows:
+        unerased, lines = _repairs(last, columns, self._printed)
+        max_rows = size.rows - 1 - last.drawn.rows_below(columns)
+        while lines and rows + unerased + sum(line.rows for line in lines) > max_rows:
             # The first of them have scrolled off, and stay.
-            left = 0
+            unerased = 0
             lines.pop(0)
-        rows += left + sum(line.rows for line in lines)
+        rows += unerased + sum(line.rows for line in lines)
         return Erasure(rows, [line.text for line in lines])
 
     def _displacement(self, last: SentFrame, size: Size) -> int:
@@ -270,64 +286,73 @@ class Reflow:
 
         tmux (3.3) miscounts rows above it that end in half a wide character, and moves it up.
         """
-        newest = self._newest
-        if newest is None or newest is last or newest.taken_at != size or last.drawn is None:
+        newest = self._newest_reply
+        if newest is None or newest is last or newest.received_size != size or last.drawn is None:
             return 0
-        row = last.row_in(size)
-        if newest.taken_row is None or row is None:
+        row = last.row_at(size)
+        if newest.cursor_row is None or row is None:
             return 0
-        return max(0, row - newest.taken_row)
+        return max(0, row - newest.cursor_row)
 
     def _is_doubtful(self, last: SentFrame, now_s: float) -> bool:
-        """Say whether the last frame may have been cut: then rather leave a row than erase one."""
+        """Return whether the last frame may have been cut, in a terminal that does not tell.
+
+        A row too few erased leaves a stale row; a row too many erases a finished line.
+        """
         if last.is_resize:
             return False
-        if last.sent_s - self._previous_resize_s < _STORM_S:
+        if last.sent_s - self._resized_s < _STORM_S:
             return now_s - last.sent_s < _STORM_S
         return bool(last.lines) and now_s - last.sent_s < _FRESH_S
 
 
 @dataclass(slots=True, frozen=True)
 class _Line:
-    """A line to be printed again."""
+    """Line to be printed again."""
 
     text: str
     rows: int
-    """How many rows of it are on the screen."""
+    """Rows of it that are on the screen, and to be erased first."""
 
 
-def _to_mend(last: SentFrame, columns: int, printed: Sequence[str]) -> tuple[int, list[_Line]]:
-    """Return what frames up to this one did wrong: rows to erase more, and lines to print again."""
-    more = gone = 0
+def _repairs(last: SentFrame, columns: int, printed: Sequence[str]) -> tuple[int, list[_Line]]:
+    """Return what frames up to this one did wrong: rows to erase more, and lines to print again.
+
+    The walk goes from the newest frame to the oldest, since each adds to the top: to erase what an
+    older frame left, all that was printed below it has to go first, and to be printed again.
+    """
+    unerased = lost = 0
     lines: list[_Line] = []
     below: list[_Line] = []
     frame: SentFrame | None = last
     while frame is not None:
-        shown = frame.lines[: max(0, len(frame.lines) - gone)]
-        gone = max(0, gone - len(frame.lines))
-        below = [*(_Line(text, rows_of(text, columns)) for text in shown), *below]
-        if frame.left_rows > 0:
-            more, lines = more + frame.left_rows, list(below)
-        elif frame.left_rows < 0:
-            kept, lost = _erased_lines(frame, columns, printed)
-            below = [*(_Line(text, 0) for text in lost), *below]
-            more, lines, gone = more + kept, list(below), len(lost)
+        # A newer frame erased the last of these lines; they are in ``below`` already.
+        on_screen = frame.lines[: max(0, len(frame.lines) - lost)]
+        lost = max(0, lost - len(frame.lines))
+        below = [*(_Line(text, rows_of(text, columns)) for text in on_screen), *below]
+        if frame.unerased_rows > 0:
+            unerased, lines = unerased + frame.unerased_rows, list(below)
+        elif frame.unerased_rows < 0:
+            rows_left, erased = _erased_lines(frame, columns, printed)
+            below = [*(_Line(text, 0) for text in erased), *below]
+            unerased, lines, lost = unerased + rows_left, list(below), len(erased)
+        # What went wrong before a resize was repaired then.
         frame = None if frame.is_resize else frame.previous
-    return more, lines
+    return unerased, lines
 
 
 def _erased_lines(frame: SentFrame, columns: int, printed: Sequence[str]) -> tuple[int, list[str]]:
-    """Return the lines that a frame erased; and how many rows are left of the first of them."""
-    assert frame.taken_at is not None
-    missing = -frame.left_rows
-    lost: list[str] = []
+    """Return the lines that a frame erased, and how many rows are left of the first of them."""
+    assert frame.received_size is not None
+    missing = -frame.unerased_rows
+    erased: list[str] = []
     for line in _lines_before(frame, printed):
         if missing <= 0:
             break
-        lost.insert(0, line)
-        missing -= rows_of(line, frame.taken_at.columns)
-    cells_left = max(0, -missing) * frame.taken_at.columns
-    return -(-cells_left // columns), lost
+        erased.insert(0, line)
+        missing -= rows_of(line, frame.received_size.columns)
+    cells_left = max(0, -missing) * frame.received_size.columns
+    return -(-cells_left // columns), erased
 
 
 def _lines_before(frame: SentFrame, printed: Sequence[str]) -> Iterator[str]:
@@ -337,8 +362,3 @@ def _lines_before(frame: SentFrame, printed: Sequence[str]) -> Iterator[str]:
         yield from reversed(earlier.lines)
         earlier = earlier.previous
     yield from reversed(printed)
-
-
-def answers_size(environment: Mapping[str, str]) -> bool:
-    """Say whether the terminal is known to answer the question for its size, and at once."""
-    return "TMUX" in environment and environment.get("TERM", "").startswith(("screen", "tmux"))

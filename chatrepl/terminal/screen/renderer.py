@@ -1,4 +1,4 @@
-"""prompt_toolkit's output on our writer, and a renderer that can print above the prompt."""
+"""Output of whole frames, and a renderer that knows the rows of the region it drew."""
 
 import base64
 import io
@@ -26,15 +26,17 @@ __all__ = [
     "clipboard_sequence",
 ]
 
+# Synchronized output: terminals that know it show what is between at once, others ignore it.
 _SYNCHRONIZED_START = "\x1b[?2026h"
 _SYNCHRONIZED_END = "\x1b[?2026l"
+# The sequences of a frame that changes nothing; the cursor is hidden, and shown again.
 _WITHOUT_EFFECT = {_SYNCHRONIZED_START, "\x1b[?25l", "\x1b[?7l", "\x1b[?7h", "\x1b[0m", "\x1b[?25h"}
 
 
 class WriterOutput(Vt100_Output):
-    """Collects a whole frame and hands it to the writer in one piece.
+    """Output that collects a whole frame and hands it to the writer in one piece.
 
-    Never asks the terminal for anything. Bracketed paste stays on from the start to the end of the
+    It never queries the terminal. Bracketed paste stays on from the start to the end of the
     session, because a paste may come while a frame is on its way.
     """
 
@@ -46,8 +48,10 @@ class WriterOutput(Vt100_Output):
         self._pieces: list[str] = []
         self._is_in_frame = False
         self._is_cursor_shown: bool | None = None
+        """None: not known."""
         self._was_cursor_shown: bool | None = None
-        self._told_size: Size | None = None
+        """Before the frame."""
+        self._reported_size: Size | None = None
         super().__init__(
             io.StringIO(),
             self._window_size,
@@ -57,13 +61,16 @@ class WriterOutput(Vt100_Output):
         )
 
     def set_size(self, size: Size | None) -> None:
-        """Believe the terminal about its size; None: believe the system again."""
-        self._told_size = size
+        """Use a size that the terminal reported; None: use the system's again."""
+        self._reported_size = size
 
     def system_size(self) -> Size:
-        """Return the size that the system tells, which may come after the fact."""
+        """Return the size that the system tells, which may lag behind the terminal's."""
         size = window_size(self._writer.fd)
         return Size(rows=size.lines, columns=size.columns)
+
+    def _window_size(self) -> Size:
+        return self._reported_size or self.system_size()
 
     def begin_frame(self) -> None:
         """Hold everything back until ``end_frame``."""
@@ -71,29 +78,28 @@ class WriterOutput(Vt100_Output):
         self._was_cursor_shown = self._is_cursor_shown
         self._pieces.append(_SYNCHRONIZED_START)
 
-    def end_frame(self, last: str = "", *, first: str = "") -> bool:
-        """Send the frame between two sequences, unless it changes nothing (False)."""
+    def end_frame(self, prefix: str = "", suffix: str = "") -> bool:
+        """Send the frame between two sequences; False: it changes nothing, and was not sent."""
         self._is_in_frame = False
         stays_shown = self._was_cursor_shown and self._is_cursor_shown
         if stays_shown and _WITHOUT_EFFECT.issuperset(self._pieces):
             self._pieces.clear()
             return False
-        self._pieces.insert(0, first)
-        self._pieces.append(last + _SYNCHRONIZED_END)
+        self._pieces.insert(0, prefix)
+        self._pieces.append(suffix + _SYNCHRONIZED_END)
         self.flush()
         return True
 
     def drop_frame(self) -> None:
-        """Forget the frame."""
+        """Discard the frame."""
         self._is_in_frame = False
         self._is_cursor_shown = self._was_cursor_shown
         self._pieces.clear()
 
-    def _window_size(self) -> Size:
-        return self._told_size or self.system_size()
+    # Called by prompt_toolkit.
 
     def write(self, data: str) -> None:
-        """Collect text, without control sequences."""
+        """Collect text; control sequences in it become harmless."""
         self._pieces.append(data.replace("\x1b", "?"))
 
     def write_raw(self, data: str) -> None:
@@ -101,7 +107,7 @@ class WriterOutput(Vt100_Output):
         self._pieces.append(data)
 
     def flush(self) -> None:
-        """Send what was collected."""
+        """Send what was collected, unless a frame is being drawn."""
         if self._is_in_frame or not self._pieces:
             return
         data = "".join(self._pieces)
@@ -109,7 +115,7 @@ class WriterOutput(Vt100_Output):
         self._writer.write(data.encode(self._encoding, "replace"))
 
     def fileno(self) -> int:
-        """Return the descriptor that is written to."""
+        """Return the terminal's file descriptor."""
         return self._writer.fd
 
     def encoding(self) -> str:
@@ -117,10 +123,10 @@ class WriterOutput(Vt100_Output):
         return self._encoding
 
     def erase_down(self) -> None:
-        """Erase from the cursor on, which is in the first column.
+        """Erase from the cursor, which is in the first column, to the screen's end.
 
-        tmux takes an erasure that begins in the screen's first cell for a cleared screen, and keeps
-        what was there in its history: so the first cell goes by itself.
+        tmux takes an erasure that begins in the screen's first cell for a cleared screen, and
+        copies the rows into its history: so the first row is erased by itself.
         """
         self.write_raw("\x1b[K\x1b[C\x1b[J\x1b[D")
 
@@ -144,98 +150,111 @@ class WriterOutput(Vt100_Output):
 
 
 class LiveRenderer(StatefulRenderer):
-    """Draws the live region, and tells what of it is on the screen."""
+    """Renderer of the live region, with what is needed to find its rows after a resize."""
 
-    _widest: tuple[int, ...] = ()
+    _max_widths: tuple[int, ...] = ()
+    """Per row, the most columns since it was last empty."""
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
-        """Erase all that was drawn."""
-        self._widest = ()
+        """Erase the region; the next one is drawn from its first row on."""
+        self._max_widths = ()
         super().erase(leave_alternate_screen)
 
     def note_widths(self) -> None:
-        """Remember how wide each row has been since it was last empty.
+        """Record how wide the rows are that were drawn.
 
-        For tmux a row stays as wide when its end is erased, and is wrapped accordingly.
+        In tmux a row stays as wide when its end is erased, and is wrapped accordingly.
         """
         screen = self.last_rendered_screen
         if screen is not None:
-            used = [_used(screen, y, self.has_style) for y in range(screen.height)]
-            before = self._widest[: screen.height]
-            self._widest = tuple(map(max, used, before + (0,) * (len(used) - len(before))))
+            widths = [_row_width(screen, y, self.has_style) for y in range(screen.height)]
+            former = self._max_widths[: screen.height]
+            former += (0,) * (screen.height - len(former))
+            self._max_widths = tuple(map(max, widths, former))
 
     def erase_rows_above(self, rows: int) -> None:
-        """Erase from so many rows above the cursor on (below: negative), and start there afresh."""
+        """Erase from ``rows`` above the cursor on (negative: below it); draw from there next."""
         self.reset()
         self.output.write_raw("\r" + (f"\x1b[{-rows}B" if rows < 0 else ""))
         self.output.cursor_up(max(0, rows))
         self.erase()
 
     def drawn_region(self) -> "DrawnRegion | None":
-        """Return what is on the screen; None: nothing."""
+        """Return the region on the screen; None: nothing is drawn."""
         screen = self.last_rendered_screen
         if screen is None:
             return None
-        return DrawnRegion(screen, self.cursor.x, self.cursor.y, self._widest, self.has_style)
+        x, y = self.cursor
+        return DrawnRegion(screen, x, y, self._max_widths, self.has_style)
 
 
 class DrawnRegion:
-    """The live region as it was drawn, with the cursor's column and row in it."""
+    """The live region as it was drawn, with the cursor at column ``x`` of its row ``y``.
+
+    ``max_widths`` are the columns per row as far as they are recorded (see ``note_widths``).
+    ``has_style`` tells of which styles a blank at a row's end is drawn.
+    """
 
     def __init__(
         self,
         screen: "Screen",
         x: int,
         y: int,
-        widest: Sequence[int] = (),
+        max_widths: Sequence[int] = (),
         has_style: Callable[[str], bool] = bool,
     ) -> None:
         self._screen, self._x, self._y = screen, x, y
-        self._widest, self._has_style = widest, has_style
-        self._lengths: list[int] | None = None
+        self._max_widths, self._has_style = max_widths, has_style
+        self._widths_above: list[int] | None = None
 
-    def _length(self, y: int) -> int:
-        return self._widest[y] if y < len(self._widest) else _used(self._screen, y, self._has_style)
+    def _width(self, y: int) -> int:
+        if y < len(self._max_widths):
+            return self._max_widths[y]
+        return _row_width(self._screen, y, self._has_style)
 
     def rows_above(self, columns: int | None = None, *, cut_at: int | None = None) -> int:
-        """Return how many rows are above the cursor when rows are wrapped at ``columns``.
+        """Return how many rows are above the cursor's when wrapped at ``columns``.
 
-        ``cut_at`` is the width of the window that the region was drawn into, if it was narrower.
+        ``columns`` None: as they were drawn. ``cut_at`` is the width of the window that received
+        the region, if it was narrower than the one that it was drawn for.
         """
         if columns is None:
             return self._y
-        if self._lengths is None:
-            self._lengths = [self._length(y) for y in range(self._y)]
-        most = cut_at or max(self._lengths, default=0)
-        above = sum(max(1, -(-min(length, most) // columns)) for length in self._lengths)
+        if self._widths_above is None:
+            # Computed once, and only when the window changes.
+            self._widths_above = [self._width(y) for y in range(self._y)]
+        max_width = cut_at or max(self._widths_above, default=0)
+        above = sum(max(1, -(-min(width, max_width) // columns)) for width in self._widths_above)
+        # The part of the cursor's own row before it may be wrapped, too.
         return above + min(self._x, (cut_at or self._x + 1) - 1) // columns
 
-    def rows_below(self, columns: int, *, of: int | None = None) -> int:
-        """Return how many rows are below the cursor's when rows are wrapped at ``columns``.
+    def rows_below(self, columns: int, *, screen_rows: int | None = None) -> int:
+        """Return how many rows are below the cursor's when wrapped at ``columns``.
 
-        ``of``: how many rows there were below it in all, blank ones after the region's included.
+        ``screen_rows`` is how many there were on the screen before, with blank ones below the
+        region; None: the region's own.
         """
-        last = self._screen.height if of is None else self._y + 1 + of
-        lengths = [self._length(y) for y in range(self._y + 1, last)]
-        # The cursor's own row may be wrapped, too.
-        own = max(0, (self._length(self._y) - 1) // columns - self._x // columns)
-        return own + sum(max(1, -(-length // columns)) for length in lengths)
+        end = self._screen.height if screen_rows is None else self._y + 1 + screen_rows
+        widths = [self._width(y) for y in range(self._y + 1, end)]
+        # The part of the cursor's own row behind it may be wrapped, too.
+        own = max(0, (self._width(self._y) - 1) // columns - self._x // columns)
+        return own + sum(max(1, -(-width // columns)) for width in widths)
 
 
-def _used(screen: "Screen", y: int, has_style: Callable[[str], bool]) -> int:
-    """Return how many columns of a row are used, at the least."""
+def _row_width(screen: "Screen", y: int, has_style: Callable[[str], bool]) -> int:
+    """Return how many columns of a row are drawn, at the least (see ``least_columns``)."""
     row = screen.data_buffer[y]
-    used = [x for x, cell in row.items() if cell.char != " " or has_style(cell.style)]
-    return least_columns(row[x] for x in range(max(used, default=-1) + 1))
+    drawn = [x for x, cell in row.items() if cell.char != " " or has_style(cell.style)]
+    return least_columns(row[x] for x in range(max(drawn, default=-1) + 1))
 
 
 def clipboard_sequence(text: str) -> bytes:
-    """Return what asks a terminal to take a text into its clipboard (OSC 52)."""
+    """Return the sequence that sets the terminal's clipboard (OSC 52)."""
     return b"\x1b]52;c;" + base64.b64encode(text.encode("utf-8", "replace")) + b"\x07"
 
 
 def choose_colour_depth(environment: Mapping[str, str]) -> ColorDepth:
-    """Choose what the terminal can show; ``NO_COLOR`` means none."""
+    """Return the colours that the terminal can show; none with ``NO_COLOR``."""
     if environment.get("NO_COLOR"):
         return ColorDepth.DEPTH_1_BIT
     if environment.get("COLORTERM") in ("truecolor", "24bit"):

@@ -14,7 +14,6 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-from chatrepl.terminal.tty.background_colour import ends_answers
 from chatrepl.terminal.tty.input_parser import (
     PASTE_END,
     PASTE_START,
@@ -26,6 +25,7 @@ from chatrepl.terminal.tty.input_parser import (
     type_ahead,
     with_single_line_ends,
 )
+from chatrepl.terminal.tty.query_sequences import is_device_attributes
 
 __all__ = ["Keyboard"]
 
@@ -234,7 +234,7 @@ class Keyboard(Input):
                     self._parser.flush()
                     self._keys += self._presses(sequence)
                 case Reply(text):
-                    if ends_answers(text):
+                    if is_device_attributes(text):
                         self._reply_until_s = 0.0
                     self._on_reply(text)
                 case _:

@@ -49,11 +49,14 @@ class TerminalWriter:
             self._push()
 
     def when_empty(self, callback: Callable[[], None]) -> None:
-        """Call back once when everything is with the terminal; at once if it is so already."""
-        if self._pending:
-            self._when_empty.append(callback)
-        else:
+        """Call back once when the terminal has taken everything; at once if it has.
+
+        The same callback is called only once, however often it is handed over.
+        """
+        if not self._pending:
             callback()
+        elif callback not in self._when_empty:
+            self._when_empty.append(callback)
 
     async def drained(self) -> None:
         """Wait until everything is with the terminal, or until it takes nothing for 2 s."""

@@ -28,13 +28,13 @@ def send(
     drawn: DrawnRegion,
     before: DrawnRegion | None = None,
 ) -> None:
-    reflow.sent(SentFrame(size, before, lines, drawn, sent_s=0.0))
+    reflow.record_frame(SentFrame(size, before, lines, drawn, sent_s=0.0))
 
 
 def answer(reflow: Reflow, size: Size, first_row: int, last_row: int) -> None:
-    reflow.cursor_is_at(first_row)
-    reflow.cursor_is_at(last_row)
-    assert reflow.answered(size.rows, size.columns) == size
+    reflow.take_cursor_row(first_row)
+    reflow.take_cursor_row(last_row)
+    assert reflow.take_size(size.rows, size.columns) == size
 
 
 def test_lines_that_a_frame_erased_are_printed_again_and_none_above_them_erased() -> None:
@@ -87,9 +87,9 @@ def test_a_cursor_that_was_moved_up_above_blank_rows_is_noticed() -> None:
     send(reflow, NARROW, [], drawn, region("tail"))
     # A blank row is left below the toolbar.
     answer(reflow, NARROW, 31, 30)
-    reflow.asked(NARROW, 0.2)
-    reflow.cursor_is_at(26)
-    assert reflow.answered(WIDE.rows, WIDE.columns) == WIDE
+    reflow.record_query(NARROW, 0.2)
+    reflow.take_cursor_row(26)
+    assert reflow.take_size(WIDE.rows, WIDE.columns) == WIDE
     # It belongs into row 33, and is seven rows too high: the region begins below it.
     assert reflow.erasure(WIDE, 0.3) == Erasure(2 - 7, [])
 
@@ -101,5 +101,5 @@ def test_rows_that_were_wider_before_are_wrapped_as_they_were() -> None:
     screen.height = 3
     drawn = DrawnRegion(screen, 2, 1, (60, 70, 7))
     assert (drawn.rows_above(30), drawn.rows_below(30)) == (2, 2 + 1)
-    assert drawn.rows_below(30, of=3) == 2 + 1 + 2
+    assert drawn.rows_below(30, screen_rows=3) == 2 + 1 + 2
     assert (drawn.rows_above(80), drawn.rows_below(80)) == (1, 1)

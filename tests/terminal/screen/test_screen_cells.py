@@ -59,5 +59,5 @@ def test_a_slow_terminal_gets_smaller_slices() -> None:
     lines = PendingLines()
     lines.add("x" * 100 for _ in range(1000))
     first = len(lines.take(ANY_ROWS, 80))
-    lines.took(1.0)
+    lines.record_duration(1.0)
     assert len(lines.take(ANY_ROWS, 80)) < first
