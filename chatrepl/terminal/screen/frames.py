@@ -78,7 +78,7 @@ class Frames:
         ``is_input_same``: the input window, which is expensive to draw, has not changed.
         """
         if not is_input_same:
-            self._region.is_input_same = False
+            self._region.forget_input()
         if not self._can_paint:
             return
         if self._frame_timer is not None:

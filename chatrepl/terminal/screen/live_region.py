@@ -1,4 +1,4 @@
-"""What the live region shows, from top to bottom, and how its rows are shared out."""
+"""Live region: its rows from top to bottom, and how many of them each part gets."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,44 +16,53 @@ from chatrepl.terminal.screen.screen_cells import Row, cut_row, draw_row, row_of
 
 __all__ = ["Region", "RegionState"]
 
-_SHOWN_QUEUED = 3
-_SHOWN_SUGGESTIONS = 8
-_NAME_COLUMNS = 28
+_MAX_QUEUED = 3
+_MAX_SUGGESTIONS = 8
+_MAX_NAME_COLUMNS = 28
 _TAIL_SHARE = 3
-_LEAST_TAIL = 3
+_MIN_TAIL = 3
 
 
 @dataclass(slots=True)
 class RegionState:
-    """The rows around the input line; lines carry SGR sequences, texts are plain."""
+    """Contents around the input line; lines carry SGR sequences, texts are plain."""
 
     tail: Sequence[str] = ()
+    """Lines of an answer that may still change."""
     status: str = ""
+    """A line."""
     queued: Sequence[str] = ()
+    """Messages that wait to be sent."""
     hint: str = ""
+    """Shown in the toolbar's place."""
     question: str = ""
+    """A question is asked while this is not empty."""
     mark: str = "> "
-    """What stands before a message."""
+    """Prompt before a message."""
     toolbar: Callable[[], str] = field(default=lambda: "")
 
 
 @dataclass(slots=True)
-class _Shares:
-    tail: list[Row]
-    others: list[Row]
-    input_rows: int
-    menu: list[Row]
-    toolbar: list[Row]
+class _Layout:
+    """Rows of all parts, cut to what fits into a window."""
+
+    size: tuple[int, int] = (0, 0)
+    """The window's columns and rows."""
+    wanted_rows: int = 1
+    """Rows that the input would take if all fitted."""
+    input_rows: int = 1
+    tail: list[Row] = field(default_factory=list)
+    others: list[Row] = field(default_factory=list)
+    menu: list[Row] = field(default_factory=list)
+    toolbar: list[Row] = field(default_factory=list)
 
     @property
-    def rows(self) -> int:
-        return (
-            len(self.tail) + len(self.others) + self.input_rows + len(self.menu) + len(self.toolbar)
-        )
+    def rows_without_tail(self) -> int:
+        return len(self.others) + self.input_rows + len(self.menu) + len(self.toolbar)
 
 
 @dataclass(slots=True)
-class _Drawn:
+class _DrawnWindow:
     """A window as it was drawn, at its own origin."""
 
     window: Window
@@ -63,10 +72,11 @@ class _Drawn:
 
 
 class Region(Container):
-    """Tail, status, queued messages, the window that is typed in, menu, and toolbar.
+    """Container of tail, queued messages, status, question, input window, menu and toolbar.
 
-    Drawing the window costs more than all else. While ``is_input_same`` it is drawn as it was last
-    time; whoever changes more than the tail, or may have, sets that to False.
+    Drawing the input window costs more than all else. It is drawn as it was last time until
+    ``forget_input`` is called, which has to be done by all that may have changed more than the
+    tail.
     """
 
     def __init__(
@@ -89,49 +99,55 @@ class Region(Container):
         self._main, self._buffer = main, buffer
         self._answer, self._search = answer, search
         self._is_searching = is_searching
-        self._shares = _Shares([], [], 1, [], [])
-        self._shared_for = (0, 0)
-        self.is_input_same = False
-        self._drawn: _Drawn | None = None
-        self._wanted: tuple[int, int, int] = (0, 0, 0)
-        """For so many columns and rows, the window wants so many rows."""
+        self._layout = _Layout()
+        """As last drawn."""
+        self._drawn: _DrawnWindow | None = None
+
+    @property
+    def is_input_same(self) -> bool:
+        """True if the input window can be drawn as it was last time."""
+        return self._drawn is not None
+
+    def forget_input(self) -> None:
+        """Draw the input window anew in the next frame."""
+        self._drawn = None
 
     def tail_room(self, columns: int, rows: int) -> int:
         """Return how many rows of tail fit above the rest."""
-        is_known = self.is_input_same and self._shared_for == (columns, rows)
-        shares = self._shares if is_known else self._share(columns, rows)
-        return min(max(0, rows - (shares.rows - len(shares.tail))), self._most_tail(rows))
+        is_known = self.is_input_same and self._layout.size == (columns, rows)
+        layout = self._layout if is_known else self._lay_out(columns, rows)
+        return min(max(0, rows - layout.rows_without_tail), self._max_tail(rows))
 
     @property
     def is_compact(self) -> bool:
-        """Whether no row above the input is so long that a narrow window would wrap it.
+        """True if no row above the input is so long that a narrow window would wrap it.
 
-        Then it is the same to a frame on its way what width the window has when it arrives.
+        Then a frame that is on its way while the width changes has the same effect at any width.
         """
         return self._is_rewrapping and (self.is_resizing or self.is_flooded)
 
-    def _most_tail(self, rows: int) -> int:
-        """Return how tall a tail may be: in a window of half the height the region must fit."""
+    def _max_tail(self, rows: int) -> int:
+        """Return how high a tail may be: the region must fit into a window half as high."""
         if self.is_compact:
             return 0
-        return _LEAST_TAIL if self.is_resizing else max(_LEAST_TAIL, rows // _TAIL_SHARE)
+        return _MIN_TAIL if self.is_resizing else max(_MIN_TAIL, rows // _TAIL_SHARE)
 
-    def _tail(self, most: int, room: int) -> list[Row]:
+    def _tail(self, max_rows: int, wrapped_room: int) -> list[Row]:
         """Return the tail's last rows: so few that none of them scrolls off in a resize.
 
-        What scrolled off can't be taken back, and would stay beside the finished lines. ``room`` is
-        how many rows there are when the terminal wraps them in a narrow window.
+        Rows that scrolled off can't be erased, and would stay above the finished lines.
+        ``wrapped_room`` is how many rows there are for them when a narrow window wraps them.
         """
         tail: list[Row] = []
-        for line in reversed(self._state.tail[-most:] if most > 0 else ()):
+        for line in reversed(self._state.tail[-max_rows:] if max_rows > 0 else ()):
             row = row_of_line(line)
-            room -= -(-len(row) // NARROW_COLUMNS)
-            if self._is_rewrapping and tail and room < 0:
+            wrapped_room -= -(-len(row) // NARROW_COLUMNS)
+            if self._is_rewrapping and tail and wrapped_room < 0:
                 break
             tail.insert(0, row)
         return tail
 
-    # What prompt_toolkit calls.
+    # Called by prompt_toolkit.
 
     def reset(self) -> None:
         """Reset the windows."""
@@ -143,13 +159,12 @@ class Region(Container):
         return Dimension(preferred=max_available_width)
 
     def preferred_height(self, width: int, max_available_height: int) -> Dimension:
-        """Take as many rows as there is something to show, at most the screen's."""
-        self._shares = self._share(width, max_available_height)
-        self._shared_for = (width, max_available_height)
-        return Dimension.exact(self._shares.rows)
+        """Lay out the parts; take the rows that they need, at most the screen's."""
+        self._layout = layout = self._lay_out(width, max_available_height)
+        return Dimension.exact(len(layout.tail) + layout.rows_without_tail)
 
     def get_children(self) -> list[Container]:
-        """Return the windows that can be typed in."""
+        """Return the windows that can have the focus."""
         return [*self._windows()]
 
     def write_to_screen(
@@ -161,31 +176,29 @@ class Region(Container):
         erase_bg: bool,
         z_index: int | None,
     ) -> None:
-        """Draw what ``preferred_height``, which comes first, has shared out."""
-        columns, shares = write_position.width, self._shares
-        y = _draw(screen, [*shares.tail, *shares.others], 0, columns)
-        place = WritePosition(xpos=0, ypos=y, width=columns, height=shares.input_rows)
+        """Draw what ``preferred_height``, which is called first, has laid out."""
+        columns, layout = write_position.width, self._layout
+        y = _draw(screen, [*layout.tail, *layout.others], 0, columns)
+        place = WritePosition(xpos=0, ypos=y, width=columns, height=layout.input_rows)
         if not self._draw_same(screen, place):
             window = self._active()
             window.write_to_screen(screen, mouse_handlers, place, parent_style, erase_bg, z_index)
-            self._remember(screen, window, place)
-        y = _draw(screen, shares.menu, y + shares.input_rows, columns)
-        if self._is_searching() and shares.toolbar:
+            self._drawn = self._copy_window(screen, window, place)
+        y = _draw(screen, layout.menu, y + layout.input_rows, columns)
+        if self._is_searching() and layout.toolbar:
             place = WritePosition(xpos=0, ypos=y, width=columns, height=1)
             self._search.write_to_screen(
                 screen, mouse_handlers, place, parent_style, erase_bg, z_index
             )
             y += 1
         else:
-            y = _draw(screen, shares.toolbar, y, columns)
+            y = _draw(screen, layout.toolbar, y, columns)
         screen.width, screen.height = columns, max(screen.height, y)
 
     def _draw_same(self, screen: Screen, place: WritePosition) -> bool:
-        """Draw the window as it was; False: it must be drawn anew."""
+        """Draw the input window as it was; False: it must be drawn anew."""
         drawn = self._drawn
-        if drawn is None or not self.is_input_same:
-            return False
-        if (place.width, place.height) != (drawn.columns, len(drawn.rows)):
+        if drawn is None or (place.width, place.height) != (drawn.columns, len(drawn.rows)):
             return False
         screen.data_buffer.update(enumerate(drawn.rows, place.ypos))  # type: ignore[arg-type]
         screen.set_cursor_position(drawn.window, Point(drawn.cursor.x, drawn.cursor.y + place.ypos))
@@ -194,16 +207,17 @@ class Region(Container):
         screen.height = place.ypos + place.height
         return True
 
-    def _remember(self, screen: Screen, window: Window, place: WritePosition) -> None:
+    def _copy_window(
+        self, screen: Screen, window: Window, place: WritePosition
+    ) -> _DrawnWindow | None:
+        """Return the window as it was drawn; None: it must be drawn anew the next time, too."""
         cursor = screen.cursor_positions.get(window)
-        self._drawn = None
         if cursor is None or not screen.show_cursor or self._is_searching():
-            return
+            return None
         rows: list[dict[int, Char]] = [
             screen.data_buffer[y] for y in range(place.ypos, place.ypos + place.height)
         ]
-        self._drawn = _Drawn(window, place.width, rows, Point(cursor.x, cursor.y - place.ypos))
-        self.is_input_same = True
+        return _DrawnWindow(window, place.width, rows, Point(cursor.x, cursor.y - place.ypos))
 
     def _windows(self) -> list[Window]:
         return [self._main, self._answer, self._search]
@@ -211,37 +225,38 @@ class Region(Container):
     def _active(self) -> Window:
         return self._answer if self._state.question else self._main
 
-    def _share(self, columns: int, rows: int) -> _Shares:
+    def _lay_out(self, columns: int, rows: int) -> _Layout:
+        """Give each part its rows; the input comes first, then the menu, the others, the tail."""
         toolbar = self._toolbar() if rows >= 3 or self._is_searching() else []
         others = self._others()
         room = rows - len(toolbar)
-        wanted = self._wanted_rows(columns, rows)
+        wanted_rows = self._wanted_rows(columns, rows)
         above = len(self._state.tail) + len(others)
-        # A draft of many rows scrolls in its place: what was said about it stays in view.
-        input_rows = max(1, min(wanted, room - min(above, room // 3), max(room * 2 // 3, 3)))
+        # A draft of many rows scrolls in its place: the answer above it stays in view.
+        max_input = max(room * 2 // 3, 3)
+        input_rows = max(1, min(wanted_rows, room - min(above, room // 3), max_input))
         menu = self._menu(room - input_rows, columns)
         room -= input_rows + len(menu)
         others = others[-room:] if room > 0 else []
-        most = min(room - len(others), self._most_tail(rows))
-        fixed = len(others) + input_rows + len(menu) + len(toolbar)
-        tail = self._tail(most, rows // 2 - fixed)
-        return _Shares(tail, others, input_rows, menu, toolbar)
+        layout = _Layout((columns, rows), wanted_rows, input_rows, [], others, menu, toolbar)
+        max_tail = min(room - len(others), self._max_tail(rows))
+        layout.tail = self._tail(max_tail, rows // 2 - layout.rows_without_tail)
+        return layout
 
     def _wanted_rows(self, columns: int, rows: int) -> int:
-        if not self.is_input_same or self._wanted[:2] != (columns, rows):
-            wanted = self._active().preferred_height(columns, rows).preferred
-            self._wanted = (columns, rows, wanted)
-        return self._wanted[2]
+        if self.is_input_same and self._layout.size == (columns, rows):
+            return self._layout.wanted_rows
+        return self._active().preferred_height(columns, rows).preferred
 
     def _others(self) -> list[Row]:
+        """Return queued messages, status and question."""
         state = self._state
-        rows = [
-            row_of_text(f"  {state.mark}{text}", "dim") for text in state.queued[:_SHOWN_QUEUED]
-        ]
-        more = len(state.queued) - _SHOWN_QUEUED
+        shown = state.queued[:_MAX_QUEUED]
+        rows = [row_of_text(f"  {state.mark}{text}", "dim") for text in shown]
+        more = len(state.queued) - len(shown)
         if more > 0:
             rows.append(row_of_text(f"    … {more} more", "dim"))
-        # While a question is asked it is the person who is waited for.
+        # While a question is asked, a status that says what else is waited for would mislead.
         if state.status and not state.question:
             rows.append(row_of_line(state.status))
         if self.is_compact:
@@ -256,22 +271,23 @@ class Region(Container):
 
     def _menu(self, room: int, columns: int) -> list[Row]:
         state = self._buffer.complete_state
-        shown = min(_SHOWN_SUGGESTIONS, room)
-        if state is None or shown <= 0:
+        max_rows = min(_MAX_SUGGESTIONS, room)
+        if state is None or max_rows <= 0:
             return []
-        chosen = state.complete_index
-        start = max(0, (chosen or 0) - shown + 1)
-        items = state.completions[start : start + shown]
-        width = min(max(len(item.display_text) for item in items), _NAME_COLUMNS, columns)
+        selected = state.complete_index
+        start = max(0, (selected or 0) - max_rows + 1)
+        items = state.completions[start : start + max_rows]
+        width = min(max(len(item.display_text) for item in items), _MAX_NAME_COLUMNS, columns)
         rows = []
         for index, item in enumerate(items, start):
             name = item.display_text.ljust(width)
             line = f"  {name}  {item.display_meta_text}"
-            rows.append(row_of_text(line, "reverse" if index == chosen else "dim"))
+            rows.append(row_of_text(line, "reverse" if index == selected else "dim"))
         return rows
 
 
 def _draw(screen: Screen, rows: Sequence[Row], y: int, columns: int) -> int:
+    """Draw rows from row ``y`` on; return the row after the last one."""
     for row in rows:
         draw_row(screen, y, row, columns)
         y += 1

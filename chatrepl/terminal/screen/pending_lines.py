@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from chatrepl.terminal.screen.screen_cells import row_of_line
+from chatrepl.terminal.screen.screen_cells import columns_of_line
 
 __all__ = ["ANY_ROWS", "NARROW_COLUMNS", "PendingLines", "rows_of"]
 
@@ -18,7 +18,7 @@ _FAST_S, _SLOW_S = 0.02, 0.05
 
 def rows_of(line: str, columns: int) -> int:
     """Return how many rows a finished line takes, at least."""
-    return -(-len(row_of_line(line)) // columns) or 1
+    return -(-columns_of_line(line) // columns) or 1
 
 
 class PendingLines:
