@@ -3,7 +3,6 @@
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from chatrepl import __version__
@@ -16,7 +15,6 @@ from chatrepl.core.commands.handlers.servers import introduce_local
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.terminal.live.conversation_view import ConversationView
 from chatrepl.terminal.live.pending_actions import PendingActions
-from chatrepl.terminal.prompt.child_programs import run_shown
 from chatrepl.terminal.tty.raw_mode import exit_by_signal
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ def load(
 
     async def talk(prompt: "LivePrompt", door: PendingActions) -> None:
         person.prompt = prompt
-        program.shell.hand_over = partial(run_shown, prompt)
+        program.shell.hand_over = prompt.run_child_with_output
         front = ConversationView(
             program.session,
             lambda: _load_drawing(options, environment, prompt),

@@ -1,4 +1,4 @@
-"""What the live prompt asks of the program behind it."""
+"""Ports of the live prompt: the program that its keys act on, and completion items."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,29 +7,29 @@ __all__ = ["Actions", "CompletionItem"]
 
 
 class CompletionItem(Protocol):
-    """One item of the completion menu."""
+    """Item of the completion menu."""
 
     @property
     def text(self) -> str:
-        """What takes the place of the word before the cursor."""
+        """Replacement for the word before the cursor."""
         ...
 
     @property
     def start(self) -> int:
-        """Where that word begins, as a negative offset from the cursor."""
+        """The word's begin, as a negative offset from the cursor."""
         ...
 
     @property
     def description(self) -> str:
-        """Shown beside the text; may be empty."""
+        """Explanation shown beside the text; may be empty."""
         ...
 
 
 class Actions(Protocol):
-    """What keys set off. All are called on the event loop and return at once."""
+    """Program behind the prompt. All methods are called on the event loop and return at once."""
 
     def submit(self, text: str) -> None:
-        """Take a line or message that the user sent; never blank, without lone surrogates."""
+        """Run a line or send a message; it is never blank, and without lone surrogates."""
         ...
 
     def stop(self) -> bool:
@@ -37,29 +37,29 @@ class Actions(Protocol):
         ...
 
     def is_busy(self) -> bool:
-        """Say whether an answer is running."""
+        """Return whether an answer is running."""
         ...
 
     def complete(self, before: str) -> Sequence[CompletionItem]:
-        """Offer completions for the text before the cursor."""
+        """Return completions for the text before the cursor."""
         ...
 
     def toolbar(self) -> str:
-        """Return the line below the input, already cleaned; called at every repaint."""
+        """Return the line below the input, without control characters; called at every frame."""
         ...
 
     def edit_last(self) -> None:
-        """Edit the last message (Escape twice on an empty line while nothing runs)."""
+        """Take the last message back to edit it (Escape twice on an empty line, when idle)."""
         ...
 
     def take_waiting(self) -> str | None:
-        """Give up and return the newest line that waits to be sent (Up on an empty line)."""
+        """Remove and return the newest queued line (Up on an empty line); None: there is none."""
         ...
 
     def open_found(self) -> None:
-        """Open the best that the last line, a search, found (Enter on an empty line)."""
+        """Open the best result of the search that the last line was (Enter on an empty line)."""
         ...
 
     def leave(self) -> None:
-        """End the session; answered by ``LivePrompt.leave`` when everything is saved."""
+        """End the session: call ``LivePrompt.leave`` when everything is saved."""
         ...

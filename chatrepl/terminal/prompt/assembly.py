@@ -1,4 +1,4 @@
-"""The windows of the live region, put together."""
+"""Construction of the live prompt's windows, application and frames."""
 
 import os
 from collections.abc import Callable
@@ -24,11 +24,11 @@ from chatrepl.terminal.tty.writer import TerminalWriter
 
 __all__ = ["build_frames", "build_view"]
 
-_LEAST_COLUMNS_FOR_MARK = 8
+_MIN_COLUMNS_FOR_MARK = 8
 
 
 def build_view(state: RegionState, line: Buffer, answer: Window) -> tuple[Region, Layout]:
-    """Build the region around the input line, with the focus there."""
+    """Return the region around an input line, and a layout with the focus on that line."""
     search_buffer = Buffer(name="search", multiline=False)
     search_control = SearchBufferControl(
         search_buffer,
@@ -43,7 +43,7 @@ def build_view(state: RegionState, line: Buffer, answer: Window) -> tuple[Region
     )
 
     def mark(line_number: int, wrap_count: int) -> StyleAndTextTuples:
-        if get_app().output.get_size().columns < _LEAST_COLUMNS_FOR_MARK:
+        if get_app().output.get_size().columns < _MIN_COLUMNS_FOR_MARK:
             return []
         is_first = line_number == 0 and wrap_count == 0
         return [("bold", state.mark)] if is_first else [("", " " * len(state.mark))]
@@ -72,7 +72,7 @@ def build_frames(
     on_resize: Callable[[], None],
     on_error: Callable[[Exception], None],
 ) -> tuple[LiveApplication, Frames]:
-    """Build the application and what paints it; nothing runs or is drawn yet."""
+    """Return the application and the painter of its frames; nothing runs yet."""
     app = LiveApplication(
         layout=layout,
         key_bindings=keys,
@@ -95,6 +95,6 @@ def build_frames(
         reflow=Reflow(is_rewrapping=rewraps(os.environ), is_answering=answers_size(os.environ)),
         on_resize=on_resize,
         on_error=on_error,
-        before_first=keyboard.collect_early,
+        before_first=keyboard.collect_typed_ahead,
     )
     return app, frames

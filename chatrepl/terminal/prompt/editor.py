@@ -1,4 +1,4 @@
-"""The user's own editor on a text."""
+"""Editing of a text in the user's own editor."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ _USUAL = ("nano", "vim", "vi", "emacs")
 
 
 class EditorError(Exception):
-    """The editor could not be used; the message says why and what to do."""
+    """Failure to use the editor; the message says why and what to do."""
 
 
 def choose_editor(environment: Mapping[str, str]) -> list[str]:
-    """Return the editor's command: ``VISUAL``, ``EDITOR``, else one that is usually there.
+    """Return the editor's command: ``VISUAL``, ``EDITOR``, or a usual one that is installed.
 
     Raises ``EditorError`` where there is none.
     """
@@ -34,7 +34,7 @@ def choose_editor(environment: Mapping[str, str]) -> list[str]:
 async def edit_text(
     text: str, run_child: Callable[[Callable[[], Awaitable[int]]], Awaitable[int]]
 ) -> str:
-    """Open the editor on a text, and return what was saved, without a last line end.
+    """Open the editor on a text and return the saved text, without a last line end.
 
     ``run_child`` gives the terminal to the editor while it runs. Raises ``EditorError``.
     """
@@ -70,6 +70,7 @@ def _read_draft(path: Path) -> str:
 
 
 def _words(name: str, value: str) -> list[str]:
+    """Split the command in a variable. Raises ``EditorError``."""
     try:
         return shlex.split(value)
     except ValueError as error:

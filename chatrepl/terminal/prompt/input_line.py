@@ -1,4 +1,4 @@
-"""The input line: its text, its history, and what becomes of them."""
+"""Input line: an editable text with history, completion, and large pastes."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,9 +31,9 @@ class _Completer(Completer):
 
 
 class _LineBuffer(Buffer):
-    """A buffer whose history is there again at once when it was emptied.
+    """Buffer that loads its history at once when it is reset.
 
-    prompt_toolkit's own loads it in a task: an Up typed right after Enter would find nothing.
+    prompt_toolkit's own does that in a task: an Up typed right after Enter would find nothing.
     """
 
     def reset(self, document: Document | None = None, append_to_history: bool = False) -> None:
@@ -46,7 +46,10 @@ class _LineBuffer(Buffer):
 
 
 class InputLine:
-    """An editable text of one or more lines with a history across runs."""
+    """Text of one or more lines that is being typed, with a history across runs.
+
+    ``complete`` returns completions for the text before the cursor.
+    """
 
     def __init__(
         self, complete: "Callable[[str], Iterable[CompletionItem]]", history_file: Path | None
@@ -64,11 +67,11 @@ class InputLine:
 
     @property
     def text(self) -> str:
-        """The text as the user means it, large pastes included."""
+        """The text with large pastes in full."""
         return self.pastes.expand(self.buffer.text)
 
     def take(self) -> str | None:
-        """Empty the line into the history and return its text; None if it is blank.
+        """Move the line into the history and return its text; None if it is blank.
 
         Bytes that were no valid text come out as replacement characters.
         """
@@ -80,20 +83,20 @@ class InputLine:
         self.buffer.reset()
         return as_valid_text(text)
 
-    def suggestions(self) -> list[Completion]:
+    def completions(self) -> list[Completion]:
         """Return the completions at the cursor."""
-        asked = CompleteEvent(completion_requested=True)
-        return list(self._completer.get_completions(self.buffer.document, asked))
+        event = CompleteEvent(completion_requested=True)
+        return list(self._completer.get_completions(self.buffer.document, event))
 
     def open_menu(self) -> None:
-        """Show the completions at the cursor, with none chosen yet."""
+        """Show the completions at the cursor, with none selected."""
         self.buffer.start_completion()
 
     def paste(self, text: str) -> None:
         """Insert pasted text; line ends become newlines.
 
-        Several lines that would begin a command get a blank before them: what is pasted is said,
-        never run.
+        Several lines that would run as a command get a blank before them, so that they are sent as
+        a message.
         """
         plain = text.replace("\r\n", "\n").replace("\r", "\n")
         is_first = not self.buffer.document.text_before_cursor
@@ -110,13 +113,13 @@ class InputLine:
         return True
 
     def replace(self, text: str) -> None:
-        """Put text in place of the line's, so that it can be undone."""
+        """Replace the line's text; this can be undone."""
         self.buffer.save_to_undo_stack()
         shown = self.pastes.shorten(text)
         self.buffer.document = Document(shown, len(shown))
 
-    def continues(self) -> bool:
-        """Turn a trailing backslash at the cursor into a new line; False: there is none."""
+    def continue_line(self) -> bool:
+        """Turn a backslash at the line's end into a new line; False: there is none."""
         document = self.buffer.document
         before = document.text_before_cursor
         backslashes = len(before) - len(before.rstrip("\\"))
@@ -127,7 +130,7 @@ class InputLine:
         return True
 
     def keep_draft(self) -> None:
-        """Put an unsent text into the history, for the next run."""
+        """Put unsent text into the history, for the next run."""
         if self.buffer.text.strip():
             self.history.append_string(self.buffer.text)
 
@@ -137,6 +140,6 @@ class InputLine:
 
 
 def as_valid_text(text: str) -> str:
-    """Replace what cannot be encoded: lone surrogates, which stand for invalid bytes."""
+    """Replace lone surrogates, which stand for invalid bytes, and join those that are pairs."""
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return joined.encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""What the keys do that mean more than editing the line."""
+"""Actions of the keys that do more than edit the line."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,12 +11,15 @@ from chatrepl.terminal.prompt.questions import Questions
 
 __all__ = ["KeyActions"]
 
-_AGAIN_S = 2.0
+_DOUBLE_INTERRUPT_S = 2.0
 _DOUBLE_ESCAPE_S = 0.8
 
 
 class KeyActions:
-    """Decides by what is going on: a question, a search, an answer, a text, or nothing."""
+    """Key actions, which depend on the state: a question, a search, an answer, a draft, or none.
+
+    ``multiline``: Enter makes a new line, and Alt+Enter sends.
+    """
 
     def __init__(
         self,
@@ -24,21 +27,21 @@ class KeyActions:
         actions: Actions,
         questions: Questions,
         *,
-        multiline: bool,
         is_searching: Callable[[], bool],
         hint: Callable[[str], None],
         repaint: Callable[[], None],
         suspend: Callable[[], None],
         open_editor: Callable[[], None],
     ) -> None:
-        self.line, self.multiline = line, multiline
+        self.line, self.multiline = line, False
         self._actions, self._questions = actions, questions
         self._is_searching, self._hint = is_searching, hint
         self.repaint, self.suspend, self.open_editor = repaint, suspend, open_editor
+        self.leave = actions.leave
         self._interrupted_s = self._escaped_s = float("-inf")
 
     def submit(self) -> None:
-        """Send the line."""
+        """Send the line; a blank one opens what the last search found."""
         text = self.line.take()
         if text is None:
             self._actions.open_found()
@@ -49,7 +52,7 @@ class KeyActions:
         self._actions.submit(text)
 
     def interrupt(self) -> None:
-        """Cancel, stop, clear, hint, or leave, whichever comes first (Ctrl+C)."""
+        """Handle Ctrl+C: cancel a question or search, stop an answer, clear the line, or leave."""
         now_s = asyncio.get_running_loop().time()
         if self._questions.cancel():
             return
@@ -60,14 +63,14 @@ class KeyActions:
         elif self.line.buffer.text:
             self.line.keep_draft()
             self.line.buffer.reset()
-        elif now_s - self._interrupted_s < _AGAIN_S:
-            self._actions.leave()
+        elif now_s - self._interrupted_s < _DOUBLE_INTERRUPT_S:
+            self.leave()
         else:
             self._interrupted_s = now_s
             self._hint("Ctrl+C again to leave")
 
     def escape(self) -> None:
-        """Stop the answer, close the menu, or, the second time, edit the last message."""
+        """Handle Escape: stop the answer, close the menu, or, twice, edit the last message."""
         now_s = asyncio.get_running_loop().time()
         previous_s, self._escaped_s = self._escaped_s, now_s
         if self._actions.is_busy():
@@ -79,21 +82,9 @@ class KeyActions:
             self._actions.edit_last()
 
     def take_waiting(self) -> bool:
-        """Take the newest line that waits into the empty line; False: none waits."""
+        """Take the newest queued line back into the empty input line; False: there is none."""
         text = self._actions.take_waiting()
         if text is None:
             return False
         self.line.replace(text)
         return True
-
-    def leave_by_key(self) -> None:
-        """End the session (Ctrl+D)."""
-        self._actions.leave()
-
-    def answer(self, key: str) -> None:
-        """Take a key for a yes-or-no question."""
-        self._questions.take_key(key)
-
-    def submit_answer(self) -> None:
-        """Take the answer's line."""
-        self._questions.take_line()

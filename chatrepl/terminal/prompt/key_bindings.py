@@ -1,6 +1,4 @@
-"""Which key does what."""
-
-from typing import Protocol
+"""Key bindings of the live prompt."""
 
 from prompt_toolkit.application.current import get_app
 from prompt_toolkit.filters import Condition, is_searching, vi_mode
@@ -9,78 +7,41 @@ from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 from prompt_toolkit.keys import Keys
 
 from chatrepl.terminal.prompt.input_line import InputLine
+from chatrepl.terminal.prompt.key_actions import KeyActions
+from chatrepl.terminal.prompt.questions import Questions
 
-__all__ = ["KeyTarget", "build_key_bindings"]
-
-
-class KeyTarget(Protocol):
-    """What the keys act upon."""
-
-    line: InputLine
-    multiline: bool
-
-    def submit(self) -> None:
-        """Send the line."""
-
-    def interrupt(self) -> None:
-        """Stop, clear, or hint (Ctrl+C)."""
-
-    def escape(self) -> None:
-        """Stop, or edit the last message (Escape)."""
-
-    def take_waiting(self) -> bool:
-        """Take back a line that waits (Up); False: none does."""
-
-    def leave_by_key(self) -> None:
-        """End the session (Ctrl+D)."""
-
-    def repaint(self) -> None:
-        """Draw everything anew."""
-
-    def suspend(self) -> None:
-        """Stop the process until the shell wakes it."""
-
-    def open_editor(self) -> None:
-        """Edit the line in the user's editor."""
-
-    def answer(self, key: str) -> None:
-        """Take a key for the yes-or-no question."""
-
-    def submit_answer(self) -> None:
-        """Take the answer's line."""
+__all__ = ["build_key_bindings"]
 
 
-def build_key_bindings(
-    target: KeyTarget, *, is_asking: Condition, is_asking_yes_no: Condition
-) -> KeyBindings:
-    """Bind all keys; those not bound here are prompt_toolkit's own."""
+def build_key_bindings(actions: KeyActions, questions: Questions) -> KeyBindings:
+    """Return the program's bindings; prompt_toolkit adds its own for all other keys."""
     bindings = KeyBindings()
-    _bind_editing(bindings, target)
-    _bind_session(bindings, target)
-    _bind_questions(bindings, target, is_asking, is_asking_yes_no)
+    _bind_editing(bindings, actions)
+    _bind_session(bindings, actions)
+    _bind_questions(bindings, actions, questions)
     return bindings
 
 
-def _bind_editing(bindings: KeyBindings, target: KeyTarget) -> None:
-    line = target.line
+def _bind_editing(bindings: KeyBindings, actions: KeyActions) -> None:
+    line = actions.line
     in_line = Condition(lambda: get_app().layout.has_focus(line.buffer))
-    is_multiline = Condition(lambda: target.multiline)
+    is_multiline = Condition(lambda: actions.multiline)
 
     @bindings.add("enter", filter=in_line)
     def _enter(_event: KeyPressEvent) -> None:
         state = line.buffer.complete_state
         if state is not None and state.current_completion is not None:
             line.buffer.complete_state = None
-        elif target.multiline:
+        elif actions.multiline:
             line.buffer.insert_text("\n")
-        elif not line.continues():
-            target.submit()
+        elif not line.continue_line():
+            actions.submit()
 
     def _newline(_event: KeyPressEvent) -> None:
         line.buffer.insert_text("\n")
 
     def _send(_event: KeyPressEvent) -> None:
-        target.submit()
+        actions.submit()
 
     bindings.add("c-j", filter=in_line)(_newline)
     bindings.add("escape", "enter", filter=in_line & ~is_multiline)(_newline)
@@ -89,79 +50,80 @@ def _bind_editing(bindings: KeyBindings, target: KeyTarget) -> None:
 
     @bindings.add("c-i", filter=in_line)
     def _complete(_event: KeyPressEvent) -> None:
-        _offer(line)
+        _complete_word(line)
 
     @bindings.add(Keys.BracketedPaste, filter=in_line)
     def _paste(event: KeyPressEvent) -> None:
         line.paste(event.data)
 
 
-def _offer(line: InputLine) -> None:
-    """Insert the only completion or what all have in common, else walk through the menu."""
+def _complete_word(line: InputLine) -> None:
+    """Insert the only completion or the common beginning of all, else walk through the menu."""
     buffer = line.buffer
     state = buffer.complete_state
     if state is not None and len(state.completions) > 1:
         buffer.complete_next()
         return
-    offers = line.suggestions()
-    if len(offers) == 1:
-        buffer.apply_completion(offers[0])
-    elif offers:
+    completions = line.completions()
+    if len(completions) == 1:
+        buffer.apply_completion(completions[0])
+    elif completions:
         buffer.start_completion(insert_common_part=True)
 
 
-def _bind_session(bindings: KeyBindings, target: KeyTarget) -> None:
-    line = target.line
+def _bind_session(bindings: KeyBindings, actions: KeyActions) -> None:
+    line = actions.line
     in_line = Condition(lambda: get_app().layout.has_focus(line.buffer))
     is_empty = Condition(lambda: not line.buffer.text)
 
     @bindings.add("c-c")
     @bindings.add(Keys.SIGINT)
     def _interrupt(_event: KeyPressEvent) -> None:
-        target.interrupt()
+        actions.interrupt()
 
     @bindings.add("escape", filter=in_line & ~vi_mode)
     def _escape(_event: KeyPressEvent) -> None:
-        target.escape()
+        actions.escape()
 
     @bindings.add("up", filter=in_line & is_empty & ~is_searching)
     def _up(event: KeyPressEvent) -> None:
-        if not target.take_waiting():
+        if not actions.take_waiting():
             line.buffer.auto_up(count=event.arg)
 
     @bindings.add("c-d", filter=in_line & is_empty)
     def _leave(_event: KeyPressEvent) -> None:
-        target.leave_by_key()
+        actions.leave()
 
     @bindings.add("c-l")
     def _repaint(_event: KeyPressEvent) -> None:
-        target.repaint()
+        actions.repaint()
 
     @bindings.add("c-z")
     def _suspend(_event: KeyPressEvent) -> None:
-        target.suspend()
+        actions.suspend()
 
     @bindings.add("c-x", "c-e", filter=in_line)
     @bindings.add("c-g", filter=in_line & ~is_searching)
     def _editor(_event: KeyPressEvent) -> None:
-        target.open_editor()
+        actions.open_editor()
 
 
-def _bind_questions(
-    bindings: KeyBindings, target: KeyTarget, is_asking: Condition, is_asking_yes_no: Condition
-) -> None:
+def _bind_questions(bindings: KeyBindings, actions: KeyActions, questions: Questions) -> None:
+    is_asking = Condition(lambda: questions.is_asking)
+    is_asking_yes_no = Condition(lambda: questions.is_asking_yes_no)
+
     @bindings.add("enter", filter=is_asking)
     def _enter(_event: KeyPressEvent) -> None:
-        target.submit_answer()
+        questions.take_line()
 
     @bindings.add("escape", filter=is_asking)
     def _cancel(_event: KeyPressEvent) -> None:
-        target.interrupt()
+        actions.interrupt()
 
     @bindings.add(Keys.Any, filter=is_asking_yes_no)
     def _key(event: KeyPressEvent) -> None:
-        target.answer(event.data[:1])
+        questions.take_key(event.data[:1])
 
     @bindings.add(Keys.BracketedPaste, filter=is_asking_yes_no)
     def _paste(event: KeyPressEvent) -> None:
-        target.line.paste(event.data)
+        actions.line.paste(event.data)

@@ -1,9 +1,9 @@
-"""The live prompt: one application that has the terminal for the whole session."""
+"""Live prompt: one application that has the terminal for the whole session."""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from chatrepl.terminal.screen.live_region import RegionState
 from chatrepl.terminal.screen.renderer import WriterOutput, choose_colour_depth, clipboard_sequence
 from chatrepl.terminal.tty.keyboard import Keyboard
 from chatrepl.terminal.tty.query_sequences import Background
-from chatrepl.terminal.tty.raw_mode import PASTE_ON, HeldTerminal, hold_terminal
+from chatrepl.terminal.tty.raw_mode import PASTE_ON, HeldTerminal
 from chatrepl.terminal.tty.signals import SignalWatch
 from chatrepl.terminal.tty.writer import TerminalWriter
 
@@ -32,34 +32,32 @@ _T = TypeVar("_T")
 
 _HINT_S = 2.5
 _SIGHUP = 1
-_LEFT_ALONE = b"\x1b[?2004l\x1b[?25h"
+_PASTE_OFF_CURSOR_ON = b"\x1b[?2004l\x1b[?25h"
 _CLEAR_ROW = b"\r\x1b[K"
 
 
 class LivePrompt:
-    """Reads keys and owns everything that is written to the terminal.
+    """Prompt that reads the keys, and alone writes to the terminal.
 
-    ``on_resize`` is called when what may still change is to be drawn for another size. All methods
-    belong to the event loop's thread. Lines carry SGR and OSC 8 sequences, and no other control
-    character.
+    ``on_resize`` has to draw the tail for another size. All methods belong to the event loop's
+    thread. Lines carry SGR and OSC 8 sequences, and no other control character.
     """
 
     def __init__(
         self,
         *,
         actions: Actions,
-        held: HeldTerminal | None = None,
-        history_file: Path | None = None,
-        vi: bool = False,
-        unicode: bool = True,
-        multiline: bool = False,
-        on_resize: Callable[[], None] | None = None,
+        held: HeldTerminal,
+        history_file: Path | None,
+        vi: bool,
+        unicode: bool,
+        on_resize: Callable[[], None],
     ) -> None:
-        self._held = held or hold_terminal()
+        self._held = held
         self._actions = actions
-        self._fatal: int | None = None
-        self._is_over = self._is_away = False
-        self._away = asyncio.Lock()
+        self._fatal_signal: int | None = None
+        self._is_over = False
+        self._handing_over = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._hint_timer: asyncio.TimerHandle | None = None
 
@@ -70,7 +68,7 @@ class LivePrompt:
         self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
-        keys = self._bind_keys(layout, multiline=multiline)
+        keys = self._bind_keys(layout)
         self._app, self._frames = build_frames(
             self._region,
             layout,
@@ -78,7 +76,7 @@ class LivePrompt:
             self._keyboard,
             self._output,
             self._writer,
-            on_resize=on_resize or (lambda: None),
+            on_resize=on_resize,
             on_error=self._fail,
         )
         self._signals = SignalWatch(
@@ -89,23 +87,18 @@ class LivePrompt:
         )
         self.vi = vi
 
-    def _bind_keys(self, layout: Layout, *, multiline: bool) -> KeyBindings:
+    def _bind_keys(self, layout: Layout) -> KeyBindings:
         self._key_actions = KeyActions(
             self.line,
             self._actions,
             self._questions,
-            multiline=multiline,
             is_searching=lambda: layout.is_searching,
             hint=self.hint,
             repaint=self.repaint,
             suspend=self._suspend_by_key,
             open_editor=self._open_editor,
         )
-        return build_key_bindings(
-            self._key_actions,
-            is_asking=self._questions.is_asking,
-            is_asking_yes_no=self._questions.is_asking_yes_no,
-        )
+        return build_key_bindings(self._key_actions, self._questions)
 
     def _connect(self, *, unicode: bool) -> None:
         encoding = "utf-8" if unicode else "latin-1"
@@ -121,81 +114,81 @@ class LivePrompt:
         )
 
     async def run(self) -> int | None:
-        """Run until ``leave``, and give the terminal back whatever happens.
+        """Run until ``leave``, and restore the terminal whatever happens.
 
-        Returns None, or the number of the signal that ended the session: the caller then closes
-        what is open and calls ``exit_by_signal``. Raises what an action raised.
+        Returns None, or the number of the signal that ended the session: the caller then saves and
+        calls ``exit_by_signal``. Raises what an action raised.
         """
         self._writer.start(asyncio.get_running_loop())
         self._signals.start()
         if self._held.bytes_before:
-            # What was typed before this program could prevent it has been echoed.
+            # It was typed before this program had raw mode, and so echoed.
             self._writer.write(_CLEAR_ROW)
         try:
             if not self._is_over:
                 await self._app.run_async(handle_sigint=False, set_exception_handler=False)
         finally:
             await self._finish()
-        return self._fatal
+        return self._fatal_signal
 
     async def painted(self) -> None:
         """Wait until the prompt is on the screen."""
         await self._frames.has_painted.wait()
 
     async def ask_background(self) -> None:
-        """Ask the terminal for its background, behind what was typed before the prompt."""
-        await self._keyboard.early_is_over()
+        """Ask the terminal for its background, after the text typed before the prompt was read."""
+        await self._keyboard.typed_ahead_is_read()
         self._keyboard.expect_reply()
         self._frames.ask_background()
 
     def leave(self) -> None:
-        """End ``run``; lines that were handed over are still printed."""
+        """End ``run``; lines handed over are still printed."""
         self._is_over = True
         self._exit()
 
-    # Drawing.
+    # Output.
 
     def print(self, lines: Sequence[str]) -> None:
         """Print finished lines above the prompt, once and in order."""
         self._frames.print(lines)
 
     def show_tail(self, lines: Sequence[str]) -> None:
-        """Show the lines that may still change; what doesn't fit is cut off at the top."""
+        """Show the lines that may still change; those that don't fit are left out at the top."""
         if lines != self._state.tail:
             self._state.tail = lines
             self._frames.request(is_input_same=True)
 
     def show_queued(self, texts: Sequence[str]) -> None:
-        """Show messages that wait to be sent, as dim rows."""
+        """Show queued messages as dim rows."""
         self._state.queued = texts
         self._frames.request()
 
     def show_status(self, text: str) -> None:
-        """Show one row that says what is going on; an empty text removes it."""
+        """Show a status row; an empty text removes it."""
         if text != self._state.status:
             self._state.status = text
             self._frames.request()
 
     def repaint(self) -> None:
-        """Draw the live region anew."""
+        """Erase the live region and draw it again."""
         self._frames.repaint()
 
     def refresh(self) -> None:
-        """Repaint, because the toolbar has changed."""
+        """Paint soon, because the toolbar has changed."""
         self._frames.request()
 
     def hint(self, text: str) -> None:
-        """Show a text in the toolbar's place for a moment."""
+        """Show a text in the toolbar's place for 2.5 s."""
         self._clear_hint()
         self._state.hint = text
         self._hint_timer = asyncio.get_running_loop().call_later(_HINT_S, self._clear_hint)
 
     async def ready(self) -> None:
-        """Wait until everything is printed and the terminal can take more."""
+        """Wait until all lines are printed and the terminal can take more."""
         await self._frames.ready()
 
     def set_clipboard(self, text: str) -> None:
-        """Ask the terminal to take a text into its clipboard (OSC 52); not all of them do."""
+        """Ask the terminal to set its clipboard (OSC 52); not all of them do."""
         self._writer.write(clipboard_sequence(text))
 
     @property
@@ -205,20 +198,20 @@ class LivePrompt:
 
     @property
     def tail_room(self) -> int:
-        """How many rows of tail fit above the rest of the live region."""
+        """Number of tail rows that fit above the rest of the live region."""
         size = self._output.get_size()
         return self._region.tail_room(size.columns, size.rows)
 
     @property
     def background(self) -> Background | None:
-        """Whether the window's background is dark or light; None: not known (yet)."""
+        """The window's background, dark or light; None: not known (yet)."""
         return self._frames.queries.background
 
     # The input line.
 
     @property
     def draft(self) -> str:
-        """What is typed and not sent."""
+        """Text that is typed and not sent."""
         return self.line.text
 
     def set_draft(self, text: str) -> bool:
@@ -228,23 +221,23 @@ class LivePrompt:
         return is_shown
 
     def replace_draft(self, text: str) -> None:
-        """Put text in place of what is typed."""
+        """Replace the draft."""
         self.line.replace(text)
         self._frames.request()
 
     @property
     def vi(self) -> bool:
-        """Whether keys are vi's."""
+        """True for vi's keys, False for emacs'."""
         return self._app.editing_mode == EditingMode.VI
 
     @vi.setter
     def vi(self, value: bool) -> None:
         self._app.editing_mode = EditingMode.VI if value else EditingMode.EMACS
-        self._keyboard.takes_runs = not value
+        self._keyboard.is_vi = value
 
     @property
     def multiline(self) -> bool:
-        """Whether Enter makes a new line and Alt+Enter sends."""
+        """True if Enter makes a new line and Alt+Enter sends."""
         return self._key_actions.multiline
 
     @multiline.setter
@@ -254,24 +247,37 @@ class LivePrompt:
     # Questions, and other programs.
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask yes or no in the live prompt; cancelled, or at the end of the session: no."""
+        """Ask yes or no; if cancelled, or at the end of the session, the answer is no."""
         return await self._questions.confirm(question, default=default)
 
     async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
-        """Ask for a line of text, not shown if ``secret``; None: cancelled."""
+        """Ask for a line of text, hidden if ``secret``; None: cancelled."""
         return await self._questions.text(question, secret=secret)
 
     async def edit(self, text: str) -> str:
-        """Open the user's editor on a text and return what was saved. Raises ``EditorError``."""
+        """Open the user's editor on a text; return the saved one. Raises ``EditorError``."""
         return await edit_text(text, self.run_child)
 
     async def run_child(self, child: Callable[[], Awaitable[_T]]) -> _T:
         """Give the terminal to another program until ``child`` returns.
 
-        The event loop goes on; drawing waits, Ctrl+C is the other program's.
+        The event loop goes on; frames wait, Ctrl+C is the other program's.
         """
         async with self._handed_over():
             return await child()
+
+    async def run_child_with_output(self, child: Callable[[], Awaitable[_T]]) -> _T:
+        """Give the terminal to a program that prints; its output stays above the prompt."""
+        await self.ready()
+
+        async def run() -> _T:
+            try:
+                return await child()
+            finally:
+                with suppress(OSError):
+                    os.write(1, _line_end_unless_at_start(self.columns))
+
+        return await self.run_child(run)
 
     def _suspend_by_key(self) -> None:
         self._spawn(self._suspend())
@@ -291,17 +297,15 @@ class LivePrompt:
 
     @asynccontextmanager
     async def _handed_over(self) -> AsyncIterator[None]:
-        async with self._away:
+        async with self._handing_over:
             await self._frames.pause()
             self._keyboard.pause()
-            self._writer.write(_LEFT_ALONE)
+            self._writer.write(_PASTE_OFF_CURSOR_ON)
             await self._writer.drained()
-            self._is_away = True
             self._held.make_cooked()
             try:
                 yield
             finally:
-                self._is_away = False
                 if not self._is_over:
                     self._held.make_raw()
                     self._writer.write(PASTE_ON)
@@ -323,8 +327,8 @@ class LivePrompt:
 
     def _exit(self, error: Exception | None = None) -> None:
         if self._frames.queries.is_waiting:
-            # What the terminal still has to say must not end up in the shell.
-            self._spawn(self._exit_answered(error))
+            # A late reply must not end up in the shell.
+            self._spawn(self._exit_after_replies(error))
             return
         future = self._app.future
         if future is not None and not future.done():
@@ -333,7 +337,7 @@ class LivePrompt:
             else:
                 self._app.exit(exception=error)
 
-    async def _exit_answered(self, error: Exception | None) -> None:
+    async def _exit_after_replies(self, error: Exception | None) -> None:
         await self._frames.queries.until_replied()
         self._frames.queries.give_up()
         self._exit(error)
@@ -346,26 +350,26 @@ class LivePrompt:
         self._end_by_signal(_SIGHUP)
 
     def _end_by_signal(self, number: int) -> None:
-        if self._fatal is None:
-            self._fatal = number
+        if self._fatal_signal is None:
+            self._fatal_signal = number
             self.leave()
 
     def _interrupt_by_signal(self) -> None:
         context = self._app.context
-        if not self._is_away and not self._is_over and context is not None:
+        if self._held.is_raw and not self._is_over and context is not None:
             try:
                 context.copy().run(self._app.key_processor.send_sigint)
             except Exception as error:  # noqa: BLE001 the event loop would only print it
                 self._fail(error)
 
     def _suspend_by_signal(self) -> None:
-        if self._is_away:
-            self._signals.stop_process(whole_group=False)
-        else:
+        if self._held.is_raw:
             self._suspend_by_key()
+        else:
+            self._signals.stop_process(whole_group=False)
 
     def _continue_by_signal(self) -> None:
-        if not self._is_away and not self._is_over:
+        if self._held.is_raw and not self._is_over:
             self._held.make_raw()
             self._writer.write(PASTE_ON)
             self.repaint()
@@ -387,3 +391,11 @@ class LivePrompt:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._fail(error)
+
+
+def _line_end_unless_at_start(columns: int) -> bytes:
+    """Return bytes that go to the next row, unless the cursor is at a row's start.
+
+    The blanks fit into an empty row, and wrap in one that has something in it.
+    """
+    return b" " * (columns - 1) + b"\r\x1b[K"

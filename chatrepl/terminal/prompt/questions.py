@@ -1,4 +1,4 @@
-"""Questions asked in the live prompt, one after the other, while everything else goes on."""
+"""Questions to the user in the live prompt, one at a time, while everything else goes on."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,10 @@ class _Question:
 
 
 class Questions:
-    """A line of its own to answer in; the draft waits meanwhile."""
+    """Queue of questions, with an input line of their own; the draft stays untouched.
+
+    Without ``attach`` all answers are no.
+    """
 
     def __init__(self, state: RegionState, on_change: Callable[[], None]) -> None:
         self._state = state
@@ -36,10 +39,6 @@ class Questions:
         self._layout: Layout | None = None
         self._line: Buffer | None = None
         self._is_closed = False
-        self.is_asking = Condition(lambda: self._question is not None)
-        self.is_asking_yes_no = Condition(
-            lambda: self._question is not None and self._question.is_yes_no
-        )
         self._buffer = Buffer(name="answer", multiline=False)
         hidden = Condition(lambda: self._question is not None and self._question.is_secret)
         control = BufferControl(
@@ -49,40 +48,50 @@ class Questions:
         self.window = Window(control, height=1, dont_extend_height=True)
 
     def attach(self, layout: Layout, line: Buffer) -> None:
-        """Say where the focus goes, and where it returns to."""
+        """Set the layout that has the focus, and the line that gets it back after a question."""
         self._layout, self._line = layout, line
 
+    @property
+    def is_asking(self) -> bool:
+        """True while a question waits for its answer."""
+        return self._question is not None
+
+    @property
+    def is_asking_yes_no(self) -> bool:
+        """True while a yes-or-no question waits for its answer."""
+        return self._question is not None and self._question.is_yes_no
+
     async def confirm(self, question: str, *, default: bool) -> bool:
-        """Ask yes or no; a cancelled question is a no."""
+        """Ask yes or no; a cancelled question is answered by no."""
         choices = "[Y/n]" if default else "[y/N]"
         answer = await self._ask(f"{question} {choices}", is_yes_no=True, default="yn"[not default])
         return answer == "y"
 
     async def text(self, question: str, *, secret: bool) -> str | None:
-        """Ask for a line of text; None if the question is cancelled."""
+        """Ask for a line of text, hidden if ``secret``; None: the question was cancelled."""
         return await self._ask(question, is_secret=secret)
 
     def take_key(self, key: str) -> None:
-        """Take a key for a yes-or-no question; others than y and n do nothing."""
+        """Answer a yes-or-no question by the key y or n; others do nothing."""
         if key.lower() in ("y", "n"):
             self._resolve(key.lower())
 
     def take_line(self) -> None:
-        """Take what was typed."""
+        """Answer by the line that was typed, or a yes-or-no question by its default."""
         question = self._question
         if question is not None:
-            is_choice = question.is_yes_no
-            self._resolve(question.default if is_choice else as_valid_text(self._buffer.text))
+            text = question.default if question.is_yes_no else as_valid_text(self._buffer.text)
+            self._resolve(text)
 
     def cancel(self) -> bool:
-        """Drop the question that is asked; False: there is none."""
+        """Cancel the question; False: there is none."""
         if self._question is None:
             return False
         self._resolve(None)
         return True
 
     def close(self) -> None:
-        """Answer no to everything from now on."""
+        """Cancel all questions, from now on too."""
         self._is_closed = True
         self.cancel()
 

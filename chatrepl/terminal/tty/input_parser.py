@@ -1,4 +1,4 @@
-"""What arrives from a terminal, told apart: keys, pastes, and the terminal's own replies."""
+"""Parsing of a terminal's input into text, keys, pastes and replies."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ PASTE_END = "\x1b[201~"
 _BREAKOUT_S = 0.05
 _CUT_REPLY_S = _CUT_KEY_S = 1.0
 _STUCK_PASTE_S = 1.0
-_LONGEST_REPLY = 8192
+_MAX_REPLY_CHARS = 8192
 _CTRL_C = "\x03"
 
 # Keys and replies: control sequences (rxvt ends some by a dollar sign, the Linux console puts two
@@ -44,44 +44,44 @@ _PART = re.compile(
 )
 # Control sequences that terminals send unasked or as answers, never for a key.
 _REPORT = re.compile(r"\x1b\[(?:[<=>?]|[0-9;]*[IORcnty]\Z)")
-# The rest of a colour, of attributes: what follows if the reply was cut after its first character
-# (which then was an Escape), or came on after a long pause.
-_LATE_COLOUR = re.compile(r"[0-9a-fA-Frgb:/#?;]*(?:\x07|\x1b\\)")
-_BEHEADED = re.compile(r"\x1b(?:\][0-9]+;(?:rgba?:|#)|\[\?[0-9;]*c)")
-# The rest of a key whose Escape came a pause before it; a person's "[D" comes in two reads.
+# The rest of a colour reply that came after a long pause.
+_REST_OF_COLOUR = re.compile(r"[0-9a-fA-Frgb:/#?;]*(?:\x07|\x1b\\)")
+# A reply for a colour or for attributes whose first character was taken for an Escape.
+_BEHEADED_REPLY = re.compile(r"\x1b(?:\][0-9]+;(?:rgba?:|#)|\[\?[0-9;]*c)")
+# A key whose Escape came a pause before the rest; a person's "[D" comes in two reads.
 _BEHEADED_KEY = re.compile(r"\x1b{1,2}(?:\[(?:\[|[0-9;:]+[@-Z^~u$]|[A-FHZ])|O[0-9]*[A-FHMP-S])")
 _STRING_PART = re.compile(r"\x1b(?:\][0-9]|P[>!0-9]|_G)")
 _CERTAIN_PART = re.compile(rf"{_STRING_PART.pattern}|\x1b{{1,2}}[\[O][<=>?0-9]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_FEEDS = re.compile(r"\n+")
-_FEWEST_DOUBLED = 3
+_MIN_DOUBLED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Text, control characters, and Escapes by themselves or before a character (Alt)."""
+    """Typed text, control characters, and Escapes by themselves or before a character (Alt)."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key's control sequence, whole, with an Escape before it for Alt in some terminals."""
+    """Key that is a whole control sequence, with an Escape before it for Alt in some terminals."""
 
     sequence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """Text that is inserted whatever it contains."""
+    """Pasted text, inserted whatever it contains."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the terminal says of itself: colours, focus, attributes, the cursor's place."""
+    """Reply or report of the terminal: colours, focus, attributes, the cursor's place."""
 
     text: str
 
@@ -90,43 +90,47 @@ Piece = Typed | Key | Paste | Reply
 
 
 class InputSplitter:
-    """Cuts input into pieces; any cut of the input into reads gives the same pieces.
+    """Splitter of input into pieces, which are the same for any cut of the input into reads.
 
-    ``is_key`` knows the control sequences that are keys; all others are told as replies, keys that
-    nothing knows among them. An Enter within 50 ms of a paste's end is believed once; what follows
-    without a pause is inserted, not obeyed: it may be the rest of a paste that contained the end
-    mark itself.
+    ``is_key`` returns whether a control sequence is a known key; all others are replies, unknown
+    keys among them. Text that follows an Enter within 50 ms of a paste's end is inserted as a paste
+    itself: it may be the rest of a paste that contained the end mark.
     """
 
     def __init__(self, is_key: Callable[[str], bool]) -> None:
         self._is_key = is_key
-        self._held = ""
-        self._held_s = 0.0
-        self._given = ""
+        self._partial = ""
+        """Begin of a sequence whose end has not arrived."""
+        self._partial_s = 0.0
+        self._flushed = ""
+        """Begin of a sequence that a pause made a key, until the next read shows more."""
         self._paste: list[str] | None = None
-        self._paste_tail = ""
-        self._seen_s = 0.0
+        """Parts of the paste that is arriving; None: there is none."""
+        self._paste_rest = ""
+        """Last characters of it, which may begin its end mark."""
+        self._read_s = 0.0
         self._paste_end_s = float("-inf")
-        self._guard_s = float("-inf")
+        self._guarded_until_s = float("-inf")
 
     @property
-    def is_holding(self) -> bool:
-        """Whether a pause would make a key of what has arrived."""
-        return bool(self._held)
+    def is_incomplete(self) -> bool:
+        """True while a pause would make a key of what has arrived."""
+        return bool(self._partial)
 
     def feed(self, text: str, now_s: float) -> list[Piece]:
-        """Take a read's text, and return what is complete."""
-        if self._held and _STRING_PART.match(self._held) and now_s - self._held_s > _CUT_REPLY_S:
-            self._held = ""
-            text = _LATE_COLOUR.sub("", text, count=1) if _LATE_COLOUR.match(text) else text
-        elif self._given and self._is_beheaded(text, now_s):
-            text = self._given + text
-        self._given = ""
-        is_stuck = self._paste is not None and now_s - self._seen_s > _STUCK_PASTE_S
-        self._seen_s = now_s
+        """Take a read's text and return the complete pieces."""
+        is_overdue = now_s - self._partial_s > _CUT_REPLY_S
+        if is_overdue and _STRING_PART.match(self._partial):
+            self._partial = ""
+            text = _REST_OF_COLOUR.sub("", text, count=1) if _REST_OF_COLOUR.match(text) else text
+        elif self._flushed and self._is_beheaded(text, now_s):
+            text = self._flushed + text
+        self._flushed = ""
+        is_stuck = self._paste is not None and now_s - self._read_s > _STUCK_PASTE_S
+        self._read_s = now_s
         pieces: list[Piece] = []
         if is_stuck and text.startswith(_CTRL_C):
-            pieces += self._end_paste(self._paste_tail, now_s)
+            pieces += self._end_paste(self._paste_rest, now_s)
         rest = text
         while rest:
             if self._paste is not None:
@@ -136,21 +140,23 @@ class InputSplitter:
         return _joined(pieces)
 
     def flush(self) -> list[Piece]:
-        """Say that nothing followed for a while: a lone Escape is a key."""
-        held = self._held
-        if not held or _CERTAIN_PART.match(held):
+        """Return the pieces that a pause makes certain: a lone Escape is a key."""
+        partial = self._partial
+        if not partial or _CERTAIN_PART.match(partial):
             return []
-        self._held = ""
-        self._given = held
-        return [Typed(held)]
+        self._partial = ""
+        self._flushed = partial
+        return [Typed(partial)]
 
     def _is_beheaded(self, text: str, now_s: float) -> bool:
-        whole = self._given + text
-        is_soon = now_s - self._seen_s < _CUT_KEY_S
-        return bool(_BEHEADED.match(whole) or (is_soon and _BEHEADED_KEY.match(whole)))
+        """Return whether a read goes on with a sequence whose begin was flushed."""
+        whole = self._flushed + text
+        is_soon = now_s - self._read_s < _CUT_KEY_S
+        return bool(_BEHEADED_REPLY.match(whole) or (is_soon and _BEHEADED_KEY.match(whole)))
 
     def _outside(self, text: str, pieces: list[Piece], now_s: float) -> str:
-        text, self._held = self._held + text, ""
+        """Split text up to the next paste; return the rest."""
+        text, self._partial = self._partial + text, ""
         position = 0
         while (found := text.find("\x1b", position)) >= 0:
             pieces += self._typed(text[position:found], now_s)
@@ -158,11 +164,11 @@ class InputSplitter:
                 position = whole.end()
                 if whole[0].endswith(PASTE_START):
                     pieces += self._typed(whole[0].removesuffix(PASTE_START), now_s)
-                    self._paste, self._paste_tail = [], ""
+                    self._paste, self._paste_rest = [], ""
                     return text[position:]
                 pieces += self._sequence(whole[0], now_s)
-            elif len(text) - found < _LONGEST_REPLY and _PART.match(text, found):
-                self._held, self._held_s = text[found:], now_s
+            elif len(text) - found < _MAX_REPLY_CHARS and _PART.match(text, found):
+                self._partial, self._partial_s = text[found:], now_s
                 return ""
             else:
                 position = found + 1
@@ -175,52 +181,54 @@ class InputSplitter:
         if unmodified == PASTE_END:
             return []
         if not _REPORT.match(unmodified) and self._is_key(unmodified):
-            return [] if now_s < self._guard_s else [Key(sequence)]
+            return [] if now_s < self._guarded_until_s else [Key(sequence)]
         # An Escape before a report was a key by itself.
         is_escape = unmodified != sequence and _REPORT.match(unmodified)
         return [*(self._typed("\x1b", now_s) if is_escape else ()), Reply(unmodified)]
 
     def _in_paste(self, text: str, pieces: list[Piece], now_s: float) -> str:
+        """Take a paste's text up to its end; return the rest."""
         assert self._paste is not None
-        data = self._paste_tail + text
+        data = self._paste_rest + text
         end = data.find(PASTE_END)
         if end < 0:
             keep = len(PASTE_END) - 1
             self._paste.append(data[:-keep])
-            self._paste_tail = data[-keep:]
+            self._paste_rest = data[-keep:]
             return ""
         pieces += self._end_paste(data[:end], now_s)
         return data[end + len(PASTE_END) :]
 
     def _end_paste(self, last: str, now_s: float) -> list[Piece]:
         body = "".join([*(self._paste or []), last])
-        self._paste, self._paste_tail = None, ""
+        self._paste, self._paste_rest = None, ""
         self._paste_end_s = now_s
         return [Paste(body)]
 
     def _typed(self, text: str, now_s: float) -> list[Piece]:
         if not text:
             return []
-        if now_s < self._guard_s:
+        if now_s < self._guarded_until_s:
             return self._guarded(text, now_s)
         if now_s - self._paste_end_s < _BREAKOUT_S and (enter := _LINE_END.search(text)):
-            self._guard_s = now_s + _BREAKOUT_S
+            self._guarded_until_s = now_s + _BREAKOUT_S
             return [Typed(text[: enter.end()]), *self._guarded(text[enter.end() :], now_s)]
         return [Typed(text)]
 
     def _guarded(self, text: str, now_s: float) -> list[Piece]:
-        self._guard_s = now_s + _BREAKOUT_S
+        """Make a paste of text that a person cannot have typed so fast; Ctrl+C gets through."""
+        self._guarded_until_s = now_s + _BREAKOUT_S
         if _CTRL_C in text:
             return [Typed(_CTRL_C)]
-        kept = _CONTROLS.sub("", _LINE_END.sub("\n", text))
-        return [Paste(kept)] if kept else []
+        plain = _CONTROLS.sub("", _LINE_END.sub("\n", text))
+        return [Paste(plain)] if plain else []
 
 
 def type_ahead(text: str) -> list[str]:
-    """Decide what text means that arrived before the prompt: a list of inputs to feed.
+    """Return the inputs to feed for text that arrived before the prompt.
 
-    Bracketed pastes stay what they are. Other text is as typed if it has no line end, or just one
-    at its very end; with more it can only be a paste that the terminal did not bracket.
+    Bracketed pastes stay. Other text was typed if it has no line end, or one at its very end; with
+    more it can only be a paste that the terminal did not bracket.
     """
     parts = list(_unbracketed(text))
     typed = "".join(part for part, is_paste in parts if not is_paste)
@@ -236,18 +244,18 @@ def type_ahead(text: str) -> list[str]:
 
 
 def with_single_line_ends(text: str, before: int) -> str:
-    """Make one line end of the two that the system's line mode makes of a carriage return and feed.
+    """Undo the doubling of line ends by the system's line mode, which turns CR LF into LF LF.
 
-    It had the text's first ``before`` characters. A text has such line ends if all are doubled
-    there; text in which only few are is more likely to have empty lines.
+    The text's first ``before`` characters went through it. They are mended if all their line ends
+    are doubled, and there are a few; otherwise some lines are more likely to be empty.
     """
-    early, late = text[:before], text[before:]
-    if late.startswith("\n"):
-        early, late = early + "\n", late[1:]
-    runs = [len(run) for run in _LINE_FEEDS.findall(early)]
-    if len(runs) < _FEWEST_DOUBLED or any(run % 2 for run in runs):
+    cooked, raw = text[:before], text[before:]
+    if raw.startswith("\n"):
+        cooked, raw = cooked + "\n", raw[1:]
+    runs = [len(run) for run in _LINE_FEEDS.findall(cooked)]
+    if len(runs) < _MIN_DOUBLED or any(run % 2 for run in runs):
         return text
-    return _LINE_FEEDS.sub(lambda run: run[0][::2], early) + late
+    return _LINE_FEEDS.sub(lambda run: run[0][::2], cooked) + raw
 
 
 def _with_enter(text: str) -> str:
@@ -255,6 +263,7 @@ def _with_enter(text: str) -> str:
 
 
 def _unbracketed(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield parts without their marks, with True for a bracketed paste."""
     rest = text
     while rest:
         before, start, rest = rest.partition(PASTE_START)

@@ -1,4 +1,4 @@
-"""Keys from the terminal, as prompt_toolkit wants them; replies and closing told apart."""
+"""Keyboard input for prompt_toolkit: key presses and pastes, without the terminal's replies."""
 
 import asyncio
 import codecs
@@ -33,18 +33,19 @@ _READ_BYTES = 65536
 _PAUSE_S = 0.025
 _OPEN_PASTE_S = 2.0
 _REPLY_S, _REPLY_PAUSE_S = 2.0, 0.25
-# Runs of plain text, newlines (Ctrl+J) within, are handed over whole: a key press for each
-# character costs too much when much arrives at once.
+# Runs of plain text, with newlines (Ctrl+J), make one key press: one for each character would be
+# too expensive when much arrives at once.
 _RUN = re.compile(r"[^\x00-\x1f\x7f]{4,}(?:\n+[^\x00-\x1f\x7f]+)*")
 
-# Alt with one of these is a binding of prompt_toolkit's emacs keys.
+# prompt_toolkit's emacs bindings have Alt with these.
 ALT_KEYS = frozenset({Keys.Left, Keys.Right})
 
 
 class Keyboard(Input):
-    """The terminal's input side. ``on_gone`` is called once when the terminal is closed.
+    """Input side of the terminal.
 
-    Whatever ``on_error`` gets was raised by a key's binding. The first ``bytes_before`` bytes went
+    ``on_gone`` is called once, when the terminal is closed; ``on_error`` with what a key's binding
+    raised; ``on_reply`` with each of the terminal's replies. The first ``bytes_before`` bytes went
     through the system's line mode.
     """
 
@@ -65,30 +66,32 @@ class Keyboard(Input):
         self._keys: list[KeyPress] = []
         self._parser = Vt100Parser(self._keys.append)
         self._callback: Callable[[], None] | None = None
-        self._early: list[str] | None = None
-        self._bytes_before, self._characters_before = bytes_before, 0
-        self._early_s = 0.0
-        self._early_timer: asyncio.TimerHandle | None = None
-        self.takes_runs = True
+        self._ahead: list[str] | None = None
+        """Text typed before the prompt came, until the first pause; None: no more is."""
+        self._bytes_before, self._chars_before = bytes_before, 0
+        self._ahead_s = 0.0
+        self._ahead_timer: asyncio.TimerHandle | None = None
+        self.is_vi = False
+        """Keys are vi's: each character is a key press, and there is no Alt."""
         self._reply_until_s = 0.0
         self._reply_timer: asyncio.TimerHandle | None = None
 
-    def collect_early(self) -> None:
-        """Treat what is waiting now, up to the first pause, as typed before the prompt came."""
+    def collect_typed_ahead(self) -> None:
+        """Take the waiting input, up to the first pause, as typed before the prompt came."""
         if select.select([self._fd], [], [], 0)[0]:
-            self._early = []
+            self._ahead = []
 
     def expect_reply(self) -> None:
-        """Give what may be a reply more time for a while: it can come in pieces."""
+        """For 2 s, wait longer for the rest of an incomplete sequence: replies come in pieces."""
         self._reply_until_s = asyncio.get_running_loop().time() + _REPLY_S
 
-    async def early_is_over(self) -> None:
-        """Wait until nothing more counts as typed before the prompt came."""
-        while self._early is not None:  # noqa: ASYNC110 rare, and over after the first pause
+    async def typed_ahead_is_read(self) -> None:
+        """Wait until all that was typed before the prompt came is read."""
+        while self._ahead is not None:  # noqa: ASYNC110 rare, and over after the first pause
             await asyncio.sleep(_PAUSE_S)
 
     def pause(self) -> None:
-        """Leave the terminal's input to somebody else."""
+        """Leave the terminal's input to another program."""
         if self._callback is not None:
             asyncio.get_running_loop().remove_reader(self._fd)
 
@@ -97,15 +100,15 @@ class Keyboard(Input):
         if self._callback is not None:
             asyncio.get_running_loop().add_reader(self._fd, self._on_readable)
 
-    # What prompt_toolkit calls.
+    # Called by prompt_toolkit.
 
     @property
     def closed(self) -> bool:
-        """Say no: the end of the terminal goes its own way, by ``on_gone``."""
+        """Return False: a closed terminal is reported by ``on_gone``."""
         return False
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the terminal's file descriptor."""
         return self._fd
 
     def typeahead_hash(self) -> str:
@@ -113,7 +116,7 @@ class Keyboard(Input):
         return f"chatrepl-{self._fd}"
 
     def raw_mode(self) -> AbstractContextManager[None]:
-        """Do nothing: the modes are held since the start."""
+        """Do nothing: raw mode is set since the program's start."""
         return nullcontext()
 
     def cooked_mode(self) -> AbstractContextManager[None]:
@@ -130,7 +133,7 @@ class Keyboard(Input):
         finally:
             self.pause()
             self._callback = None
-            for timer in (self._early_timer, self._reply_timer):
+            for timer in (self._ahead_timer, self._reply_timer):
                 if timer is not None:
                     timer.cancel()
 
@@ -148,9 +151,9 @@ class Keyboard(Input):
         return self._take()
 
     def flush_keys(self) -> list[KeyPress]:
-        """Return what a pause has made certain: a lone Escape."""
+        """Return the keys that a pause has made certain: a lone Escape."""
         loop = asyncio.get_running_loop()
-        if self._splitter.is_holding and loop.time() < self._reply_until_s:
+        if self._splitter.is_incomplete and loop.time() < self._reply_until_s:
             if self._reply_timer is not None:
                 self._reply_timer.cancel()
             self._reply_timer = loop.call_later(_REPLY_PAUSE_S, self._end_reply)
@@ -174,11 +177,11 @@ class Keyboard(Input):
             self._callback = None
             self._on_gone()
             return
-        if self._early is not None:
+        if self._ahead is not None:
             before, data = data[: self._bytes_before], data[self._bytes_before :]
             self._bytes_before -= len(before)
             text = self._decoder.decode(before)
-            self._characters_before += len(text)
+            self._chars_before += len(text)
             self._collect(text + self._decoder.decode(data))
             return
         self._deliver(self._decoder.decode(data))
@@ -187,7 +190,7 @@ class Keyboard(Input):
         pieces = self._splitter.feed(text, asyncio.get_running_loop().time())
         self._convert(pieces)
         is_reply = bool(pieces) and all(isinstance(piece, Reply) for piece in pieces)
-        if not is_reply or self._splitter.is_holding:
+        if not is_reply or self._splitter.is_incomplete:
             self._call_back()
 
     def _call_back(self) -> None:
@@ -205,23 +208,23 @@ class Keyboard(Input):
         self._call_back()
 
     def _collect(self, text: str) -> None:
-        assert self._early is not None
-        self._early.append(text)
+        assert self._ahead is not None
+        self._ahead.append(text)
         loop = asyncio.get_running_loop()
-        self._early_s = loop.time()
-        if self._early_timer is not None:
-            self._early_timer.cancel()
-        self._early_timer = loop.call_later(_PAUSE_S, self._end_early)
+        self._ahead_s = loop.time()
+        if self._ahead_timer is not None:
+            self._ahead_timer.cancel()
+        self._ahead_timer = loop.call_later(_PAUSE_S, self._end_typed_ahead)
 
-    def _end_early(self) -> None:
+    def _end_typed_ahead(self) -> None:
         loop = asyncio.get_running_loop()
-        text = "".join(self._early or [])
+        text = "".join(self._ahead or [])
         is_open = text.rfind(PASTE_START) > text.rfind(PASTE_END)
-        if is_open and loop.time() - self._early_s < _OPEN_PASTE_S:
-            self._early_timer = loop.call_later(_PAUSE_S, self._end_early)
+        if is_open and loop.time() - self._ahead_s < _OPEN_PASTE_S:
+            self._ahead_timer = loop.call_later(_PAUSE_S, self._end_typed_ahead)
             return
-        self._early = self._early_timer = None
-        for part in type_ahead(with_single_line_ends(text, self._characters_before)):
+        self._ahead = self._ahead_timer = None
+        for part in type_ahead(with_single_line_ends(text, self._chars_before)):
             self._deliver(part)
 
     def _convert(self, pieces: list[Piece]) -> None:
@@ -241,23 +244,23 @@ class Keyboard(Input):
                     self._type(piece.text.replace("\x00", ""))
 
     def _presses(self, sequence: str) -> list[KeyPress]:
-        """Name a sequence's key; Alt as an Escape before it, or no key where Alt is not bound.
+        """Return a sequence's key press, after an Escape if it has Alt; none if Alt is not bound.
 
-        An Escape before a key that is not bound with it would be obeyed by itself. The data of all
-        is empty, for whatever takes any key inserts its data as text.
+        An Escape before a key that is not bound with it would act by itself. The presses have no
+        data, because bindings for any key insert the data as text.
         """
         is_alt = sequence.startswith("\x1b\x1b")
         named = ANSI_SEQUENCES[sequence[is_alt:]]
         keys = named if isinstance(named, tuple) else (named,)
         if is_alt or keys[0] == Keys.Escape:
             keys = (Keys.Escape, *(key for key in keys if key != Keys.Escape))
-            if not self.takes_runs or keys[1:] not in {(key,) for key in ALT_KEYS}:
+            if self.is_vi or keys[1:] not in {(key,) for key in ALT_KEYS}:
                 return []
         return [KeyPress(key, "") for key in keys]
 
     def _type(self, text: str) -> None:
         position = 0
-        for run in _RUN.finditer(text) if self.takes_runs else ():
+        for run in () if self.is_vi else _RUN.finditer(text):
             # Its first character may belong to an Escape before it.
             self._parser.feed(text[position : run.start() + 1])
             self._parser.flush()

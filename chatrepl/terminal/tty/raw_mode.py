@@ -1,4 +1,4 @@
-"""The terminal's modes, held from the first moment on: standard library only, quick to import.
+"""Raw mode from the program's first moment on: standard library only, quick to import.
 
 Keys and pastes that arrive while the rest of the program loads are neither echoed nor cut into
 lines by the system; they wait in the terminal until the prompt reads them.
@@ -20,28 +20,29 @@ __all__ = ["FATAL_SIGNALS", "HeldTerminal", "exit_by_signal", "hold_terminal", "
 FATAL_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 PASTE_ON = b"\x1b[?2004h"
-_CLEAN = b"\x1b[?2004l\x1b[0m\x1b[?7h\x1b[?25h"
-_GONE_WRITE_S = 2.0
+_RESET = b"\x1b[?2004l\x1b[0m\x1b[?7h\x1b[?25h"
+_MAX_WRITE_WAIT_S = 2.0
 
-_LOCAL, _INPUT, _CHARACTERS = 3, 0, 6
+# Places in the list of modes that ``tcgetattr`` returns.
+_INPUT, _LOCAL, _CHARACTERS = 0, 3, 6
 
 
 class HeldTerminal:
-    """A terminal in raw mode, which goes back to what it was at ``restore``.
+    """Terminal in raw mode, with its former modes for ``restore``.
 
-    ``bytes_before`` tells how much was typed, and so echoed and its line ends rewritten by the
-    system, before raw mode.
+    ``bytes_before`` counts the bytes that were typed before raw mode: the system echoed them and
+    rewrote their line ends.
     """
 
     def __init__(self, input_fd: int, output_fd: int) -> None:
         self.input_fd, self.output_fd = input_fd, output_fd
         self._modes = termios.tcgetattr(input_fd)
-        self._is_held = False
+        self.is_raw = False
         self._handled: list[signal.Signals] = []
         self.make_raw()
         self.bytes_before = _bytes_waiting(input_fd)
         self._write(PASTE_ON)
-        self._watch_signals()
+        self._handle_signals()
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +56,7 @@ class HeldTerminal:
         self.restore()
 
     def make_raw(self) -> None:
-        """Take every key as it comes, without echo and without signals. Nothing waiting is lost."""
+        """Set raw mode: no echo, no line mode, no signals by keys. Waiting input is kept."""
         modes = copy.deepcopy(self._modes)
         modes[_LOCAL] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
         modes[_INPUT] &= ~(
@@ -69,18 +70,18 @@ class HeldTerminal:
         )
         modes[_CHARACTERS][termios.VMIN] = 1
         modes[_CHARACTERS][termios.VTIME] = 0
-        self._is_held = True
+        self.is_raw = True
         self._set(modes)
 
     def make_cooked(self) -> None:
-        """Give the modes back for a while (to a child, to the shell)."""
-        self._is_held = False
+        """Set the former modes for a while, for a child or the shell."""
+        self.is_raw = False
         self._set(self._modes)
 
     def restore(self) -> None:
-        """Leave the terminal as it was found; harmless when that is so already."""
-        if self._is_held:
-            self._write(_CLEAN)
+        """Set the former modes and signal handlers; may be called again."""
+        if self.is_raw:
+            self._write(_RESET)
             self.make_cooked()
         for number in self._handled:
             if signal.getsignal(number) == self._die:
@@ -95,12 +96,12 @@ class HeldTerminal:
     def _write(self, data: bytes) -> None:
         with suppress(OSError, ValueError):
             # A terminal that is stopped must not keep the program from ending.
-            if select.select([], [self.output_fd], [], _GONE_WRITE_S)[1]:
+            if select.select([], [self.output_fd], [], _MAX_WRITE_WAIT_S)[1]:
                 os.write(self.output_fd, data)
 
-    def _watch_signals(self) -> None:
+    def _handle_signals(self) -> None:
         for number in FATAL_SIGNALS:
-            # One that is ignored (``nohup``) stays ignored.
+            # A signal that is ignored (``nohup``) stays ignored.
             with suppress(ValueError):
                 if signal.getsignal(number) == signal.SIG_DFL:
                     signal.signal(number, self._die)
@@ -112,7 +113,7 @@ class HeldTerminal:
 
 
 def hold_terminal(input_fd: int = 0, output_fd: int = 1) -> HeldTerminal:
-    """Put the terminal into raw mode with bracketed paste, as the first thing of a start.
+    """Put the terminal into raw mode with bracketed paste, before all else of a start.
 
     Raises ``termios.error`` where the input is no terminal.
     """
@@ -120,17 +121,18 @@ def hold_terminal(input_fd: int = 0, output_fd: int = 1) -> HeldTerminal:
 
 
 def is_ignored(number: int) -> bool:
-    """Say whether a signal was ignored when the program began (``nohup``), and so stays."""
+    """Return whether a signal was ignored when the program began (``nohup``), and so stays."""
     return signal.getsignal(number) == signal.SIG_IGN
 
 
 def exit_by_signal(number: int) -> None:
-    """End this process the way the signal would have, so that its parent sees that."""
+    """End this process by a signal with its default action, so that the parent sees it."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
 
 def _bytes_waiting(fd: int) -> int:
+    """Return how many bytes of input the system holds."""
     count = array.array("i", [0])
     with suppress(OSError):
         fcntl.ioctl(fd, termios.FIONREAD, count)

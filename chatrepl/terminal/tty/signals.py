@@ -1,4 +1,4 @@
-"""Signals, taken on the event loop while the prompt has the terminal."""
+"""Signal handlers on the event loop while the prompt has the terminal."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ __all__ = ["SignalWatch"]
 
 
 class SignalWatch:
-    """Routes signals to callbacks between ``start`` and ``stop``.
+    """Router of signals to callbacks between ``start`` and ``stop``.
 
     A signal that was ignored when the program began (``nohup``) stays ignored.
     """
@@ -36,20 +36,20 @@ class SignalWatch:
         self._watched: list[int] = []
 
     def start(self) -> None:
-        """Take the signals; outside the main thread this does nothing."""
+        """Install the handlers; outside the main thread this does nothing."""
         loop = asyncio.get_running_loop()
         for number, callback in self._callbacks.items():
             if not is_ignored(number):
                 with suppress(ValueError, RuntimeError):
                     if number == signal.SIGINT:
-                        # The loop's own way would hand it back to Python's default at the end.
+                        # The loop's handler leaves Python's default behind, which raises.
                         signal.signal(number, _threadsafe(loop, callback))
                     else:
                         loop.add_signal_handler(number, callback)
                     self._watched.append(number)
 
     def stop_process(self, *, whole_group: bool) -> None:
-        """Stop this process as Ctrl+Z does; returns when it goes on.
+        """Stop this process as Ctrl+Z does; return when it is continued.
 
         ``whole_group`` stops the other programs of the same command line, too.
         """
@@ -61,9 +61,9 @@ class SignalWatch:
         loop.add_signal_handler(signal.SIGTSTP, self._callbacks[signal.SIGTSTP])
 
     def stop(self) -> None:
-        """Give them back to the system, but for those that must not cut the closing short.
+        """Remove the handlers; interrupts and hang-ups are ignored while the program saves.
 
-        Whoever leaves by Ctrl+C presses it often, and a closing window hangs up more than once:
+        People who leave by Ctrl+C press it often, and a closing window hangs up more than once:
         the system does, and the shell.
         """
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""Bytes to the terminal that never make the event loop wait."""
+"""Non-blocking output to the terminal."""
 
 import asyncio
 import os
@@ -10,15 +10,15 @@ from contextlib import suppress
 __all__ = ["TerminalWriter"]
 
 _PIECE_BYTES = 65536
-_STUCK_S = 2.0
+_MAX_STUCK_S = 2.0
 
 
 class TerminalWriter:
-    """Writes what the terminal takes at once, keeps the rest, and goes on when it can.
+    """Buffer of bytes that are written as fast as the terminal takes them, in the background.
 
-    The terminal is opened anew: on a shared descriptor "never wait" would leak into stdin, into
-    children and into the shell. Where it cannot be opened, writes wait as ordinary ones do.
-    ``on_gone`` is called once, when the terminal no longer exists; what comes after is dropped.
+    The terminal is opened anew: on a shared descriptor non-blocking mode would leak into stdin,
+    children and the shell. If it cannot be opened, writes block. ``on_gone`` is called once, when
+    the terminal no longer exists; later bytes are dropped.
     """
 
     def __init__(self, output_fd: int, on_gone: Callable[[], None]) -> None:
@@ -33,15 +33,15 @@ class TerminalWriter:
 
     @property
     def pending(self) -> int:
-        """Bytes that the terminal has not taken yet."""
+        """Number of bytes that the terminal has not taken yet."""
         return len(self._pending)
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Go on in the background from now on."""
+        """Write in the background from now on."""
         self._loop = loop
 
     def write(self, data: bytes) -> None:
-        """Hand over bytes; they go out in order, at once as far as possible."""
+        """Write bytes in order, at once as far as possible."""
         if self._is_gone or not data:
             return
         self._pending += data
@@ -59,19 +59,19 @@ class TerminalWriter:
             self._when_empty.append(callback)
 
     async def drained(self) -> None:
-        """Wait until everything is with the terminal, or until it takes nothing for 2 s."""
+        """Wait until everything is written, or until the terminal takes nothing for 2 s."""
         loop = asyncio.get_running_loop()
         left, moved_s = self.pending, loop.time()
-        while self._pending and loop.time() - moved_s < _STUCK_S:
+        while self._pending and loop.time() - moved_s < _MAX_STUCK_S:
             await asyncio.sleep(0.005)
             if self.pending < left:
                 left, moved_s = self.pending, loop.time()
 
     def drain(self) -> None:
-        """Write the rest now, outside the loop, unless the terminal takes nothing for 2 s."""
+        """Write the rest, blocking, unless the terminal takes nothing for 2 s."""
         self._unwatch()
         moved_s = time.monotonic()
-        while self._pending and time.monotonic() - moved_s < _STUCK_S:
+        while self._pending and time.monotonic() - moved_s < _MAX_STUCK_S:
             before = self.pending
             with suppress(OSError, ValueError):
                 select.select([], [self.fd], [], 0.1)
@@ -80,7 +80,7 @@ class TerminalWriter:
                 moved_s = time.monotonic()
 
     def close(self) -> None:
-        """Drop the descriptor; what was not written is lost."""
+        """Close the descriptor; bytes not yet written are lost."""
         self._unwatch()
         self._loop = None
         if self._own_fd is not None:
@@ -122,6 +122,7 @@ class TerminalWriter:
 
 
 def _open_again(fd: int) -> int | None:
+    """Open a terminal's device for non-blocking writes; None: that is not possible."""
     try:
         name = os.ttyname(fd)
         return os.open(name, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
