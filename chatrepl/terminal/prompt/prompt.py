@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,7 +33,6 @@ __all__ = ["LivePrompt"]
 _T = TypeVar("_T")
 
 _HINT_S = 2.5
-_SIGHUP = 1
 _PASTE_OFF_CURSOR_ON = b"\x1b[?2004l\x1b[?25h"
 _CLEAR_ROW = b"\r\x1b[K"
 
@@ -96,17 +97,18 @@ class LivePrompt:
             hint=self.hint,
             repaint=self.repaint,
             suspend=self._suspend_by_key,
-            open_editor=self._open_editor,
+            open_editor=lambda: self._spawn(self._edit_line()),
         )
         return build_key_bindings(self._key_actions, self._questions)
 
     def _connect(self, *, unicode: bool) -> None:
         encoding = "utf-8" if unicode else "latin-1"
-        self._writer = TerminalWriter(self._held.output_fd, self._on_gone)
+        on_gone = partial(self._end_by_signal, signal.SIGHUP)
+        self._writer = TerminalWriter(self._held.output_fd, on_gone)
         self._output = WriterOutput(self._writer, choose_colour_depth(os.environ), encoding)
         self._keyboard = Keyboard(
             self._held.input_fd,
-            on_gone=self._on_gone,
+            on_gone=on_gone,
             on_error=self._fail,
             on_reply=lambda reply: self._frames.queries.take_reply(reply),  # noqa: PLW0108 made later
             encoding=encoding,
@@ -274,16 +276,14 @@ class LivePrompt:
             try:
                 return await child()
             finally:
+                # The blanks wrap unless the cursor is at a row's start: so the next row is empty.
                 with suppress(OSError):
-                    os.write(1, _line_end_unless_at_start(self.columns))
+                    os.write(1, b" " * (self.columns - 1) + b"\r\x1b[K")
 
         return await self.run_child(run)
 
     def _suspend_by_key(self) -> None:
         self._spawn(self._suspend())
-
-    def _open_editor(self) -> None:
-        self._spawn(self._edit_line())
 
     async def _edit_line(self) -> None:
         try:
@@ -346,9 +346,6 @@ class LivePrompt:
         self._is_over = True
         self._exit(error)
 
-    def _on_gone(self) -> None:
-        self._end_by_signal(_SIGHUP)
-
     def _end_by_signal(self, number: int) -> None:
         if self._fatal_signal is None:
             self._fatal_signal = number
@@ -391,11 +388,3 @@ class LivePrompt:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             self._fail(error)
-
-
-def _line_end_unless_at_start(columns: int) -> bytes:
-    """Return bytes that go to the next row, unless the cursor is at a row's start.
-
-    The blanks fit into an empty row, and wrap in one that has something in it.
-    """
-    return b" " * (columns - 1) + b"\r\x1b[K"

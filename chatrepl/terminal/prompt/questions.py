@@ -20,9 +20,9 @@ __all__ = ["Questions"]
 @dataclass(slots=True)
 class _Question:
     answer: "asyncio.Future[str | None]"
-    is_yes_no: bool
+    default: str | None
+    """The answer of an empty line, y or n; None: the question is for a line of text."""
     is_secret: bool
-    default: str = ""
 
 
 class Questions:
@@ -59,12 +59,12 @@ class Questions:
     @property
     def is_asking_yes_no(self) -> bool:
         """True while a yes-or-no question waits for its answer."""
-        return self._question is not None and self._question.is_yes_no
+        return self._question is not None and self._question.default is not None
 
     async def confirm(self, question: str, *, default: bool) -> bool:
         """Ask yes or no; a cancelled question is answered by no."""
         choices = "[Y/n]" if default else "[y/N]"
-        answer = await self._ask(f"{question} {choices}", is_yes_no=True, default="yn"[not default])
+        answer = await self._ask(f"{question} {choices}", default="y" if default else "n")
         return answer == "y"
 
     async def text(self, question: str, *, secret: bool) -> str | None:
@@ -80,8 +80,8 @@ class Questions:
         """Answer by the line that was typed, or a yes-or-no question by its default."""
         question = self._question
         if question is not None:
-            text = question.default if question.is_yes_no else as_valid_text(self._buffer.text)
-            self._resolve(text)
+            default = question.default
+            self._resolve(as_valid_text(self._buffer.text) if default is None else default)
 
     def cancel(self) -> bool:
         """Cancel the question; False: there is none."""
@@ -101,13 +101,13 @@ class Questions:
             question.answer.set_result(answer)
 
     async def _ask(
-        self, text: str, *, is_yes_no: bool = False, is_secret: bool = False, default: str = ""
+        self, text: str, *, default: str | None = None, is_secret: bool = False
     ) -> str | None:
         async with self._lock:
             if self._is_closed or self._layout is None or self._line is None:
                 return None
             answer: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-            self._question = _Question(answer, is_yes_no, is_secret, default)
+            self._question = _Question(answer, default, is_secret)
             self._state.question = text
             self._layout.focus(self._buffer)
             self._on_change()

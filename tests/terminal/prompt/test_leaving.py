@@ -200,7 +200,7 @@ def test_a_missing_or_failing_editor_leaves_the_line_as_it_is(start: Start) -> N
     failing.wait_for(MARK + " draft")
 
 
-def test_no_editor_at_all_is_said() -> None:
+def test_a_missing_editor_is_an_error() -> None:
     with pytest.raises(EditorError, match="set VISUAL or EDITOR"):
         choose_editor({"PATH": "/nowhere"})
     assert choose_editor({"EDITOR": "code --wait"}) == ["code", "--wait"]
@@ -244,7 +244,7 @@ def test_a_history_that_cannot_be_written_is_said_and_kept_in_memory(
     terminal.wait_for(MARK + " one")
 
 
-def test_the_early_part_imports_no_library() -> None:
+def test_raw_mode_imports_no_library() -> None:
     code = "import sys, chatrepl.terminal.tty.raw_mode; print('prompt_toolkit' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert found.stdout == "False\n"

@@ -33,7 +33,7 @@ def test_lines_handed_over_at_once_appear_once_and_in_order(start: Start) -> Non
     assert numbers(terminal.everything()) == list(range(3000))
 
 
-def test_what_is_typed_during_a_flood_on_a_slow_terminal_is_what_it_is(start: Start) -> None:
+def test_keys_typed_during_a_flood_on_a_slow_terminal_all_count(start: Start) -> None:
     terminal = start(settings={"unstoppable": True, "echo": False}, read_rate=100_000)
     terminal.wait_prompt()
     terminal.send("flood 100000\r")

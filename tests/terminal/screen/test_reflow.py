@@ -1,4 +1,4 @@
-"""What is erased and printed again when frames were on their way at a resize."""
+"""Erasure and reprinting after a resize while frames were on their way."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A key's control sequence is a key: it never becomes text, nor an Escape."""
+"""Control sequences of keys: they never become text, nor an Escape."""
 
 import asyncio
 import os
