@@ -3,13 +3,11 @@
 import os
 from collections.abc import Callable
 
-from prompt_toolkit.application.current import get_app
+from prompt_toolkit.application import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.key_binding.key_bindings import KeyBindings
-from prompt_toolkit.layout.containers import Window
-from prompt_toolkit.layout.controls import BufferControl, SearchBufferControl
-from prompt_toolkit.layout.layout import Layout
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.layout import BufferControl, Layout, SearchBufferControl, Window
 from prompt_toolkit.layout.processors import BeforeInput, HighlightIncrementalSearchProcessor
 
 from chatrepl.terminal.capabilities import rewraps

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-from prompt_toolkit import search
-
 from chatrepl.terminal.prompt.actions import Actions
 from chatrepl.terminal.prompt.input_line import InputLine
 from chatrepl.terminal.prompt.questions import Questions
+from chatrepl.terminal.screen.prompt_toolkit_internals import stop_search
 
 __all__ = ["KeyActions"]
 
@@ -57,7 +56,7 @@ class KeyActions:
         if self._questions.cancel():
             return
         if self._is_searching():
-            search.stop_search()
+            stop_search()
         elif self._actions.stop():
             return
         elif self.line.buffer.text:

@@ -1,8 +1,8 @@
 """Key bindings of the live prompt."""
 
-from prompt_toolkit.application.current import get_app
+from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition, is_searching, vi_mode
-from prompt_toolkit.key_binding.key_bindings import KeyBindings
+from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.key_binding.key_processor import KeyPressEvent
 from prompt_toolkit.keys import Keys
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from prompt_toolkit.enums import EditingMode
-from prompt_toolkit.key_binding.key_bindings import KeyBindings
-from prompt_toolkit.layout.layout import Layout
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.layout import Layout
 
 from chatrepl.terminal.prompt.actions import Actions
 from chatrepl.terminal.prompt.assembly import build_frames, build_view

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.layout.containers import Window
-from prompt_toolkit.layout.controls import BufferControl
-from prompt_toolkit.layout.layout import Layout
+from prompt_toolkit.layout import BufferControl, Layout, Window
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
 
 from chatrepl.terminal.prompt.input_line import as_valid_text

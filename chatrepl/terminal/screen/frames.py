@@ -15,7 +15,7 @@ from chatrepl.terminal.tty.query_sequences import CURSOR_QUERY, SIZE_QUERY
 from chatrepl.terminal.tty.writer import TerminalWriter
 
 if TYPE_CHECKING:
-    from prompt_toolkit.data_structures import Size
+    from chatrepl.terminal.screen.prompt_toolkit_internals import Size
 
 __all__ = ["Frames"]
 

@@ -4,14 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.data_structures import Point
-from prompt_toolkit.layout.containers import Container, Window
-from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.layout.mouse_handlers import MouseHandlers
-from prompt_toolkit.layout.screen import Char, Screen, WritePosition
+from prompt_toolkit.layout import Container, Dimension, Window
+from prompt_toolkit.layout.screen import Char, Screen
 
 from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.terminal.screen.pending_lines import NARROW_COLUMNS
+from chatrepl.terminal.screen.prompt_toolkit_internals import MouseHandlers, Point, WritePosition
 from chatrepl.terminal.screen.screen_cells import Row, cut_row, draw_row, row_of_line, row_of_text
 
 __all__ = ["Region", "RegionState"]

@@ -1,4 +1,4 @@
-"""Every use of prompt_toolkit's private names, behind public ones.
+"""Every use of prompt_toolkit's private names, behind public ones, and of undocumented modules.
 
 They may change in any release, so ``pyproject.toml`` has an upper bound, and a test checks
 ``PRIVATE_NAMES`` against the installed version.
@@ -10,10 +10,24 @@ from typing import Protocol
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.data_structures import Point
+from prompt_toolkit.data_structures import Point, Size
+from prompt_toolkit.layout.mouse_handlers import MouseHandlers
+from prompt_toolkit.layout.screen import WritePosition
 from prompt_toolkit.renderer import Renderer
+from prompt_toolkit.search import stop_search
 
-__all__ = ["PRIVATE_NAMES", "LiveApplication", "Repainter", "StatefulRenderer", "prepend_history"]
+__all__ = [
+    "PRIVATE_NAMES",
+    "LiveApplication",
+    "MouseHandlers",
+    "Point",
+    "Repainter",
+    "Size",
+    "StatefulRenderer",
+    "WritePosition",
+    "prepend_history",
+    "stop_search",
+]
 
 PRIVATE_NAMES: Mapping[type, Sequence[str]] = {
     Application: ("_on_resize", "_redraw"),

@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from prompt_toolkit.data_structures import Size
-
 from chatrepl.terminal.screen.pending_lines import rows_of
+from chatrepl.terminal.screen.prompt_toolkit_internals import Size
 from chatrepl.terminal.screen.renderer import DrawnRegion
 
 __all__ = ["Erasure", "Reflow", "SentFrame"]

@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.data_structures import Size
-from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 from chatrepl.terminal.capabilities import window_size
-from chatrepl.terminal.screen.prompt_toolkit_internals import StatefulRenderer
+from chatrepl.terminal.screen.prompt_toolkit_internals import Size, StatefulRenderer
 from chatrepl.terminal.screen.screen_cells import least_columns
 from chatrepl.terminal.tty.writer import TerminalWriter
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from string import ascii_uppercase
 
-from prompt_toolkit.cache import FastDictCache
 from prompt_toolkit.formatted_text import ANSI, to_formatted_text
 from prompt_toolkit.layout.screen import Char, Screen
 
@@ -26,8 +25,8 @@ _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 # Pasted text is shown, too; marks that would reorder the line are replaced.
 Char.display_mappings.update({chr(code): "\u2426" for code in _BIDI})
 
-_CELLS: FastDictCache[tuple[str, str], Char] = FastDictCache(Char, size=100_000)
-"""Cells by text and style: looking one up is cheaper than making it."""
+_cell = lru_cache(maxsize=100_000)(Char)
+"""Cell of a text and a style, cached: making one is more expensive."""
 
 _JOINER = "\u200d"
 _SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
@@ -102,16 +101,16 @@ def least_columns(row: Iterable[Char]) -> int:
 def _put(cells: list[Char], text: str, style: str) -> None:
     """Append a text's cells; a combining mark joins the cell before it."""
     for character in text:
-        cell = _CELLS[character, style]
+        cell = _cell(character, style)
         if cell.width == 0 and cells:
             # The cell after a wide one is empty.
             at = len(cells) - 1
             while at and not cells[at].char:
                 at -= 1
-            cells[at] = _CELLS[cells[at].char + character, cells[at].style]
+            cells[at] = _cell(cells[at].char + character, cells[at].style)
             continue
         cells.append(cell)
-        cells.extend([_CELLS["", style]] * (cell.width - 1))
+        cells.extend([_cell("", style)] * (cell.width - 1))
 
 
 def _without_joined_emoji(text: str) -> str:

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from prompt_toolkit.data_structures import Size
-
+from chatrepl.terminal.screen.prompt_toolkit_internals import Size
 from chatrepl.terminal.screen.reflow import Reflow
 from chatrepl.terminal.screen.renderer import WriterOutput
 from chatrepl.terminal.tty.query_sequences import (

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from prompt_toolkit.data_structures import Size
 from prompt_toolkit.layout.screen import Char, Screen
 
+from chatrepl.terminal.screen.prompt_toolkit_internals import Size
 from chatrepl.terminal.screen.reflow import Erasure, Reflow, SentFrame
 from chatrepl.terminal.screen.renderer import DrawnRegion
 
