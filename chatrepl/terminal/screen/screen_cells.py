@@ -45,8 +45,10 @@ def row_of_line(line: str) -> Row:
 
     Of joined emoji only the first is left, which is as wide in every terminal.
     """
-    cells: list[Char] = []
     styled = _NOT_STYLE.sub("", _without_joined_emoji(line))
+    if "\x1b" not in styled:
+        return row_of_text(styled)
+    cells: list[Char] = []
     for style, text, *_ in to_formatted_text(ANSI(styled)):
         _put(cells, text, style)
     return cells
