@@ -1,1 +1,1 @@
-"""The input line: the prompt, key bindings, history, questions, editor, child programs."""
+"""The input line: the live prompt, key bindings, history, questions, editor."""

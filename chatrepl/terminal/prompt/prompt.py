@@ -103,12 +103,12 @@ class LivePrompt:
 
     def _connect(self, *, unicode: bool) -> None:
         encoding = "utf-8" if unicode else "latin-1"
-        on_gone = partial(self._end_by_signal, signal.SIGHUP)
-        self._writer = TerminalWriter(self._held.output_fd, on_gone)
+        on_closed = partial(self._end_by_signal, signal.SIGHUP)
+        self._writer = TerminalWriter(self._held.output_fd, on_closed)
         self._output = WriterOutput(self._writer, choose_colour_depth(os.environ), encoding)
         self._keyboard = Keyboard(
             self._held.input_fd,
-            on_gone=on_gone,
+            on_closed=on_closed,
             on_error=self._fail,
             on_reply=lambda reply: self._frames.queries.take_reply(reply),  # noqa: PLW0108 made later
             encoding=encoding,

@@ -1,1 +1,1 @@
-"""Bytes from and to the terminal: raw mode, keyboard, parsing, writing, signals, colours."""
+"""Bytes from and to the terminal: raw mode, keyboard, parsing, writing, signals, queries."""

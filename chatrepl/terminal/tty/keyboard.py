@@ -44,23 +44,23 @@ ALT_KEYS = frozenset({Keys.Left, Keys.Right})
 class Keyboard(Input):
     """Input side of the terminal.
 
-    ``on_gone`` is called once, when the terminal is closed; ``on_error`` with what a key's binding
-    raised; ``on_reply`` with each of the terminal's replies. The first ``bytes_before`` bytes went
-    through the system's line mode.
+    ``on_closed`` is called once, when the terminal is closed; ``on_error`` with an error that a
+    key's binding raised; ``on_reply`` with each reply of the terminal. The first ``bytes_before``
+    bytes went through the system's line mode.
     """
 
     def __init__(
         self,
         input_fd: int,
         *,
-        on_gone: Callable[[], None],
+        on_closed: Callable[[], None],
         on_error: Callable[[Exception], None],
         on_reply: Callable[[str], object],
         encoding: str = "utf-8",
         bytes_before: int = 0,
     ) -> None:
         self._fd = input_fd
-        self._on_gone, self._on_error, self._on_reply = on_gone, on_error, on_reply
+        self._on_closed, self._on_error, self._on_reply = on_closed, on_error, on_reply
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
         self._splitter = InputSplitter(lambda sequence: sequence in ANSI_SEQUENCES)
         self._keys: list[KeyPress] = []
@@ -104,7 +104,7 @@ class Keyboard(Input):
 
     @property
     def closed(self) -> bool:
-        """Return False: a closed terminal is reported by ``on_gone``."""
+        """Return False: a closed terminal is reported by ``on_closed``."""
         return False
 
     def fileno(self) -> int:
@@ -175,7 +175,7 @@ class Keyboard(Input):
         if not data:
             self.pause()
             self._callback = None
-            self._on_gone()
+            self._on_closed()
             return
         if self._ahead is not None:
             before, data = data[: self._bytes_before], data[self._bytes_before :]

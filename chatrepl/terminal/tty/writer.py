@@ -17,16 +17,16 @@ class TerminalWriter:
     """Buffer of bytes that are written as fast as the terminal takes them, in the background.
 
     The terminal is opened anew: on a shared descriptor non-blocking mode would leak into stdin,
-    children and the shell. If it cannot be opened, writes block. ``on_gone`` is called once, when
+    children and the shell. If it cannot be opened, writes block. ``on_closed`` is called once, when
     the terminal no longer exists; later bytes are dropped.
     """
 
-    def __init__(self, output_fd: int, on_gone: Callable[[], None]) -> None:
-        self._on_gone = on_gone
+    def __init__(self, output_fd: int, on_closed: Callable[[], None]) -> None:
+        self._on_closed = on_closed
         self._pending = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_watching = False
-        self._is_gone = False
+        self._is_closed = False
         self._when_empty: list[Callable[[], None]] = []
         self._own_fd = _open_again(output_fd)
         self.fd = output_fd if self._own_fd is None else self._own_fd
@@ -42,7 +42,7 @@ class TerminalWriter:
 
     def write(self, data: bytes) -> None:
         """Write bytes in order, at once as far as possible."""
-        if self._is_gone or not data:
+        if self._is_closed or not data:
             return
         self._pending += data
         if not self._is_watching:
@@ -86,7 +86,7 @@ class TerminalWriter:
         if self._own_fd is not None:
             os.close(self._own_fd)
             self._own_fd = None
-        self._is_gone = True
+        self._is_closed = True
 
     def _push(self, *, watch: bool = True) -> None:
         try:
@@ -98,17 +98,17 @@ class TerminalWriter:
                 self._watch()
             return
         except OSError:
-            self._vanish()
+            self._mark_closed()
         self._unwatch()
         callbacks, self._when_empty = self._when_empty, []
         for callback in callbacks:
             callback()
 
-    def _vanish(self) -> None:
+    def _mark_closed(self) -> None:
         self._pending.clear()
-        if not self._is_gone:
-            self._is_gone = True
-            self._on_gone()
+        if not self._is_closed:
+            self._is_closed = True
+            self._on_closed()
 
     def _watch(self) -> None:
         if not self._is_watching and self._loop is not None:

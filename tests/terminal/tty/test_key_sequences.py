@@ -48,7 +48,7 @@ def presses_of(reads: Sequence[bytes], *, pauses: bool = False) -> list[KeyPress
     async def read_all() -> list[KeyPress]:
         reading, writing = os.pipe()
         keyboard = Keyboard(
-            reading, on_gone=lambda: None, on_error=lambda _: None, on_reply=lambda _: None
+            reading, on_closed=lambda: None, on_error=lambda _: None, on_reply=lambda _: None
         )
         presses: list[KeyPress] = []
         with keyboard.attach(lambda: presses.extend(keyboard.read_keys())):
