@@ -69,8 +69,10 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{address}?mode=ro", uri=True)
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
+    except sqlite3.DatabaseError as error:
         connection.close()
+        if not isinstance(error, sqlite3.OperationalError):
+            raise
         # A write-ahead log in a folder that cannot be written: what the main file holds is read.
         connection = sqlite3.connect(f"{address}?immutable=1", uri=True)
     connection.row_factory = sqlite3.Row

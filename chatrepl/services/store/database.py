@@ -5,7 +5,7 @@ import re
 import sqlite3
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -171,8 +171,11 @@ def _connect_read_only(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
             uri + options, uri=True, isolation_level=None, timeout=busy_timeout_s
         )
-        with closing(connection.cursor()) as cursor, suppress(sqlite3.OperationalError):
-            cursor.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
             return connection
-        connection.close()
+        except sqlite3.Error as error:
+            connection.close()
+            if not isinstance(error, sqlite3.OperationalError):
+                raise
     raise sqlite3.OperationalError("attempt to read a readonly database")

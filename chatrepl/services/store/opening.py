@@ -112,7 +112,11 @@ class Engine:
             if self._locks and not self._locks.share(self._busy_timeout_s):
                 raise StoreError("another chatrepl repairs the session database", "wait for it")
             database = Database(self._path, self._busy_timeout_s)
-            self._open = OpenStore(database, self._locks, self._clock)
+            try:
+                self._open = OpenStore(database, self._locks, self._clock)
+            except BaseException:
+                database.close()
+                raise
         return self._open
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ that cannot be read, so that a broken page costs the rows on that page.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -78,8 +78,8 @@ def rescue(damaged: Path, target: Path, moment: datetime) -> tuple[int, int]:
     try:
         run = database.connection.execute
         run("PRAGMA foreign_keys = OFF")
-        with database.transaction():
-            for table, row in _rows_of(damaged):
+        with database.transaction(), closing(_rows_of(damaged)) as rows:
+            for table, row in rows:
                 _insert(database, table, row, moment)
             for fix in _FIXES:
                 run(fix)
@@ -114,7 +114,7 @@ def set_aside(damaged: Path, replacement: Path, moment: datetime) -> Path:
     return aside
 
 
-def _rows_of(damaged: Path) -> Iterator[tuple[str, Row]]:
+def _rows_of(damaged: Path) -> Generator[tuple[str, Row], None, None]:
     uri = f"file:{quote(str(damaged.resolve()))}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         connection.text_factory = _decode
