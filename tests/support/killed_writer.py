@@ -1,7 +1,7 @@
 """A process that writes conversations and tells each thing that was reported saved, till killed.
 
-Run with the database's path and the session's id. One line a fact: ``created``, ``added ID``,
-``appended ID COUNT``, ``finished ID``, ``closed``.
+Run with the database's path and the session's id. One line a fact: ``started``, ``created``,
+``added ID``, ``appended ID COUNT``, ``finished ID``, ``closed``.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ def whole(id_: str) -> str:
 
 async def main(path: Path, name: str) -> None:
     chance = random.Random(name)
+    print("started", flush=True)
     store = SqliteStore(path)
     await store.create(session(name))
     print("created", flush=True)
