@@ -1,4 +1,4 @@
-"""Sessions on disk: trees of messages in one SQLite database."""
+"""Session storage: trees of messages in one SQLite database."""
 
 from chatrepl.services.store.store import SqliteStore
 

@@ -1,11 +1,12 @@
-"""Turns messages and sessions into columns and back, exactly.
+"""Lossless conversion of messages and sessions to database columns and back.
 
-Text that UTF-8 cannot hold (lone surrogates) is stored as bytes in place of text, so that every
-string comes back as it was.
+Text with lone surrogates, which UTF-8 cannot hold, is stored as bytes (SQLite's BLOB) instead of
+TEXT, so that every string survives the round trip.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = [
     "DamageError",
     "Stored",
     "decode_json",
+    "decode_optional",
     "decode_text",
     "decode_time",
     "encode_json",
@@ -29,7 +31,7 @@ __all__ = [
     "message_from",
     "record_columns",
     "record_from",
-    "size_of",
+    "utf8_bytes",
 ]
 
 Stored = str | bytes
@@ -44,11 +46,11 @@ _FIRST_WORDS_CHARACTERS = 120
 
 
 class DamageError(Exception):
-    """A row that reads well but makes no sense: the file is damaged."""
+    """A row that SQLite reads but that decodes to no valid record: the file is damaged."""
 
 
 def encode_text(text: str) -> Stored:
-    """Return the text itself, or its bytes where it holds lone surrogates."""
+    """Return the text itself, or its bytes (surrogates passed) if it holds lone surrogates."""
     if text.isascii():
         return text
     try:
@@ -59,41 +61,42 @@ def encode_text(text: str) -> Stored:
 
 
 def decode_text(stored: Stored) -> str:
-    """Return what ``encode_text`` was given."""
+    """Invert ``encode_text``."""
     return stored if isinstance(stored, str) else stored.decode("utf-8", "surrogatepass")
 
 
 def encode_optional(text: str | None) -> Stored | None:
-    """Encode a text that may be missing."""
+    """Encode a text that may be None."""
     return None if text is None else encode_text(text)
 
 
-def _decode_optional(stored: Stored | None) -> str | None:
+def decode_optional(stored: Stored | None) -> str | None:
+    """Invert ``encode_optional``."""
     return None if stored is None else decode_text(stored)
 
 
 def encode_time(moment: datetime) -> str:
-    """Write a time so that texts sort as times do; one without a zone is taken as UTC."""
+    """Format a time as UTC text that sorts chronologically; a naive time is taken as UTC."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def decode_time(stored: str) -> datetime:
-    """Read what ``encode_time`` wrote."""
+    """Invert ``encode_time``. Raises ``ValueError``."""
     return datetime.fromisoformat(stored)
 
 
 def encode_json(value: Mapping[str, Any]) -> Stored:
-    """Write a JSON object. Raises ``StoreError`` for what JSON cannot hold."""
+    """Serialise a JSON object. Raises ``StoreError`` for values that JSON cannot hold."""
     try:
-        # Unescaped: two neighbouring lone surrogates, escaped, would be read back as one character.
+        # Not as \u escapes: two adjacent lone surrogates would be read back as one character.
         return encode_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(f"a value cannot be saved as JSON ({error})") from error
 
 
 def decode_json(stored: Stored) -> dict[str, Any]:
-    """Read what ``encode_json`` wrote. Raises ``ValueError``."""
+    """Invert ``encode_json``. Raises ``ValueError``."""
     value = json.loads(decode_text(stored))
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
@@ -101,29 +104,21 @@ def decode_json(stored: Stored) -> dict[str, Any]:
 
 
 def _details_of(message: Message) -> Stored | None:
-    details: dict[str, Json] = {}
-    if message.attachments:
-        details["attachments"] = [dict(attachment) for attachment in message.attachments]
-    if message.usage is not None:
-        details["usage"] = [
-            message.usage.prompt_tokens,
-            message.usage.completion_tokens,
-            message.usage.cached_tokens,
-            message.usage.reasoning_tokens,
-        ]
-    if message.parameters:
-        details["parameters"] = dict(message.parameters)
-    if message.prompt_digest is not None:
-        details["prompt_digest"] = message.prompt_digest
-    if message.summary_of:
-        details["summary_of"] = list(message.summary_of)
-    if message.extra:
-        details["extra"] = dict(message.extra)
+    """Serialise the rarely used fields into one JSON column; None if all are empty."""
+    fields: dict[str, Json] = {
+        "attachments": [dict(attachment) for attachment in message.attachments],
+        "usage": None if message.usage is None else list(astuple(message.usage)),
+        "parameters": dict(message.parameters),
+        "prompt_digest": message.prompt_digest,
+        "summary_of": list(message.summary_of),
+        "extra": dict(message.extra),
+    }
+    details = {name: value for name, value in fields.items() if value not in (None, [], {})}
     return encode_json(details) if details else None
 
 
 def message_columns(message: Message) -> tuple[Stored | None, ...]:
-    """Return a message's values in the order of ``MESSAGE_COLUMNS``; raises ``StoreError``."""
+    """Return a message's values in the order of ``MESSAGE_COLUMNS``. Raises ``StoreError``."""
     return (
         encode_text(message.id),
         encode_text(message.role),
@@ -140,7 +135,7 @@ def message_columns(message: Message) -> tuple[Stored | None, ...]:
 
 
 def record_columns(record: SessionRecord) -> tuple[Stored | None, ...]:
-    """Return a record's values in the order of ``RECORD_COLUMNS``; raises ``StoreError``."""
+    """Return a session's values in the order of ``RECORD_COLUMNS``. Raises ``StoreError``."""
     return (
         encode_text(record.id),
         encode_text(record.title),
@@ -153,7 +148,7 @@ def record_columns(record: SessionRecord) -> tuple[Stored | None, ...]:
 
 
 def message_from(row: Sequence[Any], parent: str | None) -> Message:
-    """Build a message from its ``MESSAGE_COLUMNS``. Raises ``DamageError``."""
+    """Build a message from its ``MESSAGE_COLUMNS`` and its parent's id. Raises ``DamageError``."""
     (id_, role, name, content, reasoning, state, created, model, finish, response, details) = row
     try:
         rest = decode_json(details) if details is not None else {}
@@ -164,15 +159,15 @@ def message_from(row: Sequence[Any], parent: str | None) -> Message:
             role=decode_text(role),
             content=decode_text(content),
             created=decode_time(created),
-            name=_decode_optional(name),
+            name=decode_optional(name),
             reasoning=decode_text(reasoning),
             attachments=tuple(rest.get("attachments", ())),
             state=_STATES[state],
-            model=_decode_optional(model),
-            finish_reason=_decode_optional(finish),
+            model=decode_optional(model),
+            finish_reason=decode_optional(finish),
             usage=None if usage is None else Usage(*usage),
             parameters=rest.get("parameters", {}),
-            response_id=_decode_optional(response),
+            response_id=decode_optional(response),
             prompt_digest=rest.get("prompt_digest"),
             summary_of=tuple(rest.get("summary_of", ())),
             extra=rest.get("extra", {}),
@@ -182,7 +177,10 @@ def message_from(row: Sequence[Any], parent: str | None) -> Message:
 
 
 def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
-    """Build a session's record from its ``RECORD_COLUMNS``. Raises ``DamageError``."""
+    """Build a session record from its ``RECORD_COLUMNS`` and its head's message id.
+
+    Raises ``DamageError``.
+    """
     id_, title, created, updated, name, settings, extra = row
     try:
         return SessionRecord(
@@ -190,8 +188,8 @@ def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
             title=decode_text(title),
             created=decode_time(created),
             updated=decode_time(updated),
-            name=_decode_optional(name),
-            head=_decode_optional(head),
+            name=decode_optional(name),
+            head=decode_optional(head),
             settings=decode_json(settings),
             extra={} if extra is None else decode_json(extra),
         )
@@ -200,12 +198,11 @@ def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
 
 
 def first_words_of(content: str) -> str:
-    """Return the beginning of a text on one line."""
-    # Twice the length is enough to cut from, unless it is mostly spaces: then less is shown.
+    """Return the first 120 characters of a text on one line, white space collapsed."""
+    # Collapses at most twice as much text: cheap for long messages, shorter for mostly blank ones.
     return " ".join(content[: 2 * _FIRST_WORDS_CHARACTERS].split())[:_FIRST_WORDS_CHARACTERS]
 
 
-def size_of(message: Message) -> int:
-    """Return the bytes of a message's text and reasoning."""
-    text = message.content + message.reasoning
+def utf8_bytes(text: str) -> int:
+    """Return the length of a text in UTF-8, a lone surrogate counted as three bytes."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -1,10 +1,10 @@
-"""The SQLite connection: opened privately and durably, one transaction per change."""
+"""The SQLite connection: private file, durable writes, one transaction per change."""
 
 import os
 import re
 import sqlite3
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,20 @@ _MOUNTS = Path("/proc/self/mounts")
 
 
 def is_network_file_system(path: Path, mounts: str) -> bool:
-    """Say whether a path lies on a network file system, given the text of ``/proc/mounts``."""
-    best, kind = -1, ""
+    """Return whether a path lies on a network file system, given the text of ``/proc/mounts``."""
+    longest, file_system = -1, ""
     for line in mounts.splitlines():
         fields = line.split(" ")
         if len(fields) < 3:
             continue
         point = fields[1].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
         # A later mount on the same point hides the earlier one.
-        if path.is_relative_to(point) and len(point) >= best:
-            best, kind = len(point), fields[2]
-    return _NETWORK_TYPES.fullmatch(kind) is not None
+        if path.is_relative_to(point) and len(point) >= longest:
+            longest, file_system = len(point), fields[2]
+    return _NETWORK_TYPES.fullmatch(file_system) is not None
 
 
-def _is_shared(path: Path) -> bool:
+def _is_on_network(path: Path) -> bool:
     try:
         return is_network_file_system(path.resolve(), _MOUNTS.read_text(errors="replace"))
     except OSError:
@@ -45,7 +45,11 @@ def _is_shared(path: Path) -> bool:
 
 
 class Database:
-    """One open connection; use it on one thread. ``path`` None keeps everything in memory."""
+    """One open connection, for use on one thread. ``path`` None: a database in memory.
+
+    The constructor creates and migrates the file. It raises ``StoreError`` for a newer format,
+    ``sqlite3.Error`` and ``OSError``.
+    """
 
     def __init__(self, path: Path | None, busy_timeout_s: float) -> None:
         self.path = path
@@ -67,7 +71,7 @@ class Database:
         return _connect_read_only(self.path, busy_timeout_s)
 
     def _prepare(self) -> None:
-        # Before anything is written: a newer program's file must stay as it is.
+        # Checked before anything is written: a newer program's file must stay as it is.
         self._refuse_newer()
         run = self.connection.execute
         run("PRAGMA foreign_keys = ON")
@@ -94,8 +98,8 @@ class Database:
     def _set_journal(self) -> None:
         if self.path is None:
             return
-        # WAL needs memory shared by all users of the file, which ends at the machine's edge.
-        wanted = "DELETE" if _is_shared(self.path) else "WAL"
+        # WAL needs memory shared by all processes that use the file: one machine only.
+        wanted = "DELETE" if _is_on_network(self.path) else "WAL"
         try:
             mode = self.connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()[0]
         except sqlite3.OperationalError as error:
@@ -114,7 +118,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Write in one transaction: all of it is on disk when the block ends, or none of it."""
+        """Run the block in a write transaction: committed to disk at its end, or rolled back."""
         if self.is_read_only:
             raise sqlite3.OperationalError("attempt to write a readonly database")
         self.connection.execute("BEGIN IMMEDIATE")
@@ -127,7 +131,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read several things as they were at one moment."""
+        """Run the block in a read transaction: all its queries see the same state."""
         self.connection.execute("BEGIN")
         try:
             yield
@@ -140,22 +144,24 @@ class Database:
             with suppress(sqlite3.Error):
                 self.connection.execute("ROLLBACK")
 
-    def row(self, query: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+    def row(
+        self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    ) -> tuple[Any, ...] | None:
         """Return a query's first row, or None."""
         row: tuple[Any, ...] | None = self.connection.execute(query, values).fetchone()
         return row
 
     def close(self) -> None:
-        """Close the connection; the last one of a file folds the write-ahead log into it."""
+        """Close the connection; the file's last one merges the write-ahead log into it."""
         self.connection.close()
 
 
 def _make_private_file(path: Path) -> bool:
-    """Make sure the file is there and private; False: it is there and cannot be written."""
+    """Create the file, or make it private; return False if it exists and cannot be written."""
     try:
         open_private(path, "xb").close()
     except FileExistsError:
-        # Not opened here: closing any descriptor of a file drops SQLite's locks on it.
+        # Checked without opening it: closing any descriptor of a file drops SQLite's locks on it.
         effective = os.access in os.supports_effective_ids
         if not os.access(path, os.W_OK, effective_ids=effective):
             return False
@@ -166,6 +172,7 @@ def _make_private_file(path: Path) -> bool:
 
 
 def _connect_read_only(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open a file that cannot be written; as immutable where its log cannot be shared."""
     uri = f"file:{quote(str(path.resolve()))}?mode=ro"
     for options in ("", "&immutable=1"):
         connection = sqlite3.connect(

@@ -1,4 +1,4 @@
-"""Tells what an SQLite or system error means to the user, in one line."""
+"""Translation of SQLite and system errors to one-line ``StoreError`` messages."""
 
 import sqlite3
 
@@ -8,6 +8,11 @@ from chatrepl.services.store.codec import DamageError
 
 __all__ = ["is_damage", "store_error"]
 
+_LOCKED = (
+    "the session database is locked by another program",
+    "close that program, or wait; what follows is saved then",
+)
+_DAMAGED = ("the session database is damaged", "a copy of it is kept")
 _CAUSES = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space; what follows is saved then"),
     sqlite3.SQLITE_READONLY: (
@@ -22,14 +27,8 @@ _CAUSES = {
         "permission to the session database is denied",
         "check its owner, or set CHATREPL_HOME to a folder of yours",
     ),
-    sqlite3.SQLITE_BUSY: (
-        "the session database is locked by another program",
-        "close that program, or wait; what follows is saved then",
-    ),
-    sqlite3.SQLITE_LOCKED: (
-        "the session database is locked by another program",
-        "close that program, or wait; what follows is saved then",
-    ),
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_IOERR: (
         "the disk refused to read or write (full, over a size limit, or failing)",
         "check the disk, its free space and `ulimit -f`",
@@ -40,10 +39,10 @@ _CAUSES = {
         "set CHATREPL_HOME to a folder on a local disk",
     ),
     sqlite3.SQLITE_NOLFS: ("the file system cannot hold a file this large", ""),
-    sqlite3.SQLITE_CORRUPT: ("the session database is damaged", "a copy of it is kept"),
-    sqlite3.SQLITE_NOTADB: ("the session database is damaged", "a copy of it is kept"),
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
 }
-_BY_TEXT = {"readonly": sqlite3.SQLITE_READONLY, "locked": sqlite3.SQLITE_BUSY}
+_CODES_BY_WORD = {"readonly": sqlite3.SQLITE_READONLY, "locked": sqlite3.SQLITE_BUSY}
 
 
 def _code_of(error: sqlite3.Error) -> int:
@@ -51,22 +50,18 @@ def _code_of(error: sqlite3.Error) -> int:
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None:
         return int(code) & 0xFF
-    return next((code for word, code in _BY_TEXT.items() if word in str(error)), 0)
+    return next((code for word, code in _CODES_BY_WORD.items() if word in str(error)), 0)
 
 
 def is_damage(error: Exception) -> bool:
-    """Say whether an error means that the file's content is broken."""
-    if isinstance(error, DamageError):
-        return True
+    """Return whether an error means that the file's content is corrupt."""
     if not isinstance(error, sqlite3.Error):
-        return False
-    if _code_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return True
-    return "Could not decode to UTF-8" in str(error)
+        return isinstance(error, DamageError)
+    return _CAUSES.get(_code_of(error)) is _DAMAGED or "Could not decode to UTF-8" in str(error)
 
 
 def store_error(error: Exception) -> StoreError:
-    """Turn what SQLite or the system raised into the error that users see."""
+    """Convert an exception of SQLite or the system to the error that users see."""
     if isinstance(error, StoreError):
         return error
     if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""Locks that the kernel frees when their holder dies, however it dies."""
+"""File locks between processes; the kernel frees them when their holder dies."""
 
 import errno
 import fcntl
@@ -13,7 +13,7 @@ from chatrepl.services.files.private_files import make_private_folder
 
 __all__ = ["FileLock", "Locks"]
 
-# No locks on this file system, no right to make a file for one, or no room.
+# The file system has no locks, or a lock file cannot be created: no permission, or no space.
 _UNABLE = (
     *(errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS),
     *(errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT),
@@ -22,7 +22,7 @@ _POLL_S = 0.02
 
 
 class FileLock:
-    """A lock on a file that exists only while someone holds it."""
+    """An exclusive lock on a file that exists only while the lock is held."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
@@ -30,12 +30,12 @@ class FileLock:
 
     @classmethod
     def take(cls, path: Path) -> "FileLock | None":
-        """Take the lock, or return None when another holder has it. Raises ``OSError``."""
+        """Take the lock; None if another holder has it. Raises ``OSError``."""
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # The last holder removes the file: a lock on a file without a name locks nothing.
+                # The holder deletes the file on release: a lock on a deleted file locks nothing.
                 if _same_file(descriptor, path):
                     return cls(path, descriptor)
             except BlockingIOError:
@@ -47,7 +47,7 @@ class FileLock:
             os.close(descriptor)
 
     def release(self) -> None:
-        """Remove the file and free the lock."""
+        """Delete the file and free the lock."""
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
             with suppress(OSError):
@@ -65,9 +65,9 @@ def _same_file(descriptor: int, path: Path) -> bool:
 
 
 class Locks:
-    """The locks of one store: the file's users, the session that is open here, and the writer.
+    """The locks of one store: on the database (shared), on the open session, and as a writer.
 
-    Where the file system cannot lock, or the folder cannot be written, everything counts as free.
+    If the file system cannot lock, or the folder cannot be written, everything counts as free.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,7 +77,7 @@ class Locks:
         self._writer: tuple[str, FileLock | None] | None = None
 
     def share(self, timeout_s: float) -> bool:
-        """Join the users of the database; False: someone repairs it for longer than that."""
+        """Take the shared database lock; False if a repair holds it for longer than the timeout."""
         try:
             make_private_folder(self._folder)
             if self._shared is None:
@@ -103,26 +103,26 @@ class Locks:
                 return True
 
     def exclude_others(self) -> bool:
-        """Become the database's only user until ``readmit``; False: there are others."""
+        """Make the database lock exclusive until ``share_again``; False if others hold it."""
         if self._shared is None:
             return True
         try:
             fcntl.flock(self._shared, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # A conversion that fails has given up the old lock.
+            # The failed conversion has given up the shared lock.
             self._flock_shared(0)
             return False
         except OSError as error:
             _pass_if_unable(error)
         return True
 
-    def readmit(self) -> None:
-        """Let others use the database again."""
+    def share_again(self) -> None:
+        """Turn the exclusive database lock back into a shared one."""
         if self._shared is not None:
             self._flock_shared(0)
 
     def _take(self, name: str) -> tuple[bool, FileLock | None]:
-        """Try to take a lock: False if another holder has it; none with it where there are none."""
+        """Try to take a lock: whether it was free, and the lock (None: locks are impossible)."""
         try:
             lock = FileLock.take(self._folder / name)
         except OSError as error:
@@ -130,8 +130,15 @@ class Locks:
             return True, None
         return lock is not None, lock
 
+    def _is_held(self, name: str) -> bool:
+        """Return whether another process holds a lock; a dead holder's file is deleted."""
+        is_free, lock = self._take(name)
+        if lock is not None:
+            lock.release()
+        return not is_free
+
     def take_session(self, session_id: str) -> bool:
-        """Take a session and free the one held before; False, and no change: another has it."""
+        """Lock a session and free the previous one; False (no change) if another process has it."""
         if self._session is not None and self._session[0] == session_id:
             return True
         is_free, lock = self._take(_session_file(session_id))
@@ -141,39 +148,33 @@ class Locks:
         return is_free
 
     def free_session(self) -> None:
-        """Free the session that is held, if any."""
+        """Free the locked session, if any."""
         if self._session is not None and self._session[1] is not None:
             self._session[1].release()
         self._session = None
 
     def is_elsewhere(self, session_id: str) -> bool:
-        """Say whether another process has the session open."""
+        """Return whether another process has the session open."""
         if self._session is not None and self._session[0] == session_id:
             return False
-        is_free, lock = self._take(_session_file(session_id))
-        if lock is not None:
-            lock.release()
-        return not is_free
+        return self._is_held(_session_file(session_id))
 
     def writer(self) -> str:
-        """Name this store as a writer, for as long as the process lives or until ``release``."""
+        """Return this store's writer token, locked until ``release`` or the process's end."""
         if self._writer is None:
             token = secrets.token_hex(8)
             self._writer = (token, self._take(f"writer-{token}")[1])
         return self._writer[0]
 
     def is_writing(self, token: str) -> bool:
-        """Say whether the writer of that name lives; what a dead one left behind is removed."""
+        """Return whether the writer with this token is alive."""
         if self._writer is not None and self._writer[0] == token:
             return True
         try:
             (self._folder / f"writer-{token}").stat()
         except OSError:
             return False
-        is_free, lock = self._take(f"writer-{token}")
-        if lock is not None:
-            lock.release()
-        return not is_free
+        return self._is_held(f"writer-{token}")
 
     def release(self) -> None:
         """Free every lock."""

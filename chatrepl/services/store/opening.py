@@ -1,4 +1,4 @@
-"""The store as it is on its own thread: opens the file when first needed, and tells failures."""
+"""Lazy opening and automatic repair of the database, on the store's own thread."""
 
 import sqlite3
 from collections.abc import Callable
@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 
 class OpenStore:
-    """An open database and the parts that work on it."""
+    """An open database with its reader, writer, search and bin.
+
+    Creating it recovers interrupted answers and purges the bin.
+    """
 
     def __init__(
         self, database: Database, locks: Locks | None, clock: Callable[[], datetime]
@@ -40,9 +43,16 @@ class OpenStore:
             recovery.try_to_recover()
             self.bin.purge()
 
+    def lock(self, session_id: str) -> bool:
+        """Lock a session for this process; False if another process has it."""
+        return self.locks is None or self.locks.take_session(session_id)
+
 
 class Engine:
-    """Runs work on the database, opening it when that has not succeeded yet."""
+    """Runs jobs on the database: opens it lazily, repairs it if it is damaged.
+
+    ``warn`` receives one line for the user after a repair.
+    """
 
     def __init__(
         self,
@@ -58,50 +68,48 @@ class Engine:
         self._open: OpenStore | None = None
         self._locks = Locks(path.parent / "locks") if path else None
 
-    def perform(self, work: Callable[[OpenStore], T]) -> T:
-        """Do some work. Raises what is meant for users only: ``StoreError``, ``UsageError``."""
+    def run(self, job: Callable[[OpenStore], T]) -> T:
+        """Run a job, once more after a repair. Raises ``StoreError`` and ``UsageError`` only."""
         try:
             try:
-                return work(self._opened())
+                return job(self._opened())
             except (sqlite3.Error, DamageError) as error:
                 if not is_damage(error) or not self._can_repair():
                     raise
                 self._repair()
-                return work(self._opened())
+                return job(self._opened())
         except ChatreplError:
             raise
-        except Exception as error:  # No failure of saving may end the conversation.
+        except Exception as error:  # Whatever fails in saving must not end the conversation.
             raise store_error(error) from error
 
     def index_some(self) -> bool:
-        """Bring a few messages into the search's index; say whether more are waiting."""
+        """Index a batch of messages for the search; return whether more are waiting."""
         try:
             return self._open is not None and self._open.searcher.index_some()
         except (sqlite3.Error, OSError):
-            # Nothing is lost: the search finds what is not in the index too.
+            # Nothing is lost: the search scans the messages that are not indexed.
             return False
 
     def _can_repair(self) -> bool:
         return self._path is not None and not (self._open and self._open.database.is_read_only)
 
     def _repair(self) -> None:
-        """Set a damaged database aside, and go on with what can be read of it."""
+        """Replace a damaged database by what can be read of it, and keep a copy."""
         assert self._path is not None and self._locks is not None
-        if self._open is not None:
-            self._open.database.close()
-            self._open = None
+        self._close_database()
         if not self._locks.exclude_others():
             raise StoreError(
                 "the session database is damaged",
                 "close every other chatrepl, so that this one can repair it",
             )
         try:
-            moment = self._clock()
+            now = self._clock()
             rescued = self._path.with_name(f".{self._path.name}.rescued")
-            sessions, messages = rescue(self._path, rescued, moment)
-            aside = set_aside(self._path, rescued, moment)
+            sessions, messages = rescue(self._path, rescued, now)
+            aside = set_aside(self._path, rescued, now)
         finally:
-            self._locks.readmit()
+            self._locks.share_again()
         self._warn(
             f"the session database was damaged: {messages} messages of {sessions} sessions could"
             f" be read and are kept; the damaged file is {aside}"
@@ -121,8 +129,11 @@ class Engine:
 
     def close(self) -> None:
         """Close the file and free the locks."""
+        self._close_database()
+        if self._locks is not None:
+            self._locks.release()
+
+    def _close_database(self) -> None:
         if self._open is not None:
             self._open.database.close()
             self._open = None
-        if self._locks is not None:
-            self._locks.release()

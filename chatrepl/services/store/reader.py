@@ -1,19 +1,22 @@
-"""Reads sessions: whole trees, single records, and the list."""
+"""Queries of the store: whole sessions, single records, the list of sessions, usage totals."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, SessionRecord, SessionSummary
 from chatrepl.core.ports.storage import LoadedSession
+from chatrepl.core.usage import COST_FIELD, IMPORTED_FIELD, UsageTotal
 from chatrepl.services.store.codec import (
     MESSAGE_COLUMNS,
     RECORD_COLUMNS,
     DamageError,
-    Stored,
+    decode_optional,
     decode_text,
     decode_time,
     encode_text,
+    encode_time,
     message_from,
     record_from,
 )
@@ -27,22 +30,43 @@ _RECORDS = f"""
     SELECT {RECORD_COLUMNS}, (SELECT id FROM messages WHERE number = sessions.head)
     FROM sessions"""  # noqa: S608
 _TREE = f"""
-    SELECT number, parent, {MESSAGE_COLUMNS} FROM messages WHERE session = ?1
+    SELECT number, parent, {MESSAGE_COLUMNS} FROM messages WHERE session = :session
     UNION ALL SELECT number, parent, {MESSAGE_COLUMNS} FROM messages
-    WHERE number IN (SELECT message FROM inherited WHERE session = ?1)
+    WHERE number IN (SELECT message FROM inherited WHERE session = :session)
     ORDER BY 1"""  # noqa: S608
 _SUMMARIES = """
     SELECT id, title, updated, name, model, message_count, first_words, size_bytes, deleted
-    FROM sessions WHERE"""
-_SESSIONS = f"{_SUMMARIES} deleted IS NULL ORDER BY updated DESC, written DESC"
-_DELETED_SESSIONS = f"{_SUMMARIES} deleted IS NOT NULL ORDER BY updated DESC, written DESC"
-_IN_TREE = """(SELECT number FROM messages WHERE session = ?1
-    UNION ALL SELECT message FROM inherited WHERE session = ?1)"""
+    FROM sessions WHERE deleted {} ORDER BY updated DESC, written DESC"""
+_COUNTS = """
+    SELECT message, encoding, tokens FROM counts
+    WHERE message IN (SELECT number FROM messages WHERE session = :session
+        UNION ALL SELECT message FROM inherited WHERE session = :session)"""
+# Details with lone surrogates are stored as bytes, which SQLite would not read as JSON: cast.
+_TOTALS = f"""
+    WITH used AS (
+        SELECT model, json_extract(details, '$.usage') AS usage,
+               json_extract(details, '$.extra.{COST_FIELD}') AS cost,
+               json_extract(details, '$.extra.{IMPORTED_FIELD}') AS imported
+        FROM (
+            SELECT model, CAST(details AS TEXT) AS details FROM messages
+            WHERE created >= ? AND model IS NOT NULL AND details IS NOT NULL
+        )
+        WHERE json_valid(details)
+    )
+    SELECT model, COUNT(*),
+           SUM(COALESCE(json_extract(usage, '$[0]'), 0)),
+           SUM(COALESCE(json_extract(usage, '$[1]'), 0)),
+           SUM(COALESCE(json_extract(usage, '$[2]'), 0)),
+           SUM(COALESCE(json_extract(usage, '$[3]'), 0)),
+           SUM(COALESCE(cost, 0.0)),
+           SUM(cost IS NULL)
+    FROM used WHERE usage IS NOT NULL AND imported IS NULL
+    GROUP BY model ORDER BY 7 DESC, 3 DESC"""  # noqa: S608
 _LEAST_ID_CHARS = 4
 
 
 class Reader:
-    """The questions that the store's port names."""
+    """The reading half of the ``Store`` port; every method runs on the store's thread."""
 
     def __init__(self, database: Database, recovery: Recovery) -> None:
         self._database = database
@@ -50,7 +74,7 @@ class Reader:
         self._recovery = recovery
 
     def load(self, session_id: str) -> LoadedSession:
-        """Read a session's whole tree."""
+        """Read a session's whole tree; orphaned streaming answers are recovered first."""
         key = self._database.row(
             "SELECT number FROM sessions WHERE id = ?", (encode_text(session_id),)
         )
@@ -60,12 +84,12 @@ class Reader:
         self._recovery.try_to_recover(session)
         recovered = self._recovery.take_report(session)
         with self._database.snapshot():
-            row = self._run(f"{_RECORDS} WHERE number = ?", (session,)).fetchone()
-            if row is None:
+            record = self._record("WHERE number = ?", session)
+            if record is None:
                 raise StoreError("the session was deleted meanwhile", "see /sessions")
             ids, messages = self._messages(session)
             return LoadedSession(
-                record=record_from(row[:-1], row[-1]),
+                record=record,
                 messages=messages,
                 marks=self._marks(session, ids),
                 recovered=recovered,
@@ -73,11 +97,13 @@ class Reader:
             )
 
     def _messages(self, session: int) -> tuple[dict[int, str], Sequence[Message]]:
+        """Return the tree's message ids by number, and its messages, parents first."""
         ids: dict[int, str] = {}
         messages = []
         streaming = self._recovery.received(session)
-        for number, parent, *columns in self._run(_TREE, (session,)):
+        for number, parent, *columns in self._run(_TREE, {"session": session}):
             if number in streaming:
+                # Content, reasoning and state, in the order of ``MESSAGE_COLUMNS``.
                 columns[3:6] = streaming[number]
             message = message_from(columns, ids.get(parent))
             ids[number] = message.id
@@ -93,52 +119,63 @@ class Reader:
         return Marks(frozenset(kinds["pinned"]), frozenset(kinds["dropped"]))
 
     def _counts(self, session: int, ids: dict[int, str]) -> dict[tuple[str, str], int]:
-        rows = self._run(
-            f"SELECT message, encoding, tokens FROM counts WHERE message IN {_IN_TREE}",  # noqa: S608
-            (session,),
-        )
+        rows = self._run(_COUNTS, {"session": session})
         return {(ids[number], decode_text(encoding)): tokens for number, encoding, tokens in rows}
 
-    def find(self, name: str, *, deleted: bool) -> SessionRecord | None:
-        """Find by exact name, by id, or by a beginning of four characters that only one id has."""
-        bin_ = "deleted IS NOT NULL" if deleted else "deleted IS NULL"
+    def find(self, name: str, *, deleted: bool = False) -> SessionRecord | None:
+        """Find a session by exact name, else by id, else by a unique prefix of its id.
+
+        A prefix has four characters at least. ``deleted`` searches the bin instead.
+        """
+        in_bin = "deleted IS NOT NULL" if deleted else "deleted IS NULL"
         wanted = encode_text(name)
         for condition in ("name = ?", "id = ?"):
-            row = self._run(
-                f"{_RECORDS} WHERE {condition} AND {bin_} ORDER BY written DESC LIMIT 1",
-                (wanted,),
-            ).fetchone()
-            if row is not None:
-                return record_from(row[:-1], row[-1])
+            newest = f"WHERE {condition} AND {in_bin} ORDER BY written DESC LIMIT 1"
+            if (record := self._record(newest, wanted)) is not None:
+                return record
         if len(name) < _LEAST_ID_CHARS or not isinstance(wanted, str):
             return None
         rows = self._run(
-            # The plus keeps SQLite from going through the whole bin, or all that is not in it.
-            f"{_RECORDS} WHERE id >= ? AND id < ? AND +{bin_} LIMIT 2",
+            # The plus keeps SQLite from scanning the whole bin, or all that is not in it.
+            f"{_RECORDS} WHERE id >= ? AND id < ? AND +{in_bin} LIMIT 2",
             (wanted, wanted + "\U0010ffff"),
         ).fetchall()
         return record_from(rows[0][:-1], rows[0][-1]) if len(rows) == 1 else None
 
     def newest(self) -> SessionRecord | None:
-        """Return the session that was written to last."""
-        row = self._run(
-            f"{_RECORDS} INDEXED BY sessions_by_writing"
-            " WHERE deleted IS NULL ORDER BY written DESC LIMIT 1"
-        ).fetchone()
+        """Return the session that was written to last, or None."""
+        return self._record(
+            "INDEXED BY sessions_by_writing WHERE deleted IS NULL ORDER BY written DESC LIMIT 1"
+        )
+
+    def _record(self, condition: str, *values: object) -> SessionRecord | None:
+        row = self._run(f"{_RECORDS} {condition}", values).fetchone()
         return None if row is None else record_from(row[:-1], row[-1])
 
-    def sessions(self, words: str, *, deleted: bool, limit: int) -> Sequence[SessionSummary]:
-        """List sessions by time, the newest first; those of one time by when they were written."""
+    def sessions(
+        self, words: str = "", *, deleted: bool = False, limit: int = 0
+    ) -> Sequence[SessionSummary]:
+        """List sessions, newest first; ``words`` filter name, title and first words.
+
+        Sessions of the same time are listed in the order of their last writing. ``limit`` 0: all.
+        """
         wanted = fold(words).split()
-        rows = self._run(_DELETED_SESSIONS if deleted else _SESSIONS)
         found: list[SessionSummary] = []
-        for row in rows:
+        for row in self._run(_SUMMARIES.format("IS NOT NULL" if deleted else "IS NULL")):
             summary = _summary_from(row)
             if _matches(summary, wanted):
                 found.append(summary)
                 if len(found) == limit:
                     break
         return found
+
+    def usage(self, since: datetime) -> Sequence[UsageTotal]:
+        """Sum up usage and cost since a time by model, the most expensive first.
+
+        Imported answers are not counted.
+        """
+        rows = self._run(_TOTALS, (encode_time(since),)).fetchall()
+        return [UsageTotal(decode_text(model), *totals) for model, *totals in rows]
 
 
 def _matches(summary: SessionSummary, wanted: Sequence[str]) -> bool:
@@ -148,10 +185,6 @@ def _matches(summary: SessionSummary, wanted: Sequence[str]) -> bool:
     return all(word in text for word in wanted)
 
 
-def _text(stored: Stored | None) -> str:
-    return "" if stored is None else decode_text(stored)
-
-
 def _summary_from(row: Sequence[Any]) -> SessionSummary:
     id_, title, updated, name, model, message_count, first_words, size_bytes, deleted = row
     try:
@@ -159,10 +192,10 @@ def _summary_from(row: Sequence[Any]) -> SessionSummary:
             id=decode_text(id_),
             title=decode_text(title),
             updated=decode_time(updated),
-            name=None if name is None else decode_text(name),
-            model=None if model is None else decode_text(model),
+            name=decode_optional(name),
+            model=decode_optional(model),
             message_count=message_count,
-            first_words=_text(first_words),
+            first_words=decode_optional(first_words) or "",
             size_bytes=size_bytes,
             deleted=None if deleted is None else decode_time(deleted),
         )

@@ -1,7 +1,7 @@
-"""The tables, as numbered migrations; ``PRAGMA user_version`` is the number of those applied.
+"""Database schema as numbered migrations; ``PRAGMA user_version`` counts those applied.
 
-Every table has an integer key: what is left of a damaged file is read by ranges of it. ``number``
-grows with time, and a parent's is smaller than its children's.
+Every table has an integer key, so that the rest of a damaged file can be read by ranges of it.
+``number`` grows with time; a parent's is smaller than its children's.
 """
 
 __all__ = ["MIGRATIONS", "VERSION"]
@@ -47,9 +47,9 @@ _FIRST = (
     )""",
     "CREATE INDEX messages_by_session ON messages(session)",
     "CREATE INDEX messages_by_parent ON messages(parent)",
-    # Answers that somebody writes, and those of a crash that nobody was told of yet.
+    # Answers that a process is writing, and recovered ones that are not reported to the user yet.
     "CREATE INDEX messages_unfinished ON messages(session) WHERE writer IS NOT NULL",
-    # Messages of the tree that another session (the one this was forked from) made.
+    # Messages of a session's tree that belong to another session: the one it was forked from.
     """CREATE TABLE inherited (
         number INTEGER PRIMARY KEY,
         session INTEGER NOT NULL REFERENCES sessions(number) ON DELETE CASCADE,
@@ -57,7 +57,7 @@ _FIRST = (
         UNIQUE (session, message)
     )""",
     "CREATE INDEX inherited_by_message ON inherited(message)",
-    # Received text of answers that still stream, in order; gone when the answer has ended.
+    # Text of streaming answers, in the order received; deleted when the answer is complete.
     """CREATE TABLE chunks (
         number INTEGER PRIMARY KEY,
         message INTEGER NOT NULL REFERENCES messages(number) ON DELETE CASCADE,
@@ -80,7 +80,7 @@ _FIRST = (
         tokens INTEGER NOT NULL,
         UNIQUE (message, encoding)
     )""",
-    # Folded text for the search. It follows the messages a moment later: see ``unindexed``.
+    # Case-folded text for the search. It lags behind the messages: ``unindexed`` lists the rest.
     """CREATE TABLE search_text (
         number INTEGER PRIMARY KEY,
         session INTEGER NOT NULL,
@@ -92,7 +92,7 @@ _FIRST = (
 )
 
 _PAIRS = (
-    # From which number on the search's index holds words of one and two characters, too.
+    # Lowest message number whose text is also in the index of words of one and two characters.
     "CREATE TABLE search_progress (number INTEGER PRIMARY KEY, pairs_from INTEGER NOT NULL)",
     "INSERT INTO search_progress SELECT 1, coalesce(max(number) + 1, 0) FROM search_text",
 )

@@ -1,17 +1,15 @@
-"""The store's port over SQLite, on a thread of its own."""
+"""The ``Store`` port over SQLite, on a thread of its own."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from chatrepl.core.errors import ChatreplError, StoreError
-from chatrepl.core.messages import Marks, Message, SearchHit, SessionRecord, SessionSummary
-from chatrepl.core.ports.storage import LoadedSession
-from chatrepl.core.usage import UsageTotal
+from chatrepl.core.messages import Message, SearchHit
 
 if TYPE_CHECKING:
     from chatrepl.services.store.opening import Engine, OpenStore
@@ -19,18 +17,30 @@ if TYPE_CHECKING:
 __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqliteStore:
-    """Sessions in one SQLite database, or in memory (``path`` None) for a run that is not saved.
+def _on_thread(
+    find_method: "Callable[[OpenStore], Callable[P, T]]",
+) -> "Callable[Concatenate[SqliteStore, P], Coroutine[Any, Any, T]]":
+    """Make a coroutine method that runs a method of the open store on the store's thread."""
 
-    Nothing is opened, and SQLite is not imported, before the first call. Every call runs on the
-    store's own thread, in the order of the calls, and to its end, also when the caller is
-    cancelled meanwhile. A message that is added again under its id is replaced.
+    async def method(self: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(lambda store: find_method(store)(*args, **kwargs))
+
+    return method
+
+
+class SqliteStore:
+    """Implements the core's ``Store`` port.
+
+    ``path`` None: in memory, for a run that is not saved. Nothing is opened, and SQLite is not
+    imported, before the first call. Calls run on the store's own thread, in order, and each to its
+    end, even if the caller is cancelled meanwhile. A message that is added again is replaced.
     """
 
     def __init__(
@@ -48,108 +58,39 @@ class SqliteStore:
         self._is_closed = False
         self._is_indexing = False
         self.warnings: list[str] = []
-        """What users must be told: one line each. Whoever tells them takes them out."""
+        """Lines that users must be shown; whoever shows one removes it."""
 
-    async def create(self, record: SessionRecord, messages: Sequence[Message] = ()) -> None:
-        """Add a session with its first messages, in one transaction.
-
-        One whose head is stored already is a fork, and has its head's path in its tree. A taken
-        name is a ``UsageError``.
-        """
-        await self._run(lambda store: store.writer.create(record, messages))
-
-    async def update(self, record: SessionRecord) -> None:
-        """Replace a session's name, title, head and settings. A taken name: ``UsageError``."""
-        await self._run(lambda store: store.writer.update(record))
+    create = _on_thread(lambda store: store.writer.create)
+    update = _on_thread(lambda store: store.writer.update)
+    begin_answer = _on_thread(lambda store: store.writer.begin_answer)
+    append = _on_thread(lambda store: store.writer.append)
+    set_state = _on_thread(lambda store: store.writer.set_state)
+    set_marks = _on_thread(lambda store: store.writer.set_marks)
+    set_counts = _on_thread(lambda store: store.writer.set_counts)
+    load = _on_thread(lambda store: store.reader.load)
+    find = _on_thread(lambda store: store.reader.find)
+    newest = _on_thread(lambda store: store.reader.newest)
+    sessions = _on_thread(lambda store: store.reader.sessions)
+    usage = _on_thread(lambda store: store.reader.usage)
+    delete = _on_thread(lambda store: store.bin.delete)
+    restore = _on_thread(lambda store: store.bin.restore)
+    lock = _on_thread(lambda store: store.lock)
 
     async def add(self, session_id: str, messages: Sequence[Message], head: str | None) -> None:
-        """Add messages (parents first) and move the session's head, in one transaction."""
+        """Add messages and move the head, then index them in the background."""
         await self._run(lambda store: store.writer.add(session_id, messages, head))
         self._index_later()
 
-    async def begin_answer(self, session_id: str, message: Message) -> None:
-        """Add an answer in state ``STREAMING``; the head stays where it is."""
-        await self._run(lambda store: store.writer.begin_answer(session_id, message))
-
-    async def append(self, message_id: str, text: str, reasoning: str) -> None:
-        """Add received text to a streaming answer, without rewriting what is there."""
-        await self._run(lambda store: store.writer.append(message_id, text, reasoning))
-
     async def finish_answer(self, session_id: str, message: Message, head: str | None) -> None:
-        """Write an answer's end state, all its fields, and the head, in one transaction."""
+        """Store a complete answer and move the head, then index it in the background."""
         await self._run(lambda store: store.writer.finish_answer(session_id, message, head))
         self._index_later()
 
-    async def set_state(
-        self, session_id: str, message_id: str, state: str, head: str | None
-    ) -> None:
-        """Change one message's state and the head."""
-        await self._run(lambda store: store.writer.set_state(session_id, message_id, state, head))
-
-    async def set_marks(self, session_id: str, marks: Marks) -> None:
-        """Replace a session's pins and drops."""
-        await self._run(lambda store: store.writer.set_marks(session_id, marks))
-
-    async def set_counts(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Remember token counts by (message id, encoding); those of unknown messages are not."""
-        await self._run(lambda store: store.writer.set_counts(counts))
-
-    async def load(self, session_id: str) -> LoadedSession:
-        """Read a session by id; unfinished answers that nobody is writing are marked as cut.
-
-        One that had received nothing is marked as failed, and is not told as recovered.
-        """
-        return await self._run(lambda store: store.reader.load(session_id))
-
-    async def find(self, name: str, *, deleted: bool = False) -> SessionRecord | None:
-        """Find a session by its exact name, else by its id or a unique beginning of its id."""
-        return await self._run(lambda store: store.reader.find(name, deleted=deleted))
-
-    async def newest(self) -> SessionRecord | None:
-        """Return the session that was written to last, or None."""
-        return await self._run(lambda store: store.reader.newest())
-
-    async def sessions(
-        self, words: str = "", *, deleted: bool = False, limit: int = 0
-    ) -> Sequence[SessionSummary]:
-        """List sessions, newest first; ``words`` filter name, title and first words."""
-        return await self._run(
-            lambda store: store.reader.sessions(words, deleted=deleted, limit=limit)
-        )
-
     async def search(self, words: str, limit: int = 20) -> Sequence[SearchHit]:
-        """Find messages of all sessions outside the bin that hold all the words, best first.
-
-        A word matches wherever it occurs, also inside other words, whatever its case and its
-        composed or full-width form (``fold``). Whole words rank first, then words that stand
-        together, then those that occur often; of equals, and among more than 300, the newest.
-        """
+        """Search the messages outside the bin, then index the rest in the background."""
         hits = await self._run(lambda store: store.searcher.search(words, limit))
         self._index_later()
         return hits
-
-    async def usage(self, since: datetime) -> Sequence[UsageTotal]:
-        """Add up what all sessions used from a moment on, by model, the dearest first."""
-        from chatrepl.services.store.usage_totals import usage_since
-
-        return await self._run(lambda store: usage_since(store.database.connection, since))
-
-    async def delete(self, session_id: str) -> None:
-        """Put a session in the bin, where it stays for 30 days.
-
-        One that another process has open is a ``UsageError``.
-        """
-        await self._run(lambda store: store.bin.delete(session_id))
-
-    async def restore(self, session_id: str) -> None:
-        """Take a session out of the bin; a name that was taken meanwhile is dropped."""
-        await self._run(lambda store: store.bin.restore(session_id))
-
-    async def lock(self, session_id: str) -> bool:
-        """Take a session for this process; False: another has it. One session at a time."""
-        return await self._run(
-            lambda store: store.locks is None or store.locks.take_session(session_id)
-        )
 
     async def close(self) -> None:
         """Finish writing, release the locks and the file. Closing again does nothing."""
@@ -162,14 +103,14 @@ class SqliteStore:
             await self._await(thread.submit(engine.close))
         thread.shutdown(wait=False)
 
-    async def _run(self, work: "Callable[[OpenStore], T]") -> T:
+    async def _run(self, job: "Callable[[OpenStore], T]") -> T:
         if self._is_closed:
             raise StoreError("the session database is closed")
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="chatrepl-store")
-        return await self._await(self._thread.submit(self._perform, work))
+        return await self._await(self._thread.submit(self._run_now, job))
 
-    def _perform(self, work: "Callable[[OpenStore], T]") -> T:
+    def _run_now(self, job: "Callable[[OpenStore], T]") -> T:
         if self._engine is None:
             # Imported here: SQLite is not needed to show the prompt.
             from chatrepl.services.store.opening import Engine
@@ -177,10 +118,10 @@ class SqliteStore:
             self._engine = Engine(
                 self._path, self._clock, self._busy_timeout_s, self.warnings.append
             )
-        return self._engine.perform(work)
+        return self._engine.run(job)
 
     def _index_later(self) -> None:
-        """Index what was written, a little at a time and behind whatever is asked for meanwhile."""
+        """Index new messages in small batches, each queued behind the jobs that came meanwhile."""
         engine = self._engine
         if engine is not None and not self._is_indexing:
             self._is_indexing = True
@@ -195,12 +136,12 @@ class SqliteStore:
 
         thread = self._thread
         if thread is not None:
-            # The store may be closing: the next one indexes the rest.
+            # The store may be closing: the next run indexes the rest.
             with suppress(RuntimeError):
                 thread.submit(step)
 
     async def _await(self, job: "Future[T]") -> T:
-        """Wait for a job of the thread; cancelling the wait leaves the job alone."""
+        """Wait for a job on the thread; cancelling the wait does not cancel the job."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
 
@@ -208,20 +149,20 @@ class SqliteStore:
             if not waiter.done():
                 waiter.set_result(None)
 
-        def ended(_: "Future[T]") -> None:
+        def on_done(_: "Future[T]") -> None:
             # The loop may have ended while the job was still running.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(wake)
 
-        job.add_done_callback(ended)
+        job.add_done_callback(on_done)
         try:
             await waiter
         except asyncio.CancelledError:
-            job.add_done_callback(self._tell_unseen_failure)
+            job.add_done_callback(self._warn_of_failure)
             raise
         return job.result()
 
-    def _tell_unseen_failure(self, job: "Future[T]") -> None:
+    def _warn_of_failure(self, job: "Future[T]") -> None:
         error = job.exception()
         if isinstance(error, ChatreplError):
             self.warnings.append(str(error))

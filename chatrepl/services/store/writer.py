@@ -1,4 +1,4 @@
-"""Writes sessions and messages; each method is one transaction."""
+"""Changes of the store: sessions, messages, marks and counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from chatrepl.services.store.codec import (
     first_words_of,
     message_columns,
     record_columns,
-    size_of,
+    utf8_bytes,
 )
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.locks import Locks
@@ -22,7 +22,8 @@ from chatrepl.services.store.locks import Locks
 __all__ = ["Writer"]
 
 _PLACES = ", ".join("?" for _ in MESSAGE_COLUMNS.split(","))
-_NOBODY = "nobody"
+_NO_WRITER = "nobody"
+"""In the column ``writer`` of a streaming message that no process is writing."""
 _INSERT = f"""INSERT INTO messages (session, parent, writer, {MESSAGE_COLUMNS})
     VALUES (?, ?, ?, {_PLACES})"""  # noqa: S608
 _REPLACE = f"""UPDATE messages SET (session, parent, writer, {MESSAGE_COLUMNS})
@@ -43,17 +44,24 @@ _INHERIT_PATH = """
 
 
 class Writer:
-    """The changes that the store's port names."""
+    """The writing half of the ``Store`` port; each method is one transaction.
+
+    All raise ``StoreError`` for sessions and messages that are not stored.
+    """
 
     def __init__(self, database: Database, locks: Locks | None) -> None:
         self._database = database
         self._run = database.connection.execute
         self._locks = locks
 
-    def create(self, record: SessionRecord, messages: Sequence[Message]) -> None:
-        """Add a session with its first messages, and with its head's path in its tree."""
+    def create(self, record: SessionRecord, messages: Sequence[Message] = ()) -> None:
+        """Add a session with its first messages, parents first.
+
+        If its head is stored already, the session is a fork: the head's path becomes part of its
+        tree. Raises ``UsageError`` for a name that another session has.
+        """
         with self._database.transaction():
-            self._refuse_taken_name(record.name, but_of=None)
+            self._check_name(record.name, session=None)
             if self._database.row("SELECT 1 FROM sessions WHERE id = ?", (encode_text(record.id),)):
                 raise StoreError("a session of that id is stored already")
             self._run(_INSERT_SESSION, (None, *record_columns(record)))
@@ -62,29 +70,29 @@ class Writer:
             self._move_head(record.id, record.head)
 
     def update(self, record: SessionRecord) -> None:
-        """Replace what a session's record holds."""
+        """Replace a session's record. Raises ``UsageError`` for a name that another session has."""
         with self._database.transaction():
             session = self._session(record.id)
-            self._refuse_taken_name(record.name, but_of=session)
+            self._check_name(record.name, session=session)
             head = self._message(record.head)
             self._run(_REPLACE_SESSION, (head, *record_columns(record), session))
             if head is not None:
                 self._inherit(session, head)
 
     def add(self, session_id: str, messages: Sequence[Message], head: str | None) -> None:
-        """Add messages, parents first, and move the head."""
+        """Add or replace messages (by id), parents first, and move the session's head."""
         with self._database.transaction():
             self._write(session_id, messages)
             self._move_head(session_id, head)
 
     def begin_answer(self, session_id: str, message: Message) -> None:
-        """Add an answer that is being received, under this process's name as its writer."""
+        """Add an answer in state ``STREAMING``, with this process as its writer."""
         writer = self._locks.writer() if self._locks else "memory"
         with self._database.transaction():
             self._write(session_id, [message], writer)
 
     def append(self, message_id: str, text: str, reasoning: str) -> None:
-        """Keep a further piece of an answer; its cost is that of the piece."""
+        """Append text to a streaming answer, without rewriting what is stored of it."""
         with self._database.transaction():
             added = self._run(
                 "INSERT INTO chunks (message, content, reasoning)"
@@ -95,13 +103,11 @@ class Writer:
                 raise StoreError("text arrived for an answer that is not stored")
 
     def finish_answer(self, session_id: str, message: Message, head: str | None) -> None:
-        """Put the whole answer in the place of its pieces, and move the head."""
-        with self._database.transaction():
-            self._write(session_id, [message])
-            self._move_head(session_id, head)
+        """Replace a streaming answer by the complete one, and move the session's head."""
+        self.add(session_id, [message], head)
 
     def set_state(self, session_id: str, message_id: str, state: str, head: str | None) -> None:
-        """Change how far a message came, and move the head."""
+        """Change a message's state, and move the session's head."""
         with self._database.transaction():
             number = self._message(message_id)
             self._run(
@@ -111,7 +117,7 @@ class Writer:
             self._move_head(session_id, head)
 
     def set_marks(self, session_id: str, marks: Marks) -> None:
-        """Replace pins and drops."""
+        """Replace a session's pins and drops."""
         with self._database.transaction():
             session = self._write(session_id, [])
             self._run("DELETE FROM marks WHERE session = ?", (session,))
@@ -123,7 +129,7 @@ class Writer:
                     )
 
     def set_counts(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Remember token counts of messages that are stored."""
+        """Store token counts by (message id, encoding); unknown messages are skipped."""
         with self._database.transaction():
             for (message_id, encoding), tokens in counts.items():
                 self._run(
@@ -133,13 +139,14 @@ class Writer:
                     (encode_text(encoding), tokens, encode_text(message_id)),
                 )
 
-    def _refuse_taken_name(self, name: str | None, *, but_of: int | None) -> None:
+    def _check_name(self, name: str | None, *, session: int | None) -> None:
+        """Raise ``UsageError`` if another session outside the bin has the name."""
         if name is None:
             return
         other = self._database.row(
             "SELECT number FROM sessions WHERE name = ? AND deleted IS NULL", (encode_text(name),)
         )
-        if other is not None and other[0] != but_of:
+        if other is not None and other[0] != session:
             raise UsageError(
                 f"another session is named {name!r} already", "choose another name, or /load it"
             )
@@ -172,7 +179,7 @@ class Writer:
         )
 
     def _inherit(self, session: int, message: int) -> None:
-        """Make a message and all before it part of a session's tree, where they are not yet."""
+        """Make a message and its ancestors part of a session's tree, as far as they are not."""
         if self._is_in_tree(session, message):
             return
         added = self._run(_INHERIT_PATH, (message, session, session)).rowcount
@@ -191,7 +198,10 @@ class Writer:
     def _write(
         self, session_id: str, messages: Sequence[Message], writer: str | None = None
     ) -> int:
-        """Put messages into a session and keep in step what the list of sessions shows."""
+        """Add or replace messages, and update the session's columns for the list of sessions.
+
+        Return the session's number. Without messages, only its order of writing is updated.
+        """
         session = self._session(session_id)
         known: dict[str | None, int | None] = {None: None}
         added = size = 0
@@ -226,12 +236,15 @@ class Writer:
     def _put(
         self, session: int, parent: int | None, message: Message, writer: str | None
     ) -> tuple[int, bool, int]:
-        """Insert a message, or replace the one of its id: its number, if new, growth in bytes."""
+        """Insert a message, or replace the one with its id.
+
+        Return its number, whether it is new, and by how many bytes of text the session grew.
+        """
         columns = message_columns(message)
         if message.state is State.STREAMING:
-            writer = writer or _NOBODY
+            writer = writer or _NO_WRITER
         values: tuple[Any, ...] = (session, parent, writer, *columns)
-        size = size_of(message)
+        size = utf8_bytes(message.content + message.reasoning)
         old = self._database.row(
             "SELECT number, session, length(CAST(content AS BLOB))"
             " + length(CAST(reasoning AS BLOB)) FROM messages WHERE id = ?",

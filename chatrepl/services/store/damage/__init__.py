@@ -1,1 +1,1 @@
-"""Recovery: interrupted answers, and databases that are damaged."""
+"""Recovery of interrupted answers and of damaged databases."""

@@ -1,22 +1,28 @@
-"""Ends the answers that a crash left unfinished: what arrived becomes a message marked as cut."""
+"""Recovery of answers that a crash interrupted: the text received becomes a message marked cut."""
 
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 
 from chatrepl.core.messages import State
-from chatrepl.services.store.codec import Stored, decode_text, encode_text
+from chatrepl.services.store.codec import Stored, decode_text, encode_text, utf8_bytes
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.locks import Locks
 
 __all__ = ["RECOVERED", "Recovery"]
 
 RECOVERED = ""
-"""In the place of a writer: the answer was recovered, and nobody was told."""
+"""In the column ``writer``: the answer was recovered, and the user is not told yet."""
+_STREAMING = """
+    SELECT number, session, writer FROM messages INDEXED BY messages_unfinished
+    WHERE writer IS NOT NULL AND state = 'streaming' AND (:session IS NULL
+        OR session = :session
+        OR number IN (SELECT message FROM inherited WHERE session = :session))
+    ORDER BY number"""
 
 
 class Recovery:
-    """Finds answers in state streaming whose writer is dead, and keeps what they had received."""
+    """Finds streaming answers whose writer is dead, and keeps the text they had received."""
 
     def __init__(self, database: Database, locks: Locks | None) -> None:
         self._database = database
@@ -24,10 +30,10 @@ class Recovery:
         self._locks = locks
 
     def recover(self, session: int | None = None) -> None:
-        """End the unfinished answers of one session, or of all, as far as nobody writes them."""
+        """End the orphaned answers of one session, or of all."""
         if self._orphans(session):
             with self._database.transaction():
-                # Looked up again: another process may have done it in between.
+                # Looked up again: another process may have recovered them in between.
                 for message, owner in self._orphans(session):
                     self._end(message, owner)
 
@@ -37,13 +43,13 @@ class Recovery:
             self.recover(session)
 
     def take_report(self, session: int) -> Sequence[str]:
-        """Return the ids of the session's answers that were recovered, once."""
+        """Return the ids of the session's recovered answers; each is reported once."""
         rows = self._run(
             "SELECT id FROM messages WHERE writer = ? AND session = ? ORDER BY number",
             (RECOVERED, session),
         ).fetchall()
         if rows:
-            # Rather told twice than not at all.
+            # If this cannot be written, they are reported again rather than never.
             with suppress(sqlite3.OperationalError), self._database.transaction():
                 self._run(
                     "UPDATE messages SET writer = NULL WHERE writer = ? AND session = ?",
@@ -52,51 +58,40 @@ class Recovery:
         return tuple(decode_text(id_) for (id_,) in rows)
 
     def received(self, session: int) -> dict[int, tuple[Stored, Stored, str]]:
-        """Return content, reasoning and state, as they are now, of answers that still stream.
+        """Return content, reasoning and state so far of streaming answers, by message number.
 
-        Keyed by number. An answer that nobody writes, but that could not be ended on disk, is
-        told as the cut answer that it is.
+        An orphan that could not be ended on disk is returned in its end state.
         """
-        rows = self._run(
-            "SELECT number, writer FROM messages INDEXED BY messages_unfinished"
-            " WHERE writer IS NOT NULL AND state = 'streaming'"
-            " AND (session = ?1 OR number IN (SELECT message FROM inherited WHERE session = ?1))",
-            (session,),
-        ).fetchall()
         found = {}
-        for number, writer in rows:
-            content, reasoning = self._assemble(number)
+        for number, _, writer in self._run(_STREAMING, {"session": session}).fetchall():
+            content, reasoning = self._text(number)
             state = State.STREAMING if self._is_alive(writer) else _end_state(content, reasoning)
             found[number] = (encode_text(content), encode_text(reasoning), state.value)
         return found
 
     def _orphans(self, session: int | None) -> list[tuple[int, int]]:
-        rows = self._run(
-            "SELECT number, session, writer FROM messages INDEXED BY messages_unfinished"
-            " WHERE writer IS NOT NULL AND state = 'streaming'"
-            " AND (?1 IS NULL OR session = ?1 OR number IN"
-            " (SELECT message FROM inherited WHERE session = ?1)) ORDER BY number",
-            (session,),
-        ).fetchall()
+        """Return number and session of each streaming answer that no process is writing."""
+        rows = self._run(_STREAMING, {"session": session}).fetchall()
         return [(number, owner) for number, owner, writer in rows if not self._is_alive(writer)]
 
     def _is_alive(self, writer: str) -> bool:
         return self._locks is None or self._locks.is_writing(writer)
 
-    def _assemble(self, message: int) -> tuple[str, str]:
+    def _text(self, message: int) -> tuple[str, str]:
+        """Join content and reasoning of a message's row and its chunks."""
         rows = self._run(
-            "SELECT content, reasoning FROM messages WHERE number = ?", (message,)
-        ).fetchall()
-        rows += self._run(
-            "SELECT content, reasoning FROM chunks WHERE message = ? ORDER BY number", (message,)
+            "SELECT 0 AS chunk, content, reasoning FROM messages WHERE number = :message"
+            " UNION ALL SELECT number, content, reasoning FROM chunks WHERE message = :message"
+            " ORDER BY chunk",
+            {"message": message},
         ).fetchall()
         return (
-            "".join(decode_text(content) for content, _ in rows),
-            "".join(decode_text(reasoning) for _, reasoning in rows),
+            "".join(decode_text(content) for _, content, _ in rows),
+            "".join(decode_text(reasoning) for _, _, reasoning in rows),
         )
 
     def _end(self, message: int, owner: int) -> None:
-        content, reasoning = self._assemble(message)
+        content, reasoning = self._text(message)
         state = _end_state(content, reasoning)
         known = self._database.row(
             "SELECT length(CAST(content AS BLOB)) + length(CAST(reasoning AS BLOB))"
@@ -118,14 +113,12 @@ class Recovery:
         self._run("INSERT OR IGNORE INTO unindexed VALUES (?)", (message,))
         if state is State.FAILED:
             return
-        grown = len((content + reasoning).encode("utf-8", "surrogatepass")) - (
-            known[0] if known else 0
-        )
+        growth = utf8_bytes(content + reasoning) - (known[0] if known else 0)
         self._run(
-            "UPDATE sessions SET size_bytes = size_bytes + ?,"
-            " head = CASE WHEN head IS (SELECT parent FROM messages WHERE number = ?2)"
-            " THEN ?2 ELSE head END WHERE number = ?3",
-            (grown, message, owner),
+            "UPDATE sessions SET size_bytes = size_bytes + :growth,"
+            " head = CASE WHEN head IS (SELECT parent FROM messages WHERE number = :message)"
+            " THEN :message ELSE head END WHERE number = :owner",
+            {"growth": growth, "message": message, "owner": owner},
         )
 
 

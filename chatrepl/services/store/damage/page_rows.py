@@ -1,8 +1,8 @@
-"""Reads rows straight from the pages of an SQLite file whose list of tables is lost.
+"""Reader of rows from the raw pages of an SQLite file whose schema table is lost.
 
-The format is https://www.sqlite.org/fileformat2.html: every page that looks like a leaf of a table
-is taken as one, and its rows are told apart by the shape of their columns. Pages in the
-write-ahead log replace those of the file. Rows that were deleted may come back.
+The format is https://www.sqlite.org/fileformat2.html: every page that looks like a table leaf is
+read as one, and each row's table is guessed from the types of its columns. Pages in the write-ahead
+log replace those of the file. Deleted rows may reappear.
 """
 
 import sqlite3
@@ -27,7 +27,7 @@ _MOST_COLUMNS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A table's columns with their declared types, as the schema gives them."""
+    """A table's columns as the schema declares them: names, types, NOT NULL."""
 
     table: str
     names: tuple[str, ...]
@@ -35,7 +35,7 @@ class _Shape:
     required: tuple[bool, ...]
 
     def fits(self, values: Sequence[Any]) -> bool:
-        """Say whether a row could be one of this table; the key is stored apart, as a null."""
+        """Return whether a row may belong to this table; its key is stored apart, as NULL."""
         return len(values) == len(self.names) and all(
             _is_of(value, type_, is_required)
             for value, type_, is_required in zip(
@@ -64,7 +64,7 @@ def _shapes() -> list[_Shape]:
 
 
 def carve_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yield tables' names and rows, as far as pages can be made sense of. Raises ``OSError``."""
+    """Yield table names and rows of every readable page. Raises ``OSError``."""
     content = path.read_bytes()
     pages = _pages_of(content, Path(f"{path}-wal"))
     shapes = _shapes()
@@ -73,7 +73,7 @@ def carve_rows(path: Path) -> Iterator[tuple[str, Row]]:
             shape = next((shape for shape in shapes if shape.fits(values)), None)
             if shape is not None and key > 0:
                 row = dict(zip(shape.names, (key, *values[1:]), strict=True))
-                # A row of the search's table has the shape of a mark.
+                # A row of the search table has the same column types as a mark.
                 if row.get("kind", "pinned") in ("pinned", "dropped"):
                     yield shape.table, row
 
@@ -90,7 +90,7 @@ def _pages_of(content: bytes, log: Path) -> dict[int, bytes]:
 
 
 def _page_size(content: bytes) -> int:
-    """Return the size at which most pages look like those of tables and indexes."""
+    """Guess the page size: the one at which most pages look like tables or indexes."""
 
     def sound(size: int) -> int:
         starts = range(size, len(content) - size + 1, size)
@@ -100,7 +100,7 @@ def _page_size(content: bytes) -> int:
 
 
 def _reaches_the_end(content: bytes, start: int, size: int) -> bool:
-    """Say whether a page's cells lie where cells do: within it, and from its end backwards."""
+    """Return whether a page's cells lie within it and fill it from its end backwards."""
     header = _PAGE_HEADERS.get(content[start])
     count = int.from_bytes(content[start + 3 : start + 5], "big")
     if header is None or not 0 < count <= (size - header) // 2:
@@ -142,7 +142,7 @@ def _cells(pages: Mapping[int, bytes], number: int) -> Iterator[tuple[int, Seque
 
 
 def _payload(pages: Mapping[int, bytes], page: bytes, at: int, length: int) -> bytes:
-    """Return a row's bytes, those on overflow pages included."""
+    """Return a row's bytes, including those on overflow pages."""
     usable = len(page)
     if length <= usable - 35:
         return page[at : at + length]
@@ -179,7 +179,7 @@ def _values(record: bytes) -> list[Any]:
 
 
 def _reading(kind: int) -> tuple[int, Callable[[bytes], Any]]:
-    """Return a serial type's size in bytes, and how to read it."""
+    """Return a serial type's size in bytes, and the function that decodes its value."""
     if kind >= 12:
         return (kind - 12) // 2, bytes if kind % 2 == 0 else _text
     if kind in (8, 9):

@@ -1,11 +1,11 @@
-"""Rescues what is readable of a damaged database into a new one.
+"""Salvage of the readable rows of a damaged database into a new one.
 
-The damaged file is only read. Rows are read by ranges of their numbers, halved around the places
-that cannot be read, so that a broken page costs the rows on that page.
+The damaged file is only read. Rows are read by ranges of their numbers; a range that cannot be read
+is halved, so that a broken page loses only the rows on that page.
 """
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ __all__ = ["rescue", "set_aside"]
 _TABLES = ("sessions", "messages", "inherited", "chunks", "marks", "counts")
 _HIGHEST = 2**62
 _FIXES = (
-    # A lost message in the middle of a path: what follows it joins what came before it.
+    # A lost message in the middle of a path: attach its children to the message before it.
     """UPDATE messages SET parent = (SELECT max(p.number) FROM messages p
         WHERE p.session = messages.session AND p.number < messages.number)
     WHERE parent >= number OR parent NOT IN (SELECT number FROM messages)""",
@@ -40,7 +40,7 @@ _FIXES = (
     GROUP BY session""",
     "DELETE FROM inherited WHERE message NOT IN (SELECT number FROM messages)"
     " OR session NOT IN (SELECT number FROM sessions)",
-    # Forks need all that precedes what they have.
+    # Forks need all ancestors of their messages.
     """WITH RECURSIVE needed(session, message) AS (
         SELECT session, message FROM inherited
         UNION SELECT m.session, p.number FROM messages m JOIN messages p ON p.number = m.parent
@@ -66,11 +66,11 @@ _FIXES = (
 )
 
 
-def rescue(damaged: Path, target: Path, moment: datetime) -> tuple[int, int]:
-    """Write what is readable into a new database at ``target``: sessions and messages rescued.
+def rescue(damaged: Path, target: Path, now: datetime) -> tuple[int, int]:
+    """Write the readable rows into a new database; return the counts of sessions and messages.
 
-    ``moment`` stands for times that were lost. Raises ``sqlite3.Error`` and ``OSError`` when the
-    new database cannot be written; reading the damaged one raises nothing.
+    ``now`` replaces times that were lost. Raises ``sqlite3.Error`` and ``OSError`` if the new
+    database cannot be written; reading the damaged one raises nothing.
     """
     for suffix in ("", "-wal", "-shm", "-journal"):
         Path(f"{target}{suffix}").unlink(missing_ok=True)
@@ -80,31 +80,29 @@ def rescue(damaged: Path, target: Path, moment: datetime) -> tuple[int, int]:
         run("PRAGMA foreign_keys = OFF")
         with database.transaction(), closing(_rows_of(damaged)) as rows:
             for table, row in rows:
-                _insert(database, table, row, moment)
+                _insert(database, table, row, now)
             for fix in _FIXES:
                 run(fix)
             _describe_sessions(database)
-        # One file, without a log beside it, can take the old one's place in one step.
+        # A single file, without a log beside it, can replace the old one atomically.
         run("PRAGMA journal_mode = DELETE")
-        counted = database.row(
-            "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM messages)"
-        )
-        assert counted is not None
-        return counted[0], counted[1]
+        counts = run("SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM messages)")
+        sessions, messages = counts.fetchone()
+        return sessions, messages
     finally:
         database.close()
 
 
-def set_aside(damaged: Path, replacement: Path, moment: datetime) -> Path:
+def set_aside(damaged: Path, replacement: Path, now: datetime) -> Path:
     """Rename the damaged file, put the replacement in its place, and return the new name."""
-    stamp = moment.strftime("%Y%m%d-%H%M%S")
+    stamp = now.strftime("%Y%m%d-%H%M%S")
     aside = damaged.with_name(f"{damaged.stem}.damaged-{stamp}{damaged.suffix}")
     count = 1
     while aside.exists():
         count += 1
         aside = damaged.with_name(f"{damaged.stem}.damaged-{stamp}-{count}{damaged.suffix}")
     Path(f"{damaged}-shm").unlink(missing_ok=True)
-    # The logs first: left beside a new file of the old name, they would be taken for its own.
+    # The logs first: beside a new file of the old name, SQLite would apply them to it.
     for suffix in ("-wal", "-journal"):
         with suppress(FileNotFoundError):
             Path(f"{damaged}{suffix}").rename(f"{aside}{suffix}")
@@ -115,13 +113,14 @@ def set_aside(damaged: Path, replacement: Path, moment: datetime) -> Path:
 
 
 def _rows_of(damaged: Path) -> Generator[tuple[str, Row], None, None]:
+    """Yield table names and rows, by SQLite if it can open the file, else from the raw pages."""
     uri = f"file:{quote(str(damaged.resolve()))}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         connection.text_factory = _decode
         try:
             connection.execute("SELECT number FROM messages LIMIT 0").fetchall()
         except sqlite3.Error:
-            # Not even the list of tables can be read.
+            # Not even the table of tables can be read.
             yield from carve_rows(damaged)
             return
         for table in _TABLES:
@@ -148,7 +147,7 @@ def _read_table(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
                 last = values[names.index("number")]
                 yield dict(zip(names, values, strict=True))
         except sqlite3.Error:
-            # What follows the last row that was read cannot be: look behind it.
+            # The row after the last one read is damaged: skip ahead, by halves of the rest.
             low = last + 1
             if low < high:
                 middle = (low + high) // 2
@@ -163,14 +162,17 @@ def _highest(connection: sqlite3.Connection, table: str) -> int:
         return _HIGHEST
 
 
-def _insert(database: Database, table: str, row: Row, moment: datetime) -> None:
+def _insert(database: Database, table: str, row: Row, now: datetime) -> None:
+    moment = encode_time(now)
     if table == "messages":
-        row = _sound_message(row, moment)
+        defaults = {"state": "cut", "created": moment, "details": None}
+        row = _repaired(row, MESSAGE_COLUMNS, message_from, defaults)
     elif table == "sessions":
-        row = _sound_session(row, moment)
+        defaults = {"settings": "{}", "extra": None, "created": moment, "updated": moment}
+        row = _repaired(row, RECORD_COLUMNS, record_from, defaults)
     names = [name for name in row if name in _columns_of(database, table)]
     places = ", ".join("?" for _ in names)
-    # A row that breaks a rule of the tables is not readable in any useful sense.
+    # OR IGNORE: a row that violates a constraint is as good as lost.
     database.connection.execute(
         f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({places})",  # noqa: S608
         [row[name] for name in names],
@@ -181,43 +183,34 @@ def _columns_of(database: Database, table: str) -> list[str]:
     return [row[1] for row in database.connection.execute(f"PRAGMA table_info({table})")]
 
 
-def _sound_message(row: Row, moment: datetime) -> Row:
-    """Replace what makes a message unreadable by what it would be without."""
-    sound: dict[str, Any] = {"state": "cut", "created": encode_time(moment), "details": None}
-    for name in ("", *sound):
-        if name:
-            row = {**row, name: sound[name]}
+def _repaired(
+    row: Row,
+    columns: str,
+    decode: Callable[[Sequence[Any], None], object],
+    defaults: Mapping[str, str | None],
+) -> Row:
+    """Replace values by their defaults, one column after the other, until the row decodes."""
+    for name in (None, *defaults):
+        if name is not None:
+            row = {**row, name: defaults[name]}
         with suppress(DamageError, KeyError):
-            message_from([row[column] for column in MESSAGE_COLUMNS.split(", ")], None)
-            break
-    return row
-
-
-def _sound_session(row: Row, moment: datetime) -> Row:
-    now = encode_time(moment)
-    sound = {"settings": "{}", "extra": None, "created": now, "updated": now}
-    for name in ("", *sound):
-        if name:
-            row = {**row, name: sound[name]}
-        with suppress(DamageError, KeyError):
-            record_from([row[column] for column in RECORD_COLUMNS.split(", ")], None)
+            decode([row[column] for column in columns.split(", ")], None)
             break
     return row
 
 
 def _describe_sessions(database: Database) -> None:
-    """Give sessions that lost their row the first words they are known by."""
+    """Restore first words and title of sessions whose row was lost."""
     run = database.connection.execute
     for (session,) in run("SELECT number FROM sessions WHERE first_words IS NULL").fetchall():
         first = database.row(
-            "SELECT content FROM messages WHERE role = 'user' AND (session = ?1 OR number IN"
-            " (SELECT message FROM inherited WHERE session = ?1)) ORDER BY number LIMIT 1",
-            (session,),
+            "SELECT content FROM messages WHERE role = 'user' AND (session = :session OR number"
+            " IN (SELECT message FROM inherited WHERE session = :session)) ORDER BY number LIMIT 1",
+            {"session": session},
         )
         if first is not None and isinstance(first[0], str):
-            words = first_words_of(first[0])
             run(
-                "UPDATE sessions SET first_words = ?1, title = CASE WHEN title = 'recovered'"
-                " THEN ?1 ELSE title END WHERE number = ?2",
-                (words, session),
+                "UPDATE sessions SET first_words = :words, title = CASE WHEN title = 'recovered'"
+                " THEN :words ELSE title END WHERE number = :session",
+                {"words": first_words_of(first[0]), "session": session},
             )

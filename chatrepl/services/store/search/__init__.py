@@ -1,1 +1,1 @@
-"""Full-text search over stored messages: index, query, ranking."""
+"""Full-text search of messages: query, index, ranking."""

@@ -1,9 +1,9 @@
-"""Proposes messages that may hold some words: an index that only leaves out what cannot match.
+"""Full-text index that yields candidates for a search: it only excludes what cannot match.
 
-Two FTS5 tables without content: of the three-character sequences of each text (the trigram
-tokenizer, SQLite 3.34), and for words of one or two characters, of its characters and pairs. The
-second is younger than the first: what was indexed without it is brought in from the newest back,
-and ``search_progress`` tells how far that has come.
+Two contentless FTS5 tables: the trigrams of each text (the trigram tokenizer, SQLite 3.34), and its
+single characters and pairs, for words of one or two characters. Older versions of the program had
+no table of pairs: what they indexed is added from the newest back, and ``search_progress`` holds
+the lowest message number that has been added.
 """
 
 import sqlite3
@@ -15,10 +15,10 @@ from chatrepl.services.store.database import Database
 __all__ = ["TRIGRAM", "SearchIndex"]
 
 TRIGRAM = 3
-_MOST_SEQUENCES = 16
-_OLDER_SLICE = 30
+_MOST_TRIGRAMS = 16
+_OLDER_BATCH = 30
 _NONE_YET = 2**63 - 1
-# The tokens come ready, with white space between them, which no word has.
+# Pairs are handed over as tokens separated by white space, which no word of a search contains.
 _TOKEN_CHARACTERS = "".join(
     char for char in map(chr, range(1, 128)) if not (char.isalnum() or char.isspace())
 )
@@ -33,18 +33,18 @@ _NOT_BUILT_IN = ("no such", "unrecognized", "error in tokenizer", "parse error i
 
 
 class SearchIndex:
-    """Holds folded texts by their numbers. Whoever writes does so within a transaction."""
+    """Index of folded texts by message number. Changes belong into the caller's transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._run = database.connection.execute
         self._run_many = database.connection.executemany
-        self.is_there = False
+        self.is_available = False
         """Whether this SQLite has the index; known after ``prepare``."""
 
     def prepare(self) -> None:
-        """Find out whether this SQLite has the index, and make it where it can be made."""
-        if self.is_there:
+        """Find out whether this SQLite has FTS5 and trigrams, and create the tables if so."""
+        if self.is_available:
             return
         try:
             if not self._database.is_read_only:
@@ -55,11 +55,11 @@ class SearchIndex:
             if not str(error).startswith(_NOT_BUILT_IN):
                 raise
         else:
-            self.is_there = True
+            self.is_available = True
 
     def pairs_from(self) -> int:
-        """Return the lowest number from which on all texts are in the table of pairs too."""
-        # A file that cannot be written may have been written before there were pairs.
+        """Return the lowest message number from which on all texts are in the table of pairs."""
+        # A file that cannot be migrated may be of a version without pairs.
         known = self._database.row(
             "SELECT count(*) FROM sqlite_master WHERE name IN ('search_progress', 'search_pairs')"
         )
@@ -68,38 +68,38 @@ class SearchIndex:
         row = self._database.row("SELECT pairs_from FROM search_progress")
         return _NONE_YET if row is None else int(row[0])
 
-    def put(self, rows: Sequence[tuple[int, str]]) -> None:
-        """Take in texts, each with its number."""
+    def add(self, rows: Sequence[tuple[int, str]]) -> None:
+        """Add folded texts, each with its message number."""
         self._run_many("INSERT INTO search_index (rowid, folded) VALUES (?, ?)", rows)
         first = self.pairs_from()
-        self._put_pairs([row for row in rows if row[0] >= first])
+        self._add_pairs([row for row in rows if row[0] >= first])
 
-    def put_older_pairs(self) -> bool:
-        """Take in pairs of a few texts that were indexed without; say whether there are more."""
+    def add_older_pairs(self) -> bool:
+        """Add the pairs of a batch of texts that lack them; return whether there are more."""
         first = self.pairs_from()
         if first <= 0:
             return False
         rows = self._run(
             "SELECT number, folded FROM search_text WHERE number < ? AND in_index = 1"
             " ORDER BY number DESC LIMIT ?",
-            (first, _OLDER_SLICE),
+            (first, _OLDER_BATCH),
         ).fetchall()
-        self._put_pairs(rows)
-        is_more = len(rows) == _OLDER_SLICE
+        self._add_pairs(rows)
+        is_more = len(rows) == _OLDER_BATCH
         self._set_pairs_from(rows[-1][0] if is_more else 0)
         return is_more
 
     def _set_pairs_from(self, number: int) -> None:
         self._run("INSERT OR REPLACE INTO search_progress VALUES (1, ?)", (number,))
 
-    def _put_pairs(self, rows: Sequence[tuple[int, str]]) -> None:
+    def _add_pairs(self, rows: Sequence[tuple[int, str]]) -> None:
         self._run_many(
             "INSERT INTO search_pairs (rowid, pairs) VALUES (?, ?)",
             ((number, _pairs(folded)) for number, folded in rows),
         )
 
     def remove(self, number: int, folded: str) -> None:
-        """Take out a text that is in the index."""
+        """Remove an indexed text; FTS5 needs the same text again for that."""
         self._run(
             "INSERT INTO search_index (search_index, rowid, folded) VALUES ('delete', ?, ?)",
             (number, folded),
@@ -110,28 +110,28 @@ class SearchIndex:
                 (number, _pairs(folded)),
             )
 
-    def throw_away(self) -> None:
-        """Drop all of it; ``prepare`` makes it anew."""
+    def drop(self) -> None:
+        """Delete the whole index; ``prepare`` creates it again."""
         self._run("DROP TABLE IF EXISTS search_index")
         self._run("DROP TABLE IF EXISTS search_pairs")
         self._set_pairs_from(0)
-        self.is_there = False
+        self.is_available = False
 
-    def proposed(self, words: Sequence[str], low: int, high: int) -> Iterator[int] | None:
-        """Yield numbers from ``low`` to below ``high``, the highest first, that may hold the words.
+    def candidates(self, words: Sequence[str], low: int, high: int) -> Iterator[int] | None:
+        """Yield message numbers in ``[low, high)``, descending, whose texts may hold the words.
 
-        None where the index cannot leave anything out.
+        None: the index cannot exclude any.
         """
         long = [word for word in words if len(word) >= TRIGRAM]
-        # Below, the table of pairs knows nothing.
+        # The table of pairs has no texts below that number.
         short = [word for word in words if len(word) < TRIGRAM] if low >= self.pairs_from() else []
         if long and short:
-            return _in_both(
-                self._numbers("search_index", _sequences(long), low, high),
+            return _intersection(
+                self._numbers("search_index", _trigrams(long), low, high),
                 self._numbers("search_pairs", short, low, high),
             )
         if long:
-            return self._numbers("search_index", _sequences(long), low, high)
+            return self._numbers("search_index", _trigrams(long), low, high)
         return self._numbers("search_pairs", short, low, high) if short else None
 
     def _numbers(self, table: str, tokens: Sequence[str], low: int, high: int) -> Iterator[int]:
@@ -145,23 +145,27 @@ class SearchIndex:
 
 
 def _pairs(folded: str) -> str:
-    """Return a text's characters and pairs of them; pairs with white space fall apart again."""
+    """Return a text's characters and pairs, joined by spaces.
+
+    A pair that contains white space is tokenized as its single character.
+    """
     return " ".join({*folded, *map(add, folded, folded[1:])})
 
 
-def _sequences(words: Sequence[str]) -> list[str]:
+def _trigrams(words: Sequence[str]) -> list[str]:
+    """Return the first 16 trigrams of each word."""
     return [
         word[at : at + TRIGRAM]
         for word in words
-        for at in range(min(len(word) - TRIGRAM + 1, _MOST_SEQUENCES))
+        for at in range(min(len(word) - TRIGRAM + 1, _MOST_TRIGRAMS))
     ]
 
 
-def _in_both(one: Iterator[int], other: Iterator[int]) -> Iterator[int]:
-    """Yield what two falling sequences of numbers have in common."""
-    second = next(other, -1)
-    for first in one:
-        while second > first:
-            second = next(other, -1)
-        if first == second:
-            yield first
+def _intersection(left: Iterator[int], right: Iterator[int]) -> Iterator[int]:
+    """Yield the numbers that two descending sequences have in common."""
+    other = next(right, -1)
+    for number in left:
+        while other > number:
+            other = next(right, -1)
+        if number == other:
+            yield number

@@ -1,8 +1,8 @@
-"""Finds messages by words, in every script.
+"""Full-text search of messages, in every script.
 
-Each message's folded text is kept beside it, and an index where this SQLite can have one. The index
-only proposes: every hit is checked against the folded text, so that a word is found exactly where
-it occurs. Messages that are not in the index yet are looked for in the text.
+The table ``search_text`` holds each message's case-folded text; an FTS5 index is added where this
+SQLite has it. The index only yields candidates: each is checked against the folded text, so that a
+word is found wherever it occurs. Messages that are not indexed yet are scanned.
 """
 
 import heapq
@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import chain
 
 from chatrepl.core.messages import SearchHit
-from chatrepl.services.store.codec import decode_text, decode_time
+from chatrepl.services.store.codec import decode_optional, decode_text, decode_time
 from chatrepl.services.store.damage.interrupted_answers import Recovery
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.errors import is_damage
@@ -21,13 +21,13 @@ from chatrepl.services.store.search.ranking import Row, best_of, fold, in_contex
 
 __all__ = ["Searcher"]
 
-_SLICE = 200
+_BATCH = 200
 _HIGHEST = 2**63 - 1
 _COLUMNS = "SELECT number, session, folded FROM search_text"
 
 
 class Searcher:
-    """Keeps the text that is searched in step with the messages, and searches it."""
+    """Searches messages, and keeps folded text and index in step with them."""
 
     def __init__(self, database: Database, recovery: Recovery) -> None:
         self._database = database
@@ -36,80 +36,85 @@ class Searcher:
         self._index = SearchIndex(database)
 
     def search(self, words: str, limit: int) -> Sequence[SearchHit]:
-        """Return the best messages that hold all the words; of equals, the newest first."""
-        wanted = list(dict.fromkeys(fold(words).split()))
-        if not wanted:
+        """Return messages outside the bin that contain all the words, best first.
+
+        A word matches wherever it occurs, also inside other words, whatever its case and its
+        composed or full-width form (``fold``). Whole words rank first, then words that stand
+        together, then those that occur often; of equals, and among more than 300, the newest.
+        """
+        folded = list(dict.fromkeys(fold(words).split()))
+        if not folded:
             return []
         try:
-            return self._search(wanted, limit)
+            return self._search(folded, limit)
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            # It may be the index alone, which can be made again.
+            # Only the index may be damaged, and that can be rebuilt.
             self._rebuild()
-            return self._search(wanted, limit)
+            return self._search(folded, limit)
 
-    def _search(self, wanted: Sequence[str], limit: int) -> Sequence[SearchHit]:
-        # What cannot be written now can still be searched, but for the newest words.
+    def _search(self, words: Sequence[str], limit: int) -> Sequence[SearchHit]:
+        # A database that cannot be written can still be searched, except for its newest messages.
         self._recovery.try_to_recover()
         with suppress(sqlite3.OperationalError, OSError):
             self._index.prepare()
-            self._take_all_text()
+            self._fold_all_pending()
         with self._database.snapshot():
-            best = best_of(self._alive(self._matches(wanted)), wanted, limit)
-            return [self._hit(number, session, wanted) for number, session in best]
+            best = best_of(self._shown(self._matches(words)), words, limit)
+            return [self._hit(number, session, words) for number, session in best]
 
     def index_some(self) -> bool:
-        """Bring a few messages into the index; say whether more are waiting."""
+        """Index a batch of messages; return whether more are waiting."""
         try:
             self._index.prepare()
-            return self._index_slice()
+            return self._index_batch()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
             self._rebuild()
             return True
 
-    def _index_slice(self) -> bool:
+    def _index_batch(self) -> bool:
         with self._database.transaction():
-            self._take_text(_SLICE)
-            if not self._index.is_there:
+            self._fold_pending(_BATCH)
+            if not self._index.is_available:
                 return self._is_any("SELECT 1 FROM unindexed")
             waiting = self._run(
-                "SELECT number, folded FROM search_text WHERE in_index = 0 LIMIT ?", (_SLICE,)
+                "SELECT number, folded FROM search_text WHERE in_index = 0 LIMIT ?", (_BATCH,)
             ).fetchall()
-            self._index.put(waiting)
+            self._index.add(waiting)
             self._database.connection.executemany(
                 "UPDATE search_text SET in_index = 1 WHERE number = ?",
                 ((number,) for number, _ in waiting),
             )
-            if len(waiting) == _SLICE or self._is_any("SELECT 1 FROM unindexed"):
+            if len(waiting) == _BATCH or self._is_any("SELECT 1 FROM unindexed"):
                 return True
-            return self._index.put_older_pairs()
+            return self._index.add_older_pairs()
 
     def forget(self, number: int) -> None:
-        """Take a message out, within the caller's transaction."""
+        """Remove a message from text and index, within the caller's transaction."""
         self._run("DELETE FROM unindexed WHERE number = ?", (number,))
         row = self._database.row(
             "SELECT in_index, folded FROM search_text WHERE number = ?", (number,)
         )
         if row is None:
             return
-        # What stays in the index without its text is never proposed again.
-        if row[0] and self._index.is_there:
+        # Without the index, its entry stays there, but is no hit without its folded text.
+        if row[0] and self._index.is_available:
             self._index.remove(number, row[1])
         self._run("DELETE FROM search_text WHERE number = ?", (number,))
 
     def _is_any(self, query: str) -> bool:
         return self._database.row(f"{query} LIMIT 1") is not None
 
-    def _take_all_text(self) -> None:
+    def _fold_all_pending(self) -> None:
         while self._is_any("SELECT 1 FROM unindexed"):
             with self._database.transaction():
-                self._take_text(10 * _SLICE)
+                self._fold_pending(10 * _BATCH)
 
-    def _take_text(self, limit: int) -> None:
-        """Fold the text of messages that were written since, within a transaction."""
+    def _fold_pending(self, limit: int) -> None:
+        """Store the folded text of new messages, within the caller's transaction."""
         rows = self._run(
             "SELECT u.number, m.session, m.content FROM unindexed u"
             " LEFT JOIN messages m ON m.number = u.number ORDER BY u.number LIMIT ?",
@@ -125,10 +130,10 @@ class Searcher:
                 )
 
     def _matches(self, words: Sequence[str]) -> Iterator[Row]:
-        """Yield what holds all the words, newest first."""
-        if not self._index.is_there:
+        """Yield the texts that contain all the words, newest first."""
+        if not self._index.is_available:
             return self._scan("number >= 0", (), words)
-        # What is older than that is in a part of the index only.
+        # Older messages are in the index of trigrams only.
         border = self._index.pairs_from()
         indexed = chain(self._indexed(words, border, _HIGHEST), self._indexed(words, 0, border))
         waiting = self._scan("in_index = 0", (), words)
@@ -137,18 +142,18 @@ class Searcher:
     def _indexed(self, words: Sequence[str], low: int, high: int) -> Iterator[Row]:
         if low >= high:
             return
-        proposed = self._index.proposed(words, low, high)
-        if proposed is None:
+        candidates = self._index.candidates(words, low, high)
+        if candidates is None:
             condition = "in_index = 1 AND number >= ? AND number < ?"
             yield from self._scan(condition, (low, high), words)
             return
-        for number in proposed:
+        for number in candidates:
             row = self._database.row(f"{_COLUMNS} WHERE number = ? AND in_index = 1", (number,))
             if row is not None and all(word in row[2] for word in words):
                 yield row[0], row[1], row[2]
 
     def _scan(self, condition: str, values: Sequence[int], words: Sequence[str]) -> Iterator[Row]:
-        # Four times as fast as instr() alone, where the first character is ASCII.
+        # LIKE before instr() is four times as fast if the first character is ASCII.
         fast = [word for word in words if word[0].isascii() and len(word) < TRIGRAM]
         likely = "".join(" AND folded LIKE ? ESCAPE '^'" for _ in fast)
         holds = "".join(" AND instr(folded, ?) > 0" for _ in words)
@@ -159,19 +164,19 @@ class Searcher:
         return rows
 
     def _rebuild(self) -> None:
-        """Throw the index away; it is made again piece by piece."""
+        """Drop the index; it is rebuilt in batches."""
         with self._database.transaction():
-            self._index.throw_away()
+            self._index.drop()
             self._run("UPDATE search_text SET in_index = 0 WHERE in_index != 0")
 
-    def _alive(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Keep what a session outside the bin shows, under that session's number."""
-        dead = {0}
-        dead.update(
+    def _shown(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Keep texts of sessions outside the bin: their own session, else their newest fork."""
+        deleted = {0}
+        deleted.update(
             number for (number,) in self._run("SELECT number FROM sessions WHERE deleted NOTNULL")
         )
         for number, session, folded in rows:
-            if session not in dead:
+            if session not in deleted:
                 yield number, session, folded
                 continue
             fork = self._database.row(
@@ -193,7 +198,7 @@ class Searcher:
         before, match, after = in_context(decode_text(message[3]), words)
         return SearchHit(
             session_id=decode_text(owner[0]),
-            session_name=None if owner[1] is None else decode_text(owner[1]),
+            session_name=decode_optional(owner[1]),
             title=decode_text(owner[2]),
             message_id=decode_text(message[0]),
             role=decode_text(message[1]),
@@ -205,4 +210,5 @@ class Searcher:
 
 
 def _pattern(word: str) -> str:
+    """Return a LIKE pattern for texts that contain a word, with ``^`` as the escape."""
     return "%" + "".join(f"^{c}" if c in "^%_" else c for c in word) + "%"

@@ -1,4 +1,4 @@
-"""Orders what a search found, and cuts the words out with their context."""
+"""Ranking of search results, the excerpt around a match, and the case folding of both."""
 
 import heapq
 import re
@@ -9,18 +9,21 @@ from itertools import islice
 __all__ = ["MOST_RANKED", "Row", "best_of", "fold", "in_context", "score"]
 
 MOST_RANKED = 300
-"""The newest messages that match are ranked; older ones beyond this number are not looked at."""
+"""Only the newest matching messages, up to this number, are ranked."""
 _MOST_COUNTED = 4
 _CONTEXT_CHARACTERS = 60
 _WINDOW_CHARACTERS = 1000
+# The trigram tokenizer stops at NUL, and UTF-8 has no lone surrogates.
+_UNINDEXABLE = re.compile("[\x00\ud800-\udfff]")
 Row = tuple[int, int, str]
-"""A message's number, its session's, and its folded text."""
+"""A message's number, its session's number, and its folded text."""
 
 
 def best_of(rows: Iterable[Row], words: Sequence[str], limit: int) -> list[tuple[int, int]]:
-    """Return the numbers of the best messages and their sessions; of equals, the newest first.
+    """Return message and session numbers of the best rows; of equals, the newest first.
 
-    ``rows`` come newest first, and no more of them are looked at than can change the result.
+    ``rows`` come newest first; they are read only as far as they can change the result. ``limit``
+    0: all that are ranked.
     """
     rated: list[tuple[float, int, int]] = []
     perfect = 0
@@ -39,7 +42,7 @@ def _highest_score(words: Sequence[str]) -> float:
 
 
 def score(folded: str, words: Sequence[str]) -> float:
-    """Rate a text that holds all the words: whole words first, then together, then often."""
+    """Rate a text that contains all the words: whole words, then a phrase, then frequency."""
     total = 0.0
     for word in words:
         count, is_whole = _occurrences(folded, word)
@@ -50,7 +53,7 @@ def score(folded: str, words: Sequence[str]) -> float:
 
 
 def _occurrences(folded: str, word: str) -> tuple[int, bool]:
-    """Count a word up to ``_MOST_COUNTED``, and say whether it stands by itself somewhere."""
+    """Count a word up to ``_MOST_COUNTED``; True if it occurs as a whole word."""
     count, is_whole = 0, False
     start = folded.find(word)
     while start >= 0 and not (is_whole and count == _MOST_COUNTED):
@@ -66,7 +69,10 @@ def _is_in_word(folded: str, at: int) -> bool:
 
 
 def in_context(text: str, words: Sequence[str]) -> tuple[str, str, str]:
-    """Return what precedes a match, the match as it is written, and what follows, each one line."""
+    """Return text before a match, the match as it is written, and text after it, on one line each.
+
+    A match of all the words as a phrase is preferred to the first word alone.
+    """
     phrase = " ".join(words)
     found = _locate(re.sub(r"\s", " ", text), phrase) if len(words) > 1 else None
     start, end = found or _locate(text, words[0]) or (0, 0)
@@ -80,7 +86,10 @@ def _one_line(text: str) -> str:
 
 
 def _locate(text: str, word: str) -> tuple[int, int] | None:
-    """Find where a text's folded form holds a word, in the text's own positions."""
+    """Find a folded word in a text; return start and end in the original text.
+
+    Overlapping windows are tried first: to bisect one costs less than to bisect a long text.
+    """
     if word not in fold(text):
         return None
     for start in range(0, len(text), _WINDOW_CHARACTERS):
@@ -93,7 +102,8 @@ def _locate(text: str, word: str) -> tuple[int, int] | None:
 def _locate_in(text: str, word: str) -> tuple[int, int] | None:
     if word not in fold(text):
         return None
-    # Folding changes lengths: the end is where the word is complete, the start where it still is.
+    # Folding changes lengths, so both ends are found by bisection: the shortest prefix that
+    # contains the word, then the latest start.
     low, high = 1, len(text)
     while low < high:
         middle = (low + high) // 2
@@ -106,15 +116,11 @@ def _locate_in(text: str, word: str) -> tuple[int, int] | None:
     return low, end
 
 
-# The trigram tokenizer stops at NUL, and UTF-8 has no lone surrogates.
-_UNINDEXABLE = re.compile("[\x00\ud800-\udfff]")
-
-
 def fold(text: str) -> str:
-    """Make texts equal that readers take for the same: case, composed accents, full-width forms.
+    """Fold case, composed accents and full-width forms, so that equal words compare equal.
 
-    Unicode's compatibility case folding (NFKC, then case folding, then NFKC again). Lone
-    surrogates and NUL become U+FFFD.
+    Unicode's compatibility case folding: NFKC, case folding, NFKC again. Lone surrogates and NUL,
+    which the index cannot hold, become U+FFFD.
     """
     if text.isascii():
         return text.lower().replace("\x00", "\ufffd")

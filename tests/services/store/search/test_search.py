@@ -72,7 +72,7 @@ def test_a_search_finds_what_looking_at_every_message_finds(
     expected = [brute_force(texts, query)[: limit or None] for query in queries]
     with pytest.MonkeyPatch.context() as patch:
         # What is to be indexed piece by piece must not be done before it is searched.
-        patch.setattr("chatrepl.services.store.search.index._OLDER_SLICE", 1)
+        patch.setattr("chatrepl.services.store.search.index._OLDER_BATCH", 1)
         patch.setattr(SqliteStore, "_index_later", lambda store: None)
         assert found_in(None, texts, queries, indexed, pairs_from, limit) == expected
 
@@ -96,7 +96,7 @@ def test_what_an_older_program_indexed_is_found_at_each_step_of_indexing_it_anew
         assert await store._run(_pairs_from) == 0
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatrepl.services.store.search.index._OLDER_SLICE", 1)
+        patch.setattr("chatrepl.services.store.search.index._OLDER_BATCH", 1)
         patch.setattr(SqliteStore, "_index_later", lambda store: None)
         run(None, work)
 
@@ -106,7 +106,7 @@ def _forget_pairs(opened: OpenStore) -> None:
     opened.searcher.index_some()
     run_sql("DROP TABLE search_pairs")
     run_sql("UPDATE search_progress SET pairs_from = (SELECT max(number) + 1 FROM search_text)")
-    opened.searcher._index.is_there = False
+    opened.searcher._index.is_available = False
 
 
 def _pairs_from(opened: OpenStore) -> int:
@@ -217,7 +217,7 @@ def write_as_the_first_format(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chatrepl.services.store.database.MIGRATIONS", MIGRATIONS[:1])
         patch.setattr("chatrepl.services.store.database.VERSION", 1)
-        patch.setattr(SearchIndex, "put_older_pairs", lambda index: False)
+        patch.setattr(SearchIndex, "add_older_pairs", lambda index: False)
 
         async def work(store: SqliteStore) -> None:
             await store.create(session())
