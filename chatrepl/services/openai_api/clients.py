@@ -1,9 +1,10 @@
-"""One SDK client for each server. Importing this module costs as much as the SDK does."""
+"""SDK clients, one for each server. Importing this module imports the SDK, which is expensive."""
 
 import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import httpx2
 import openai
@@ -17,20 +18,20 @@ _log = logging.getLogger(__name__)
 MAXIMUM_CONNECT_S = 10.0
 
 KEEP_ALIVE_S = 4.0
-"""Just under the 5 s after which common servers close: a request in between would fail."""
+"""Just under the 5 s after which common servers close an idle connection."""
 
 MAXIMUM_ERROR_BYTES = 256 * 1024
 
 PLACEHOLDER_KEY = "no-key"
-"""For servers that need none; the SDK insists on one."""
+"""Key for servers that need none; the SDK requires one."""
 
 
 class EnvironmentSettingsError(Exception):
-    """A proxy or certificate setting of the environment that cannot be used; the cause says why."""
+    """A proxy or certificate setting of the environment is unusable; see ``__cause__``."""
 
 
-class _Capped(httpx2.AsyncByteStream):
-    """A body that ends early."""
+class _TruncatedStream(httpx2.AsyncByteStream):
+    """A body that ends after ``MAXIMUM_ERROR_BYTES``."""
 
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
@@ -48,32 +49,32 @@ class _Capped(httpx2.AsyncByteStream):
 
 
 async def _log_status(response: httpx2.Response) -> None:
-    """Log what a server said, without headers and query: keys travel there."""
+    """Log a response's status, without headers and query: these may hold keys."""
     url, method = response.request.url, response.request.method
     _log.debug("%s %s%s: %d", method, url.host, url.path, response.status_code)
 
 
 async def _cap_error_body(response: httpx2.Response) -> None:
-    """Bound what the SDK reads of an error: it would take in a body without end."""
+    """Bound the size of an error body: the SDK would read an endless one."""
     if not response.is_success and isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _Capped(response.stream)
+        response.stream = _TruncatedStream(response.stream)
 
 
-def _new_transport(*, is_local: bool, is_kept: bool) -> httpx2.AsyncClient:
+def _new_transport(*, is_local: bool, keeps_alive: bool) -> httpx2.AsyncClient:
     return openai.DefaultAsyncHttpxClient(
-        # A redirect would take the whole conversation to a host nobody chose.
+        # A redirect would send the whole conversation to a host that the user did not choose.
         follow_redirects=False,
         # The program's own server is never behind a proxy.
         trust_env=not is_local,
         limits=httpx2.Limits(
-            max_keepalive_connections=None if is_kept else 0, keepalive_expiry=KEEP_ALIVE_S
+            max_keepalive_connections=None if keeps_alive else 0, keepalive_expiry=KEEP_ALIVE_S
         ),
         event_hooks={"response": [_log_status, _cap_error_body]},
     )
 
 
 class Clients:
-    """Makes clients and keeps them, for one event loop; ``get`` may run in any thread."""
+    """Cache of clients, for one event loop; ``get`` may run in any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -81,19 +82,16 @@ class Clients:
         self._clients: dict[object, openai.AsyncOpenAI] = {}
 
     def warm_up(self) -> None:
-        """Load what the first request needs beyond the import."""
+        """Load what the first request needs beyond the import: certificates, lazy modules."""
         with self._lock:
-            transport = self._transport(is_local=False, is_kept=True)
+            transport = self._transport(is_local=False, keeps_alive=True)
         client = openai.AsyncOpenAI(
             api_key=PLACEHOLDER_KEY, base_url="http://localhost/v1", http_client=transport
         )
         _ = client.chat.completions.with_streaming_response
 
     def get(self, server: Server) -> openai.AsyncOpenAI:
-        """Return the server's client.
-
-        Raises ``EnvironmentSettingsError``.
-        """
+        """Return the server's client. Raises ``EnvironmentSettingsError``."""
         identity = (
             server.base_url,
             server.api_key,
@@ -110,49 +108,43 @@ class Clients:
 
     async def close(self) -> None:
         """Close every connection."""
-        # A thread may be making a further one: who leaves does not wait for that.
+        # Without the lock: a thread that is creating one must not delay the program's exit.
         for transport in [*self._transports.values()]:
             await transport.aclose()
 
-    def _transport(self, *, is_local: bool, is_kept: bool) -> httpx2.AsyncClient:
-        kind = is_local, is_kept
+    def _transport(self, *, is_local: bool, keeps_alive: bool) -> httpx2.AsyncClient:
+        kind = is_local, keeps_alive
         if kind not in self._transports:
             try:
-                self._transports[kind] = _new_transport(is_local=is_local, is_kept=is_kept)
+                self._transports[kind] = _new_transport(is_local=is_local, keeps_alive=keeps_alive)
             except Exception as error:
-                # Importing, parsing and reading files: each setting fails in a way of its own.
+                # Each setting fails in its own way: in an import, a parser, reading a file.
                 raise EnvironmentSettingsError from error
         return self._transports[kind]
 
     def _build(self, server: Server) -> openai.AsyncOpenAI:
         key = server.api_key.value if server.api_key else PLACEHOLDER_KEY
-        # llama.cpp closes after each stream without a word, maybe just as the next request comes.
+        # llama.cpp closes after each stream without notice, maybe just as the next request comes.
         # Without TLS, a new connection costs next to nothing.
-        is_kept = server.base_url.lower().startswith("https:")
-        transport = self._transport(is_local=server.is_local, is_kept=is_kept)
-        # Silence is watched over by the reader, which knows an answer from a keep-alive.
+        keeps_alive = server.base_url.lower().startswith("https:")
+        transport = self._transport(is_local=server.is_local, keeps_alive=keeps_alive)
+        # No read timeout: the reader's watchdog tells an answer from a keep-alive.
         timeout = httpx2.Timeout(server.timeout_s, connect=connect_timeout_s(server), read=None)
+        options: dict[str, Any] = {
+            "api_key": key,
+            "max_retries": 0,
+            "timeout": timeout,
+            "default_query": dict(server.query),
+            "http_client": transport,
+        }
         client: openai.AsyncOpenAI
-        if server.azure_api_version:
+        if version := server.azure_api_version:
             client = openai.AsyncAzureOpenAI(
-                azure_endpoint=server.base_url,
-                api_version=server.azure_api_version,
-                api_key=key,
-                max_retries=0,
-                timeout=timeout,
-                default_query=dict(server.query),
-                http_client=transport,
+                azure_endpoint=server.base_url, api_version=version, **options
             )
         else:
-            client = openai.AsyncOpenAI(
-                base_url=server.base_url,
-                api_key=key,
-                max_retries=0,
-                timeout=timeout,
-                default_query=dict(server.query),
-                http_client=transport,
-            )
-        # The constructor takes what it isn't given from the environment.
+            client = openai.AsyncOpenAI(base_url=server.base_url, **options)
+        # The constructor fills in missing values from the environment.
         client.organization = server.organization
         client.project = server.project
         client.admin_api_key = None
@@ -160,16 +152,16 @@ class Clients:
 
 
 def connect_timeout_s(server: Server) -> float:
-    """Return how long each of name look-up with connection, and TLS, may take.
+    """Return the time allowed for name look-up with connection, and again for TLS.
 
-    Well below the server's own time: a TLS handshake that is cancelled leaves its socket open
-    until it is collected, one that times out doesn't.
+    Well below the server's own timeout: a TLS handshake that is cancelled leaves its socket open
+    until it is collected, one that times out does not.
     """
     return min(MAXIMUM_CONNECT_S, server.timeout_s / 3)
 
 
 def headers_for(server: Server) -> Mapping[str, str | openai.Omit]:
-    """Return the headers of a request; those of the environment go to OpenAI only."""
+    """Return the headers of a request; headers from the environment are sent to OpenAI only."""
     headers: dict[str, str | openai.Omit] = {}
     if not server.is_openai:
         for line in os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n"):

@@ -1,4 +1,4 @@
-"""The list of models, in the forms that servers give it. No I/O."""
+"""Parser of the list of models, in the forms that servers give it. No I/O."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,12 @@ from chatrepl.services.openai_api.errors.responses import (
     html_title,
     looks_like_html,
 )
-from chatrepl.services.openai_api.stream.chunks import parse_json
+from chatrepl.services.openai_api.json_fields import field_of, parse_json, positive_int, text_of
 
 __all__ = ["parse_models"]
 
-# vLLM; OpenRouter and Together; Groq; Mistral and LM Studio; LiteLLM; llama.cpp (under "meta").
+# vLLM; OpenRouter and Together; Groq; LM Studio; Mistral and LM Studio; LiteLLM; llama.cpp, under
+# "meta".
 _WINDOW_FIELDS = (
     "max_model_len",
     "context_length",
@@ -29,22 +30,18 @@ _WINDOW_FIELDS = (
 
 
 def parse_models(text: str, facts: RequestFacts) -> Sequence[ModelInfo]:
-    """Read a body of ``/models``, in the server's order. Raises ``ModelError``."""
+    """Parse the body of ``/models``; the order is the server's. Raises ``ModelError``."""
     if looks_like_html(text):
         raise _no_list(facts, html_title(text) or "a web page")
     try:
         payload = parse_json(text)
     except ValueError:
         raise _no_list(facts, text) from None
-    rows = payload
-    if isinstance(payload, dict):
-        rows = payload.get("data")
-        if not isinstance(rows, list):
-            rows = payload.get("models")
-        if not isinstance(rows, list) and (error := error_from_payload(payload, "", facts)):
-            raise error
-    if not isinstance(rows, list):
-        raise _no_list(facts, text)
+    forms = (payload, field_of(payload, "data"), field_of(payload, "models"))
+    rows = next((form for form in forms if isinstance(form, list)), None)
+    if rows is None:
+        error = error_from_payload(payload, "", facts) if isinstance(payload, dict) else None
+        raise error or _no_list(facts, text)
     found: dict[str, ModelInfo] = {}
     for row in rows:
         if (model := _model(row)) is not None:
@@ -52,9 +49,9 @@ def parse_models(text: str, facts: RequestFacts) -> Sequence[ModelInfo]:
     return tuple(found.values())
 
 
-def _no_list(facts: RequestFacts, said: str) -> ModelError:
+def _no_list(facts: RequestFacts, body: str) -> ModelError:
     return ModelError(
-        f"{facts.host} sent no list of models: {excerpt(said, facts.key)}",
+        f"{facts.host} sent no list of models: {excerpt(body, facts.key)}",
         "check base_url, or name the model with /model NAME",
         fault=Fault.BAD_RESPONSE,
     )
@@ -65,19 +62,16 @@ def _model(row: object) -> ModelInfo | None:
         return ModelInfo(row) if row else None
     if not isinstance(row, dict):
         return None
-    names = (row.get("id"), row.get("model"), row.get("name"))
-    name = next((name for name in names if name and isinstance(name, str)), None)
+    names = (text_of(row.get(field)) for field in ("id", "model", "name"))
+    name = next((name for name in names if name), None)
     if name is None:
         return None
-    owner = row.get("owned_by")
-    return ModelInfo(name, owner if isinstance(owner, str) else "", _window(row))
+    return ModelInfo(name, text_of(row.get("owned_by")), _window(row))
 
 
 def _window(row: dict[str, object]) -> int | None:
     for place in (row, row.get("meta"), row.get("top_provider")):
-        if isinstance(place, dict):
-            for field in _WINDOW_FIELDS:
-                window = place.get(field)
-                if type(window) is int and 0 < window < 2**53:
-                    return window
+        for field in _WINDOW_FIELDS:
+            if window := positive_int(field_of(place, field)):
+                return window
     return None

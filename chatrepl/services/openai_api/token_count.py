@@ -1,9 +1,9 @@
-"""Ask a server how many tokens a prompt is: llama.cpp and its like offer that beside the API."""
+"""Token count of a prompt by the server: an endpoint that llama.cpp adds to the API."""
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from chatrepl.services.openai_api.stream.chunks import parse_json
+from chatrepl.services.openai_api.json_fields import field_of, parse_json, positive_int
 
 if TYPE_CHECKING:
     import openai
@@ -15,12 +15,12 @@ __all__ = ["count_prompt"]
 _PATH = "/chat/completions/input_tokens"
 _LONGEST_WAIT_S = 1.0
 _LONGEST_WAIT_FOR_OWN_S = 5.0
-"""The built-in model's server surely tells; on a busy machine it is late."""
+"""The built-in model's server always answers, but slowly on a busy machine."""
 _NOT_COUNTED = ("stream", "stream_options")
 
 
 async def count_prompt(client: "openai.AsyncOpenAI", request: "ChatRequest") -> int | None:
-    """Return the tokens of a request's prompt; None: the server does not tell, or not in time."""
+    """Return the tokens of a request's prompt; None if the server does not tell them in time."""
     import httpx2
 
     from chatrepl.services.openai_api.clients import headers_for
@@ -35,15 +35,6 @@ async def count_prompt(client: "openai.AsyncOpenAI", request: "ChatRequest") -> 
                 body=body,
                 options={"headers": headers_for(request.server), "max_retries": 0},
             )
-        return _tokens(response.text)
-    except Exception:  # noqa: BLE001 - whatever goes wrong: the count is made here, then
+        return positive_int(field_of(parse_json(response.text), "input_tokens"))
+    except Exception:  # noqa: BLE001 - on any failure, the count is estimated instead
         return None
-
-
-def _tokens(text: str) -> int | None:
-    try:
-        payload = parse_json(text)
-    except ValueError:
-        return None
-    tokens = payload.get("input_tokens") if isinstance(payload, dict) else None
-    return tokens if type(tokens) is int and 0 < tokens < 2**53 else None

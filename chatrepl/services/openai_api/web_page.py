@@ -1,4 +1,4 @@
-"""Fetch a page of the web: bounded in size, time, and how often it may point elsewhere."""
+"""Download of web pages, bounded in size, time and redirects."""
 
 import asyncio
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ACCEPT = "text/html, text/*;q=0.9, image/*;q=0.8, */*;q=0.5"
 
 @dataclass(frozen=True, slots=True)
 class WebPage:
-    """What came from an address."""
+    """A downloaded page or file."""
 
     content_type: str
     data: bytes
@@ -27,13 +27,13 @@ class WebPage:
 
     @property
     def is_html(self) -> bool:
-        """Say whether it is a page with markup."""
-        begins = self.data[:1024].lstrip().lower()
-        return "html" in self.content_type or begins.startswith((b"<!doctype html", b"<html"))
+        """True if it is HTML, by its content type or its beginning."""
+        head = self.data[:1024].lstrip().lower()
+        return "html" in self.content_type or head.startswith((b"<!doctype html", b"<html"))
 
     @property
     def text(self) -> str:
-        """Return its text, in the character set that the server named."""
+        """The text, decoded from the character set that the server names, else from UTF-8."""
         try:
             return self.data.decode(self.charset, "replace")
         except LookupError:
@@ -41,7 +41,7 @@ class WebPage:
 
 
 async def fetch(url: str, most_bytes: int) -> WebPage:
-    """Fetch what is at an address; it takes 30 s at the most. Raises ``ChatreplError``."""
+    """Download what is at an address, within 30 s. Raises ``ChatreplError``."""
     name = redact(url)
     try:
         async with asyncio.timeout(_MOST_S):
@@ -53,8 +53,8 @@ async def fetch(url: str, most_bytes: int) -> WebPage:
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError, ValueError):
         raise UsageError(f"{name} is no address", "https://HOST/PATH") from None
     except httpx2.HTTPError as error:
-        said = redact(str(error)) or type(error).__name__
-        raise ChatreplError(f"{name} cannot be fetched: {said}", "check the address") from None
+        reason = redact(str(error)) or type(error).__name__
+        raise ChatreplError(f"{name} cannot be fetched: {reason}", "check the address") from None
 
 
 async def _fetch(url: str, most_bytes: int, name: str) -> WebPage:
@@ -68,8 +68,8 @@ async def _fetch(url: str, most_bytes: int, name: str) -> WebPage:
         client.stream("GET", url) as response,
     ):
         if not response.is_success:
-            said = f"{response.status_code} {response.reason_phrase}".strip()
-            raise ChatreplError(f"{name} cannot be fetched: {said}", "check the address")
+            reason = f"{response.status_code} {response.reason_phrase}".strip()
+            raise ChatreplError(f"{name} cannot be fetched: {reason}", "check the address")
         data = bytearray()
         async for piece in response.aiter_bytes():
             data += piece

@@ -1,4 +1,4 @@
-"""The body of a successful response, whatever it turns out to be: a stream, JSON, or a web page."""
+"""Parser of a successful response's body: an event stream, one JSON value, or a web page."""
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.services.openai_api.errors.responses import (
@@ -7,25 +7,21 @@ from chatrepl.services.openai_api.errors.responses import (
     excerpt,
     html_title,
 )
-from chatrepl.services.openai_api.stream.chunks import ChunkParser, parse_json
+from chatrepl.services.openai_api.json_fields import parse_json
+from chatrepl.services.openai_api.stream.chunks import ChunkParser
 from chatrepl.services.openai_api.stream.sse import MAXIMUM_EVENT_BYTES, SseParser
 
-__all__ = ["Body", "empty_reply"]
+__all__ = ["BodyParser"]
 
 _PAGE_BYTES = 65536
 _HEAD_BYTES = 2048
 _BOM = b"\xef\xbb\xbf"
 
 
-def empty_reply(host: str) -> ModelError:
-    """Make the error for an answer without anything in it."""
-    return ModelError(f"{host} sent an empty reply", "/retry asks again", fault=Fault.BAD_RESPONSE)
+class BodyParser:
+    """Feeds a ``ChunkParser`` from a body, whose kind is found by its first character.
 
-
-class Body:
-    """Feeds a ``ChunkParser`` from a body, whose kind its first character tells.
-
-    The content type doesn't: streams come as JSON, and JSON as a stream, from real servers.
+    The content type is no help: real servers label streams as JSON, and JSON as a stream.
     """
 
     def __init__(self, chunks: ChunkParser, facts: RequestFacts) -> None:
@@ -39,19 +35,19 @@ class Body:
         self._pieces_bytes = 0
 
     def feed(self, data: bytes) -> None:
-        """Take in a piece. Raises ``ModelError`` for an error that it holds."""
+        """Parse a piece. Raises ``ModelError`` for an error that it holds."""
         if len(self._head) < _HEAD_BYTES:
             data = self._begin(data)
         if self._kind == "stream":
             try:
                 self._sse.feed(data)
             finally:
-                self._pass_on()
+                self._parse_events()
         elif self._kind:
             self._pieces.append(data)
             self._pieces_bytes += len(data)
             if self._kind == "page" and self._pieces_bytes > _PAGE_BYTES:
-                raise self._page()
+                raise self._page_error()
             if self._pieces_bytes > MAXIMUM_EVENT_BYTES:
                 raise ModelError(
                     f"the answer has more than {MAXIMUM_EVENT_BYTES} bytes",
@@ -60,31 +56,31 @@ class Body:
                 )
 
     def finish(self) -> None:
-        """Take note that the body came to its own end; raise ``ModelError`` if it is no answer."""
+        """Parse the rest of a body that is complete. Raises ``ModelError`` if it is no answer."""
         match self._kind:
             case "stream":
-                self.salvage()
-                self._judge_stream()
+                self.finish_event()
+                self._check_stream()
             case "json":
                 self._read_json(b"".join(self._pieces).decode("utf-8", "replace"))
             case "page":
-                raise self._page()
+                raise self._page_error()
             case _:
-                raise empty_reply(self._facts.host)
+                raise self._empty()
 
-    def salvage(self) -> None:
-        """Take the last event of a stream that broke off, if the event itself is whole."""
+    def finish_event(self) -> None:
+        """Parse the last event of a stream that broke off, if the event itself is complete."""
         if self._kind == "stream":
             self._sse.finish()
             try:
-                self._pass_on()
+                self._parse_events()
             except ModelError as error:
-                # Half an event is what a cut leaves; an error of the server's own is told.
+                # Half an event is not reported: the stream was cut. The server's own error is.
                 if error.fault is not Fault.BAD_RESPONSE:
                     raise
 
     def _begin(self, data: bytes) -> bytes:
-        """Keep the beginning for messages, and find out the kind; return what is to be parsed."""
+        """Keep the head for error messages, and detect the kind; return the bytes to parse."""
         head = self._head + data
         if self._kind:
             self._head = head[:_HEAD_BYTES]
@@ -97,45 +93,49 @@ class Body:
         data, self._head = self._head, self._head[:_HEAD_BYTES]
         return data
 
-    def _pass_on(self) -> None:
+    def _parse_events(self) -> None:
         for event in self._sse.take():
             self._chunks.feed(event.data, event.name)
 
-    def _judge_stream(self) -> None:
-        if self._chunks.is_whole:
-            if not self._chunks.has_answer:
-                raise empty_reply(self._facts.host)
-            return
-        if self._chunks.has_answer:
-            said = self._chunks.unreadable
+    def _check_stream(self) -> None:
+        """Raise ``ModelError`` unless the stream held a complete answer."""
+        chunks = self._chunks
+        if not chunks.has_answer:
+            text = "" if chunks.is_whole else chunks.unreadable or self._plain_text()
+            raise self._no_answer(text)
+        if not chunks.is_whole:
+            cause = excerpt(chunks.unreadable, self._facts.key)
             raise ModelError(
-                "the answer broke off before its end"
-                + (f": {excerpt(said, self._facts.key)}" if said else ""),
+                "the answer broke off before its end" + (f": {cause}" if cause else ""),
                 "/retry asks again",
                 fault=Fault.CUT,
             )
-        said = excerpt(self._chunks.unreadable or self._words(), self._facts.key)
-        if not said:
-            raise empty_reply(self._facts.host)
-        raise self._no_answer(said)
 
-    def _words(self) -> str:
+    def _plain_text(self) -> str:
+        """Return the head of a body that is no event stream after all; empty if it is one."""
         if "event-stream" in self.content_type or self._head.startswith((b":", b"data", b"event")):
             return ""
         return self._head.decode("utf-8", "replace")
 
-    def _no_answer(self, said: str) -> ModelError:
+    def _no_answer(self, text: str) -> ModelError:
+        shown = excerpt(text, self._facts.key)
+        if not shown:
+            return self._empty()
         return ModelError(
-            f"{self._facts.host} sent something else than an answer: {said}",
+            f"{self._facts.host} sent something else than an answer: {shown}",
             "check base_url",
             fault=Fault.BAD_RESPONSE,
         )
 
-    def _page(self) -> ModelError:
+    def _empty(self) -> ModelError:
+        message = f"{self._facts.host} sent an empty reply"
+        return ModelError(message, "/retry asks again", fault=Fault.BAD_RESPONSE)
+
+    def _page_error(self) -> ModelError:
         title = html_title(b"".join(self._pieces).decode("utf-8", "replace"))
-        said = excerpt(title, self._facts.key)
+        shown = excerpt(title, self._facts.key)
         return ModelError(
-            "a web page came instead of an answer" + (f": {said}" if said else ""),
+            "a web page came instead of an answer" + (f": {shown}" if shown else ""),
             "check base_url; a proxy or a sign-in page may stand in between",
             fault=Fault.BAD_RESPONSE,
         )
@@ -144,15 +144,13 @@ class Body:
         try:
             payload = parse_json(text)
         except ValueError:
-            raise self._no_answer(excerpt(text, self._facts.key)) from None
+            raise self._no_answer(text) from None
         if isinstance(payload, list) and payload:
             payload = payload[0]
         if not isinstance(payload, dict):
-            raise self._no_answer(excerpt(text, self._facts.key))
+            raise self._no_answer(text)
         self._chunks.feed_payload(payload)
         if not self._chunks.has_answer:
             if "choices" in payload:
-                raise empty_reply(self._facts.host)
-            raise error_from_payload(payload, "", self._facts) or self._no_answer(
-                excerpt(text, self._facts.key)
-            )
+                raise self._empty()
+            raise error_from_payload(payload, "", self._facts) or self._no_answer(text)

@@ -1,12 +1,12 @@
-"""The chat-completions format: JSON payloads in, model events out. No I/O.
+"""Parser of the chat-completions format: JSON payloads in, model events out. No I/O.
 
-Nothing of what a server sends is taken on trust: each field's type is checked, and what has a
-wrong type is passed over. Only an error object, and a chunk that is not JSON, end the answer.
+Nothing that a server sends is trusted: each field's type is checked, and values of a wrong type are
+skipped. Only an error object, and a chunk that is not JSON, end the answer.
 """
 
-import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
@@ -17,72 +17,72 @@ from chatrepl.core.events import (
     ResponseStarted,
     TextDelta,
     TokensScored,
+    ToolCalled,
     UsageReported,
 )
 from chatrepl.core.messages import Usage
 from chatrepl.core.text.surrogates import whole_text
 from chatrepl.services.openai_api.errors.responses import RequestFacts, error_from_payload, excerpt
-from chatrepl.services.openai_api.stream.logprobs import read_scores
-from chatrepl.services.openai_api.stream.tool_calls import ToolCalls
-from chatrepl.services.openai_api.stream.usage import (
+from chatrepl.services.openai_api.json_fields import (
     count_of,
     field_of,
     first_count,
+    list_of,
+    parse_json,
+    text_of,
+)
+from chatrepl.services.openai_api.stream.usage_and_logprobs import (
+    read_scores,
     read_usage,
     usage_as_sent,
 )
 
-__all__ = ["MAXIMUM_TEXT_CHARS", "ChunkParser", "parse_json"]
+__all__ = ["MAXIMUM_CHOICES", "MAXIMUM_TEXT_CHARS", "ChunkParser"]
 
 MAXIMUM_TEXT_CHARS = 64 * 2**20
 MAXIMUM_CHOICES = 128
 
-_DECODER = json.JSONDecoder()
-_HIGH_HALF = re.compile("[\ud800-\udbff]$")
+_HIGH_SURROGATE_AT_END = re.compile("[\ud800-\udbff]$")
 
 _Delta = type[TextDelta] | type[ReasoningDelta] | type[RefusalDelta]
 
 
-def parse_json(text: str) -> object:
-    """Parse JSON; every way in which it can be wrong, too deep or too long is a ``ValueError``."""
-    text = text.strip()
-    try:
-        value, end = _DECODER.raw_decode(text)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
-    if end != len(text):
-        raise ValueError("there is more than one JSON value")
-    result: object = value
-    return result
+@dataclass(slots=True)
+class _ToolCall:
+    """A tool call under way: streamed in pieces."""
 
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    def completed(self, choice: int) -> ToolCalled:
+        """Return the whole call as the event of a choice."""
+        return ToolCalled(self.name, "".join(self.arguments), choice, self.id)
 
 
 class ChunkParser:
-    """Parse the payloads of one response.
+    """Parses the payloads of one response.
 
-    ``take`` hands over what was parsed so far: consecutive deltas of one choice as one event. A
-    half of a surrogate pair waits for its other half; one that stays alone becomes U+FFFD, for no
-    text can hold it.
+    ``take`` returns the events parsed so far, consecutive deltas of one choice merged into one. A
+    high surrogate at the end of a delta waits for its low surrogate; one that stays alone becomes
+    U+FFFD, as no text can hold it.
     """
 
     def __init__(self, request: RequestFacts, expected_choices: int = 1) -> None:
         self.is_done = False
-        """The end mark came."""
+        """The end mark ``[DONE]`` arrived."""
         self.has_answer = False
-        """Text, thinking, a refusal, a tool call or a finish reason came."""
+        """Text, reasoning, a refusal, a tool call or a finish reason arrived."""
         self.progress = 0
-        """Grows with everything that came of the answer; keep-alives don't move it."""
+        """Grows with every piece of the answer, but not with keep-alives."""
         self.unreadable = ""
-        """The first payload that was passed over because it is neither JSON nor an end mark."""
+        """The first payload that was skipped: neither JSON nor an end mark."""
         self._request = request
         self._expected_choices = expected_choices
         self._events: list[ModelEvent] = []
         self._pieces: dict[tuple[int, _Delta], list[str]] = {}
-        self._held: dict[tuple[int, _Delta], str] = {}
-        self._calls = ToolCalls()
+        self._surrogates: dict[tuple[int, _Delta], str] = {}
+        self._calls: dict[int, dict[int, _ToolCall]] = {}
         self._seen: set[int] = set()
         self._finished: set[int] = set()
         self._is_started = False
@@ -93,18 +93,18 @@ class ChunkParser:
 
     @property
     def is_finished(self) -> bool:
-        """Every choice that was asked for has its finish reason."""
+        """True if every requested choice has its finish reason."""
         return len(self._finished) >= self._expected_choices
 
     @property
     def is_whole(self) -> bool:
-        """Every choice that began has its finish reason, or the end mark came."""
+        """True if every choice that began has its finish reason, or the end mark arrived."""
         return self.is_done or (bool(self._finished) and self._finished >= self._seen)
 
     def feed(self, data: str, name: str = "") -> None:
-        """Take in the data of one server-sent event.
+        """Parse the data of one server-sent event.
 
-        Raises ``ModelError`` for an error that the server sent, and for a broken chunk.
+        Raises ``ModelError`` for an error that the server sent, and for a chunk that is not JSON.
         """
         text = data.strip()
         if text == "[DONE]":
@@ -127,7 +127,7 @@ class ChunkParser:
             self.feed_payload(payload, name)
 
     def feed_payload(self, payload: Mapping[str, object], name: str = "") -> None:
-        """Take in one parsed chunk, or a whole completion."""
+        """Read one parsed chunk, or a whole completion. Raises ``ModelError`` for an error."""
         choices = payload.get("choices")
         if not self._is_started:
             self._start(payload, bool(choices))
@@ -151,23 +151,24 @@ class ChunkParser:
             raise error
 
     def take(self) -> list[ModelEvent]:
-        """Hand over the events so far, in order, each once."""
+        """Return the events since the last call, in order."""
         if self._pieces:
-            self._end_run()
+            self._flush_deltas()
         events, self._events = self._events, []
         return events
 
     def finish(self) -> None:
-        """Take note that no more comes: what was held back is released."""
-        self._end_run()
-        for index, _ in list(self._held):
-            self._release(index)
-        self._events += self._calls.take()
+        """Add the events that were waiting for more input, which now does not come."""
+        self._flush_deltas()
+        for index, _ in list(self._surrogates):
+            self._replace_surrogates(index)
+        for index in list(self._calls):
+            self._complete_calls(index)
         self._report_usage()
 
     def _start(self, payload: Mapping[str, object], has_choices: bool) -> None:
-        response_id, model = _text(payload.get("id")), _text(payload.get("model"))
-        # Azure's first chunk has empty names: they follow in the next.
+        response_id, model = text_of(payload.get("id")), text_of(payload.get("model"))
+        # Azure's first chunk has neither id nor model: they follow in the next.
         if response_id or model or has_choices:
             self._is_started = True
             self._events.append(
@@ -175,8 +176,8 @@ class ChunkParser:
                     response_id or None,
                     model or None,
                     count_of(payload.get("created")),
-                    _text(payload.get("system_fingerprint")) or None,
-                    _text(payload.get("service_tier")) or None,
+                    text_of(payload.get("system_fingerprint")) or None,
+                    text_of(payload.get("service_tier")) or None,
                 )
             )
 
@@ -188,22 +189,23 @@ class ChunkParser:
         if isinstance(delta, dict):
             self._delta(delta, index)
         if (logprobs := choice.get("logprobs")) and (scores := read_scores(logprobs)):
-            self._end_run()
+            self._flush_deltas()
             self._events.append(TokensScored(scores, index))
         reason = choice.get("finish_reason")
         if reason and isinstance(reason, str) and index not in self._finished:
             self._finished.add(index)
-            self._progress()
-            self._end_run()
-            self._release(index)
-            self._events += self._calls.take(index)
+            self._count_progress()
+            self._flush_deltas()
+            self._replace_surrogates(index)
+            self._complete_calls(index)
             self._events.append(ChoiceFinished(reason, index))
 
     def _delta(self, delta: Mapping[str, object], index: int) -> None:
-        # Some servers send the same thinking under both names.
-        for field in ("reasoning_content", "reasoning"):
-            if (thinking := delta.get(field)) and isinstance(thinking, str):
-                self._add(ReasoningDelta, thinking, index)
+        # DeepSeek and llama.cpp use the first name, OpenRouter and Ollama the second; some servers
+        # send the same text under both.
+        for name in ("reasoning_content", "reasoning"):
+            if reasoning := text_of(delta.get(name)):
+                self._add(ReasoningDelta, reasoning, index)
                 break
         content = delta.get("content")
         if isinstance(content, str):
@@ -212,16 +214,11 @@ class ChunkParser:
             for part in content:
                 self._part(part, index)
         if refusal := delta.get("refusal"):
-            self._add(RefusalDelta, _text(refusal), index)
-        if calls := delta.get("tool_calls"):
-            for at, call in enumerate(calls if isinstance(calls, list) else ()):
-                number, call_id = field_of(call, "index"), _text(field_of(call, "id"))
-                self._call(
-                    field_of(call, "function"),
-                    index,
-                    first_count(number, at) or 0,
-                    whole_text(call_id),
-                )
+            self._add(RefusalDelta, text_of(refusal), index)
+        for position, call in enumerate(list_of(delta.get("tool_calls"))):
+            number = first_count(field_of(call, "index"), position) or 0
+            call_id = whole_text(text_of(field_of(call, "id")))
+            self._call(field_of(call, "function"), index, number, call_id)
         if call := delta.get("function_call"):
             self._call(call, index)
 
@@ -229,50 +226,63 @@ class ChunkParser:
         if isinstance(part, str):
             self._add(TextDelta, part, index)
         elif isinstance(part, dict):
-            self._add(TextDelta, _text(part.get("text")), index)
-            self._add(RefusalDelta, _text(part.get("refusal")), index)
+            self._add(TextDelta, text_of(part.get("text")), index)
+            self._add(RefusalDelta, text_of(part.get("refusal")), index)
+            # Mistral: a text, or parts that hold texts.
             thinking = part.get("thinking")
             for piece in thinking if isinstance(thinking, list) else (thinking,):
-                self._add(ReasoningDelta, _text(piece) or _text(field_of(piece, "text")), index)
+                text = text_of(piece) or text_of(field_of(piece, "text"))
+                self._add(ReasoningDelta, text, index)
 
     def _call(self, function: object, index: int, number: int = 0, call_id: str = "") -> None:
-        name, arguments = _text(field_of(function, "name")), _text(field_of(function, "arguments"))
+        """Add a piece of a choice's tool call of that number."""
+        name = text_of(field_of(function, "name"))
+        arguments = text_of(field_of(function, "arguments"))
         if name or arguments:
-            self._progress()
+            self._count_progress()
             self._text_chars += len(name) + len(arguments)
-            self._calls.add(index, number, call_id, whole_text(name), whole_text(arguments))
+            call = self._calls.setdefault(index, {}).setdefault(number, _ToolCall())
+            call.id = call.id or call_id
+            call.name += whole_text(name)
+            call.arguments.append(whole_text(arguments))
+
+    def _complete_calls(self, index: int) -> None:
+        calls = self._calls.pop(index, {}).values()
+        self._events += [call.completed(index) for call in calls]
 
     def _add(self, kind: _Delta, text: str, index: int) -> None:
         if not text:
             return
-        self._progress()
+        self._count_progress()
         self._text_chars += len(text)
         pieces = self._pieces.get((index, kind))
         if pieces is None:
             if any(other == index for other, _ in self._pieces):
-                self._end_run()
+                self._flush_deltas()
             pieces = self._pieces[index, kind] = []
         pieces.append(text)
 
-    def _end_run(self) -> None:
+    def _flush_deltas(self) -> None:
+        """Merge the pieces so far into one event for each choice and kind."""
         for key, pieces in self._pieces.items():
             index, kind = key
-            text = self._held.pop(key, "") + "".join(pieces)
+            text = self._surrogates.pop(key, "") + "".join(pieces)
             if not text.isascii():
-                if _HIGH_HALF.search(text):
-                    self._held[key] = text[-1]
+                if _HIGH_SURROGATE_AT_END.search(text):
+                    self._surrogates[key] = text[-1]
                     text = text[:-1]
                 text = whole_text(text)
             if text:
                 self._events.append(kind(text, index))
         self._pieces = {}
 
-    def _release(self, index: int) -> None:
-        for key in [key for key in self._held if key[0] == index]:
-            del self._held[key]
+    def _replace_surrogates(self, index: int) -> None:
+        """Give up waiting for a choice's low surrogates."""
+        for key in [key for key in self._surrogates if key[0] == index]:
+            del self._surrogates[key]
             self._events.append(key[1]("\ufffd", index))
 
-    def _progress(self) -> None:
+    def _count_progress(self) -> None:
         self.has_answer = True
         self.progress += 1
 
@@ -280,13 +290,13 @@ class ChunkParser:
         usage = payload.get("usage")
         if isinstance(usage, dict):
             self._usage, self._sent_usage = read_usage(usage), usage
-        # Servers that report at each chunk would otherwise make an event of each.
+        # Some servers report usage in each chunk: only the last is an event.
         if self._finished:
             self._report_usage()
 
     def _report_usage(self) -> None:
         if self._usage is not None and self._usage != self._reported_usage:
-            self._end_run()
+            self._flush_deltas()
             self._reported_usage = self._usage
             if self._usage != Usage():
                 self._events.append(UsageReported(self._usage, usage_as_sent(self._sent_usage)))

@@ -1,7 +1,7 @@
-"""Reads one response: bytes from the network, through the parsers, to whoever draws the events.
+"""Reader of one response: bytes from the network, through the parsers, to model events.
 
-A task of its own reads, so that the network never waits for drawing, and so that all deltas that
-came in one network read leave as one event.
+A task of its own reads, so that the network never waits for drawing, and so that all deltas of one
+network read leave as one event.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import ModelEvent
 from chatrepl.services.openai_api.errors.responses import RequestFacts
-from chatrepl.services.openai_api.stream.body import Body
+from chatrepl.services.openai_api.stream.body import BodyParser
 from chatrepl.services.openai_api.stream.chunks import ChunkParser
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["OpenResponse", "read_answer", "response_bytes"]
 
 GRACE_S = 2.0
-"""How long usage and end mark may take after the last finish reason."""
+"""Time for usage and end mark to arrive after the last finish reason."""
 
 DRAIN_S = 0.05
-"""How long the end of the body may take after the end mark, for the connection's next use."""
+"""Time for the body to end after the end mark, so that the connection can be reused."""
 
 PIECES_AT_ONCE = 384
-"""How many pieces of full network reads are parsed before keys get their turn: some 5 ms."""
+"""Pieces read without a pause before the event loop gets its turn: about 5 ms of parsing."""
 
 OpenResponse = Callable[[], AbstractAsyncContextManager["httpx2.Response"]]
 
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Watchdog:
-    """Cancels its task when nothing useful came for too long."""
+    """Cancels its task if no part of the answer arrives within the timeout."""
 
     def __init__(self, timeout_s: float) -> None:
         self.has_expired = False
@@ -48,12 +48,12 @@ class _Watchdog:
         self._handle = self._loop.call_at(self._deadline_s, self._check)
 
     def touch(self) -> None:
-        """Something useful came: the time starts anew, unless the end is near."""
+        """Restart the timeout, unless ``end_within`` was called."""
         if not self._is_final:
             self._deadline_s = self._loop.time() + self._timeout_s
 
     def end_within(self, seconds: float) -> None:
-        """Leave at most this long from now on, whatever comes."""
+        """Shorten the timeout for good: ``touch`` no longer restarts it."""
         deadline_s = min(self._deadline_s, self._loop.time() + seconds)
         if not self._is_final or deadline_s < self._deadline_s:
             self._is_final = True
@@ -74,14 +74,14 @@ class _Watchdog:
 
 
 class _Reader:
-    """One response under way."""
+    """Reads one response in a task; ``arrived`` is set at each new event and at the end."""
 
     def __init__(self, open_response: OpenResponse, facts: RequestFacts, choices: int) -> None:
         self.chunks = ChunkParser(facts, choices)
         self.arrived = asyncio.Event()
         self.has_ended = False
         self.error: ModelError | None = None
-        self._body = Body(self.chunks, facts)
+        self._body = BodyParser(self.chunks, facts)
         self._open_response = open_response
         self._facts = facts
         self._timeout_s = facts.server.timeout_s
@@ -90,18 +90,18 @@ class _Reader:
         self._is_open = False
 
     async def run(self) -> None:
-        """Read to the end; what goes wrong is left in ``error``."""
+        """Read to the end; a failure is stored in ``error``."""
         watchdog = _Watchdog(self._timeout_s)
         try:
             await self._read(watchdog)
         except asyncio.CancelledError:
             if self._failure is None and not watchdog.has_expired:
                 raise
-            self.error = self._failure or self._verdict(None)
+            self.error = self._failure or self._final_error(None)
         except ModelError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - whatever a server provokes ends in one line
-            self.error = self._verdict(error)
+            self.error = self._final_error(error)
         finally:
             watchdog.stop()
             self.chunks.finish()
@@ -121,8 +121,8 @@ class _Reader:
             async for data in pieces:
                 self._pieces.append(data)
                 if len(self._pieces) == 1:
-                    # Runs when this task next waits for the network: one parse for all that came
-                    # in one read, however many pieces the server made of it.
+                    # Runs when this task next waits for the network: one parse for all pieces
+                    # that arrived in one read.
                     loop.call_soon(self._parse_or_stop, watchdog, task)
                 elif len(self._pieces) >= PIECES_AT_ONCE:
                     await asyncio.sleep(0)
@@ -154,26 +154,26 @@ class _Reader:
         elif self.chunks.progress != progress:
             watchdog.touch()
 
-    def _verdict(self, error: Exception | None) -> ModelError | None:
-        """Say how an answer ended that was not read to its end; ``None``: it had been whole.
+    def _final_error(self, error: Exception | None) -> ModelError | None:
+        """Return the error of an answer that was not read to its end; None if it is complete.
 
-        What had come is parsed first, the last event too. After the last finish reason nothing
-        can be lost any more.
+        The bytes received so far are parsed first, with the last event. After the last finish
+        reason, nothing of an answer can be lost. ``error`` None: the timeout expired.
         """
         try:
             self._body.feed(b"".join(self._pieces))
-            self._body.salvage()
-        except ModelError as told:
-            return told
+            self._body.finish_event()
+        except ModelError as sent_error:
+            return sent_error
         if self.chunks.is_whole:
             return None
         if error is None:
-            return self._too_slow()
+            return self._timeout_error()
         from chatrepl.services.openai_api.errors.exceptions import explain
 
         return explain(error, self._facts, has_answer=self.chunks.has_answer)
 
-    def _too_slow(self) -> ModelError:
+    def _timeout_error(self) -> ModelError:
         seconds = f"{self._timeout_s:g} s"
         base_url = self._facts.server.base_url
         hint = "/retry asks again"
@@ -189,7 +189,7 @@ class _Reader:
 
 
 def response_bytes(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:
-    """Yield a body's bytes; decompressed only if the server compressed it unasked."""
+    """Yield a body's bytes, decompressed if the server compressed them without being asked to."""
     if response.headers.get("content-encoding", "identity").strip().lower() in ("", "identity"):
         return response.aiter_raw()
     return response.aiter_bytes()
@@ -201,6 +201,7 @@ async def read_answer(
     """Open a response and yield its events as they arrive.
 
     Raises ``ModelError`` after the last event. Closing the generator closes the connection.
+    ``expected_choices`` is the number of answers requested.
     """
     reader = _Reader(open_response, facts, expected_choices)
     reading = asyncio.create_task(reader.run(), name="chatrepl-read-answer")

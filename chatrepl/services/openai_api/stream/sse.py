@@ -1,7 +1,7 @@
-"""Server-sent events: bytes in, events out, however the bytes are cut. No I/O.
+"""Parser of server-sent events: bytes in, events out, however the bytes are split. No I/O.
 
 Follows the event stream format of the WHATWG HTML standard, section 9.2.6, with one difference:
-an event that the end of the stream leaves without its blank line is not thrown away.
+an event that lacks its blank line at the end of the stream is not discarded.
 """
 
 from typing import NamedTuple
@@ -16,16 +16,16 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ServerSentEvent(NamedTuple):
-    """One event with data; ``name`` is empty unless the server gave one."""
+    """One event with data; ``name`` is the field ``event``, empty if there is none."""
 
     name: str
     data: str
 
 
 class SseParser:
-    """Parse one stream. Work is linear in its length, also for one line in many pieces.
+    """Parses one stream in linear time, also if a line arrives in many pieces.
 
-    ``feed`` raises ``ModelError`` when an event is larger than ``maximum_event_bytes``; the events
+    ``feed`` raises ``ModelError`` for an event larger than ``maximum_event_bytes``; the events
     before it stay available through ``take``.
     """
 
@@ -41,12 +41,13 @@ class SseParser:
         self._at_start = True
 
     def take(self) -> list[ServerSentEvent]:
-        """Hand over the events that are complete, in order, each once."""
+        """Return the events completed since the last call, in order."""
         events, self._events = self._events, []
         return events
 
     def feed(self, data: bytes) -> None:
-        """Take in a piece of the body."""
+        """Parse a piece of the body."""
+        # A line may end in CR LF, and the two may arrive in different pieces.
         if self._after_cr and data:
             self._after_cr = False
             if data.startswith(b"\n"):
@@ -73,7 +74,7 @@ class SseParser:
             )
 
     def finish(self) -> None:
-        """Take note that the body is over, and end the event that was under way."""
+        """Complete the event that was under way: the body is over."""
         self._line(b"".join(self._line_pieces))
         self._line_pieces = []
         self._dispatch()

@@ -10,7 +10,7 @@ from chatrepl.core.events import TextDelta, TokenScore, TokensScored
 from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.openai_api.errors.responses import RequestFacts
 from chatrepl.services.openai_api.stream.chunks import ChunkParser
-from chatrepl.services.openai_api.stream.logprobs import read_scores
+from chatrepl.services.openai_api.stream.usage_and_logprobs import read_scores
 
 FACTS = RequestFacts(Server("http://127.0.0.1:1/v1", origin="test"))
 
