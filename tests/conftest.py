@@ -1,10 +1,15 @@
 """Settings of every test, and a guard against files that tests leave at the project's top."""
 
+import asyncio
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from chatrepl.services.store import SqliteStore
 
 ROOT = Path(__file__).parents[1]
 ENTRIES_BEFORE = pytest.StashKey[set[str]]()
@@ -20,6 +25,26 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True)
+def closed_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the stores that a test leaves open: since Python 3.13 unclosed connections warn."""
+    stores: list[SqliteStore] = []
+    initialize = SqliteStore.__init__
+
+    def register(store: SqliteStore, *values: Any, **options: Any) -> None:
+        stores.append(store)
+        initialize(store, *values, **options)
+
+    async def close() -> None:
+        for store in stores:
+            await store.close()
+
+    monkeypatch.setattr(SqliteStore, "__init__", register)
+    yield
+    if stores:
+        asyncio.run(close())
 
 
 def top_level_entries() -> set[str]:
