@@ -1,234 +1,220 @@
-"""What the error texts of many servers say: a window that was too small, a quota used up.
+"""Detection of context-length and quota errors by their texts, and of the numbers in them.
 
-The wordings are those of OpenAI, Azure, vLLM, SGLang, llama.cpp, Ollama, LM Studio, OpenRouter,
-LiteLLM, Groq, Mistral, Gemini, Vertex AI, xAI, Cohere, TGI, Together, DeepSeek, Cerebras, Moonshot,
-MiniMax, DashScope, Zhipu, GitHub Copilot and Anthropic-compatible servers.
+First come the known wordings: of OpenAI, Azure, vLLM, SGLang, llama.cpp, Ollama, LM Studio,
+OpenRouter, LiteLLM, Groq, Mistral, Gemini, Vertex AI, xAI, Cohere, TGI, Together, DeepSeek,
+Cerebras, Moonshot, MiniMax, DashScope, Zhipu, GitHub Copilot and Anthropic-compatible servers. A
+heuristic recognises others by their words.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-__all__ = [
-    "ErrorReport",
-    "context_numbers",
-    "is_context_length",
-    "is_quota",
-    "numbers_of_length",
-    "seems_too_long",
-]
+from chatrepl.services.openai_api.errors.payloads import ErrorReport
 
+__all__ = ["is_context_length", "is_quota", "length_numbers", "seems_too_long"]
 
-@dataclass(frozen=True, slots=True)
-class ErrorReport:
-    """What one error object told, whatever its shape; empty where it told nothing."""
-
-    text: str = ""
-    code: str = ""
-    kind: str = ""
-    """Its ``type``."""
-    parameter: str = ""
-    locations: tuple[str, ...] = ()
-    """Fields of the request that a validation error names."""
-    window: int | None = None
-    prompt_tokens: int | None = None
-
-
-_GROUP = r"(\d[\d,_]*)"
+_DIGITS = r"\d[\d,_]*"
+_N = rf"({_DIGITS})"
+# Known wordings, with the servers that use them. The first is OpenAI's, and copied by most others.
 _CONTEXT_LENGTH = re.compile(
     r"""(?ix)
     (?:maximum | max | model(?:'s)? | input) [ _-]* context [ _-]* (?:length|size|window|limit)
-    | exceed\w* [ ] (?:the [ ])? (?:\w+ [ ]){0,3} context
-    | context [ _-]* (?:length|size|window|limit) [^.]{0,40} (?:exceed|too [ ] small|overflow|only)
-    | context_length_exceeded | exceed_context_size
-    | (?:prompt|input|message\w*|request|conversation) [ ] (?:is|are|was) [ ] too [ ] (?:long|large
-        [ ] for [ ] (?:the [ ])? (?:model|context))
-    | input [ ] length [ ] and [ ] .?max_tokens | too [ ] many [ ] (?:input [ ])? tokens
-    | maximum [ ] (?:prompt|input|model) [ ] length | maximum [ ] number [ ] of [ ] (?:input [ ])?
-        tokens [ ] allowed
-    | too [ ] large [ ] for [ ] model [ ] with | context [ ] the [ ] overflows
-    | reduce [ ] the [ ] length [ ] of [ ] the [ ] (?:messages|prompt|input)
-    | .inputs. [ ] (?:tokens [ ] \+ | must [ ] have [ ] less)
-    | (?:prompt|input) [^.]{0,40} [ ] too [ ] long [ ] to [ ] fit
+    | exceed\w* [ ] (?:the [ ])? (?:\w+ [ ]){0,3} context             # OpenAI, llama.cpp, Anthropic
+    | context [ _-]* (?:length|size|window|limit)                       # MiniMax, LM Studio
+        [^.]{0,40} (?:exceed|too [ ] small|overflow|only)
+    | context_length_exceeded | exceed_context_size                     # codes: OpenAI; llama.cpp
+    | (?:prompt|input|message\w*|request|conversation) [ ] (?:is|are|was) [ ] too [ ]
+        (?:long|large [ ] for [ ] (?:the [ ])? (?:model|context))       # Anthropic, Bedrock
+    | input [ ] length [ ] and [ ] .?max_tokens                         # Anthropic
+    | too [ ] many [ ] (?:input [ ])? tokens                            # Cohere
+    | maximum [ ] (?:prompt|input|model) [ ] length                     # xAI, vLLM
+    | maximum [ ] number [ ] of [ ] (?:input [ ])? tokens [ ] allowed   # Gemini
+    | too [ ] large [ ] for [ ] model [ ] with                          # Mistral
+    | reduce [ ] the [ ] length [ ] of [ ] the [ ] (?:messages|prompt|input)  # OpenAI, Groq
+    | .inputs. [ ] (?:tokens [ ] \+ | must [ ] have [ ] less)           # TGI, Together
+    | (?:prompt|input) [^.]{0,40} [ ] too [ ] long [ ] to [ ] fit       # vLLM
     | (?:prompt|input) (?: [ ] length)? [^.]{0,30} [ ] exceeds [ ] (?:the [ ])? max(?:imum)? [ ]
-        (?:allowed [ ])? (?:input [ ])? length
-    | tokens [ ] to [ ] keep [ ] from [ ] the [ ] initial [ ] prompt
-    | reached [ ] context [ ] length
-    | token [ ] count [ ] (?:is|of) [ ] \d+ [ ] (?:exceeds | but [ ] model [ ] only)
-    | exceed\w* [ ] (?:the [ ])? model [ ] token [ ] limit | configured [ ] context [ ] size
-    | range [ ] of [ ] input [ ] length [ ] should | greater [ ] than [ ] max_seq_len
+        (?:allowed [ ])? (?:input [ ])? length                          # SGLang, OpenRouter, Zhipu
+    | context [ ] the [ ] overflows | reached [ ] context [ ] length    # LM Studio
+    | tokens [ ] to [ ] keep [ ] from [ ] the [ ] initial [ ] prompt    # LM Studio
+    | token [ ] count [ ] (?:is|of) [ ] \d+ [ ]                         # GitHub Copilot, Vertex AI
+        (?:exceeds | but [ ] model [ ] only)
+    | exceed\w* [ ] (?:the [ ])? model [ ] token [ ] limit              # Moonshot
+    | range [ ] of [ ] input [ ] length [ ] should                      # DashScope
+    | configured [ ] context [ ] size | greater [ ] than [ ] max_seq_len
     """
 )
 _OTHER_LIMITS = re.compile(
     r"(?i)\btokens per (?:min|hour|day)|\bTPM\b|\brate.?limit|\bplease wait\b"
     r"|output (?:token )?limit|\bmodel (?:produced|generated)"
 )
-"""What speaks of a rate, or of the answer's length."""
+"""Texts about a rate, or about the answer's length."""
 _WINDOW = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"exceed context limit: {_GROUP} \+ {_GROUP} > (?P<n>\d[\d,_]*)",
-        rf"{_GROUP} tokens > (?P<n>\d[\d,_]*) maximum",
-        rf"context (?:length|size|window|limit)(?: is| of)? (?:only |limited to )?\(?{_GROUP}",
-        rf"maximum (?:prompt|model|input) length (?:is |of )?{_GROUP}",
-        rf"maximum allowed (?:input )?length (?:of |\(){_GROUP}",
-        rf"model with {_GROUP} maximum context length",
-        rf"configured limit of {_GROUP}",
-        rf"model token limit: {_GROUP}",
-        rf"tokens allowed \(?{_GROUP}",
-        rf"only supports up to {_GROUP}",
-        rf"exceeds the limit of {_GROUP}",
-        rf"(?:limit for this model|while limit) is {_GROUP}",
-        rf"input length should be \[\d+, ?{_GROUP}\]",
-        rf"n_ctx: ?{_GROUP}",
-        rf"max_seq_len {_GROUP}",
-        rf"must have less than {_GROUP} tokens",
-        rf"cannot exceed {_GROUP}",
-        rf"must be <= {_GROUP}",
-        rf"(?:limit|maximum|at most|up to) (?:of |is )?{_GROUP} tokens",
+        rf"exceed context limit: {_N} \+ {_N} > (?P<n>{_DIGITS})",  # Anthropic
+        rf"{_N} tokens > (?P<n>{_DIGITS}) maximum",  # Anthropic
+        # OpenAI and most others
+        rf"context (?:length|size|window|limit)(?: is| of)? (?:only |limited to )?\(?{_N}",
+        rf"maximum (?:prompt|model|input) length (?:is |of )?{_N}",  # xAI, vLLM
+        rf"maximum allowed (?:input )?length (?:of |\(){_N}",  # SGLang, OpenRouter
+        rf"model with {_N} maximum context length",  # Mistral
+        rf"configured limit of {_N}",  # OpenAI
+        rf"model token limit: {_N}",  # Moonshot
+        rf"tokens allowed \(?{_N}",  # Gemini
+        rf"only supports up to {_N}",  # Vertex AI
+        rf"exceeds the limit of {_N}",  # GitHub Copilot
+        rf"(?:limit for this model|while limit) is {_N}",  # Cohere, Cerebras
+        rf"input length should be \[\d+, ?{_N}\]",  # DashScope
+        rf"n_ctx: ?{_N}",  # LM Studio
+        rf"max_seq_len {_N}",
+        rf"must have less than {_N} tokens",  # TGI
+        rf"cannot exceed {_N}",  # Cohere
+        rf"must be <= {_N}",  # TGI, Together
+        rf"(?:limit|maximum|at most|up to) (?:of |is )?{_N} tokens",
     )
 )
 _PROMPT = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"{_GROUP} (?:tokens )?(?:in|from|of) (?:the |your )?"
-        r"(?:messages|prompt|(?:text )?input)\b",
-        rf"(?:has|have|with|passed|given|given:|at least) {_GROUP} .?input.? ?tokens",
-        rf"Given: {_GROUP}\b",
-        rf"messages resulted in {_GROUP} tokens",
-        rf"request \({_GROUP} tokens",
-        rf"input \({_GROUP} tokens",
-        rf"(?<!maximum )(?:input|prompt) length \(?{_GROUP}",
-        rf"input token count \({_GROUP}\)",
-        rf"token count (?:is|of) {_GROUP}",
-        rf"\((?:total )?length {_GROUP}\)",
-        rf"(?:prompt|request) (?:contains|has) {_GROUP} tokens",
-        rf"keep the first {_GROUP} tokens",
-        rf"n_keep: ?{_GROUP}",
-        rf"too long: {_GROUP}\b",
-        rf"context limit: {_GROUP} \+",
-        rf"received {_GROUP}",
-        rf"current length is {_GROUP}",
-        rf"\(requested: {_GROUP}\)",
-        rf"requested tokens \({_GROUP}\)",
-        rf"requested (?:about |a total of )?{_GROUP} tokens",
+        # OpenAI, DeepSeek; SGLang; OpenRouter
+        rf"{_N} (?:tokens )?(?:in|from|of) (?:the |your )?(?:messages|prompt|(?:text )?input)\b",
+        # vLLM, TGI
+        rf"(?:has|have|with|passed|given|given:|at least) {_N} .?input.? ?tokens",
+        rf"Given: {_N}\b",  # TGI
+        rf"messages resulted in {_N} tokens",  # OpenAI
+        rf"request \({_N} tokens",  # llama.cpp
+        rf"input \({_N} tokens",  # SGLang
+        rf"(?<!maximum )(?:input|prompt) length \(?{_N}",  # SGLang, OpenRouter
+        rf"input token count \({_N}\)",  # Gemini
+        rf"token count (?:is|of) {_N}",  # Vertex AI, GitHub Copilot
+        rf"\((?:total )?length {_N}\)",  # vLLM
+        rf"(?:prompt|request) (?:contains|has) {_N} tokens",  # Mistral, xAI
+        rf"keep the first {_N} tokens",  # LM Studio
+        rf"n_keep: ?{_N}",  # LM Studio
+        rf"too long: {_N}\b",  # Anthropic
+        rf"context limit: {_N} \+",  # Anthropic
+        rf"received {_N}",  # Cohere
+        rf"current length is {_N}",  # Cerebras
+        rf"\(requested: {_N}\)",  # Moonshot
+        rf"requested tokens \({_N}\)",  # llama-cpp-python
+        # OpenAI, OpenRouter, SGLang, where the prompt's part is not told
+        rf"requested (?:about |a total of )?{_N} tokens",
     )
 )
-
-
-def is_context_length(report: ErrorReport) -> bool:
-    """Say whether the request was longer than the model's context window."""
-    if report.code == "context_length_exceeded" or report.kind == "exceed_context_size_error":
-        return True
-    return _CONTEXT_LENGTH.search(report.text) is not None and not _OTHER_LIMITS.search(report.text)
-
-
-def context_numbers(report: ErrorReport) -> tuple[int | None, int | None]:
-    """Read the window and the prompt's tokens from an error about the context length."""
-    window = report.window if report.window is not None else _number(_WINDOW, report.text)
-    prompt = report.prompt_tokens
-    if prompt is None:
-        prompt = _number(_PROMPT, report.text)
-    return window, prompt
-
-
-def _number(patterns: Iterable[re.Pattern[str]], text: str) -> int | None:
-    for pattern in patterns:
-        if match := pattern.search(text):
-            digits = re.sub(r"\D", "", match.groupdict().get("n") or match.group(1))
-            # A text may hold digits without end, which int() would refuse.
-            return int(digits) if 0 < len(digits) < 12 else None
-    return None
-
 
 _QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits", "quota_exceeded"}
 )
+# OpenAI; DeepSeek and xAI; Anthropic; OpenRouter.
 _QUOTA = re.compile(
     r"(?i)exceeded your (?:current|monthly) quota|insufficient[ _](?:quota|credit|balance|funds)|"
     r"credit balance is too low|out of credits|requires more credits|billing (?:hard )?limit"
 )
 
-
-def is_quota(report: ErrorReport) -> bool:
-    """Say whether the account, not the moment, is what ran out."""
-    if report.code in _QUOTA_CODES or report.kind in _QUOTA_CODES:
-        return True
-    return _QUOTA.search(report.text) is not None
-
-
+# Words of the heuristic for servers whose wording is unknown.
 _STATUSES = frozenset({None, 400, 413, 422, 500})
-_UNIT = re.compile(
+_TOKEN_WORD = re.compile(
     r"(?i)tokens?\b|token[ _-](?:limit|count|window)|context|\bwindow\b|\bsequence\b|max_model_len"
     r"|max_seq_len|n_ctx|max_input|kv[ _-]cache"
 )
-_WHOLE = re.compile(r"(?i)\b(?:prompt|input|messages|conversation|chat|history|request)\b")
-_TOO_MUCH = re.compile(
+_REQUEST_WORD = re.compile(r"(?i)\b(?:prompt|input|messages|conversation|chat|history|request)\b")
+_EXCESS_WORD = re.compile(
     r"(?i)exceed|too (?:long|large|big|many|much|small|short)|(?:long|larg|bigg|great|high|small)er"
     r" than|more than|\bover(?: the|flow|run|\b)|beyond|(?:not|n't|cannot) fit|not enough|is full"
     r"|out of (?:context|room|space)|insufficient|surpass|above|\d\)? ?> ?\w|shorten|truncat|reduce"
 )
 _TOO_LONG = re.compile(r"(?i)too (?:long|large|big)|longer than|(?:not|n't|cannot) fit|shorten")
-_OTHERS = re.compile(
+_OTHER_TOPIC = re.compile(
     r"(?i)per[ _-](?:min|hour|day|month|user|key)|dai?ly\b|monthly|\bTPM\b|rate.?limit|quota"
     r"|billing|credit|balance|\bwait\b|try again (?:in|later)|\d ?(?:bytes|[KMG]i?B|sec|ms|pixels"
     r"|characters|chars)\b|(?:access|auth\w*|api|bearer|refresh|id|invalid) tokens?\b|logit|stop"
     r"|(?:output|completion|generated|new) (?:tokens|limit)|max_(?:completion_|output_|new_)?tokens"
     r"|tool|image|file|audio|header|entity|\bbody\b"
 )
-_COUNT = r"\d[\d,_]*"
-_NUMBER = re.compile(rf"(?<![\w.-])(?<!\bby )(?:[a-z_]+[=:])?({_COUNT})(?![\w%]|\.\d|-\w)")
-_COUNTED = re.compile(rf"(?i)(?<![\w.-]){_COUNT} ?tokens?\b")
+"""Time, money, bytes, keys, the answer's length, parts of the request other than text."""
+_NUMBER = re.compile(rf"(?<![\w.-])(?<!\bby )(?:[a-z_]+[=:])?{_N}(?![\w%]|\.\d|-\w)")
+_TOKEN_COUNT = re.compile(rf"(?i)(?<![\w.-]){_DIGITS} ?tokens?\b")
 _LEAST_TOKENS = 100
-"""A smaller number in such a text is a place, a version, or a least value."""
-_LIMITING = re.compile(
+"""A smaller number in such a text is a position, a version, or a minimum."""
+_LIMIT_WORD = re.compile(
     r"(?i)limit|max|window|capacity|allow|only|context|accept|support|most|up to|n_ctx"
 )
-_MORE_THAN_PROMPT = re.compile(r"(?i)requested|total|complet|generat|output|\+|max_tokens")
+_ANSWER_WORD = re.compile(r"(?i)requested|total|complet|generat|output|\+|max_tokens")
+"""The number includes the answer's tokens."""
 _CODE_AT_END = re.compile(r"\(\d+\)\W*$")
-"""Of an error, not of tokens."""
+"""An error code, as of MiniMax, not a count of tokens."""
+
+
+def is_context_length(report: ErrorReport) -> bool:
+    """Return whether an error says, in known words, that the request exceeds the context window."""
+    if report.code == "context_length_exceeded" or report.error_type == "exceed_context_size_error":
+        return True
+    return _CONTEXT_LENGTH.search(report.text) is not None and not _OTHER_LIMITS.search(report.text)
+
+
+def is_quota(report: ErrorReport) -> bool:
+    """Return whether the account's quota or credit is used up (no mere rate limit)."""
+    if report.code in _QUOTA_CODES or report.error_type in _QUOTA_CODES:
+        return True
+    return _QUOTA.search(report.text) is not None
 
 
 def seems_too_long(status: int | None, report: ErrorReport) -> bool:
-    """Say whether a refusal is about the request's length; ``status`` None: came in a stream.
+    """Guess whether an error in unknown words is about the request's length.
 
-    It has to speak of tokens or the like, and of too much of them; or to hold two counts of tokens,
-    in whatever language. What speaks of time, money, bytes, or the answer's length is another.
+    It has to speak of tokens or the like, and of too many of them; or to hold two token counts, in
+    whatever language. ``status`` None: the error came in a stream.
     """
     text = report.text
-    if status not in _STATUSES or _OTHERS.search(text) or _names_another(report):
+    if status not in _STATUSES or _OTHER_TOPIC.search(text) or _is_about_other_field(report):
         return False
-    if _TOO_MUCH.search(text) and _UNIT.search(text):
+    if _EXCESS_WORD.search(text) and _TOKEN_WORD.search(text):
         return True
-    if _WHOLE.search(text) and _TOO_LONG.search(text):
+    if _REQUEST_WORD.search(text) and _TOO_LONG.search(text):
         return True
-    return len(_COUNTED.findall(text)) > 1 and len(_numbers(text)) == 2
+    return len(_TOKEN_COUNT.findall(text)) > 1 and len(_numbers(text)) == 2
 
 
-def numbers_of_length(report: ErrorReport) -> tuple[int | None, int | None]:
-    """Read the window and the prompt's tokens.
+def length_numbers(report: ErrorReport) -> tuple[int | None, int | None]:
+    """Read the context window and the prompt's length, both in tokens; None where not told.
 
-    Of two numbers the larger was refused and the smaller refused it. What counts the answer, too,
-    is no prompt's.
+    Of two numbers in unknown words, the smaller is the window and the larger the prompt, unless it
+    includes the answer.
     """
-    window, prompt = context_numbers(report)
-    numbers = _numbers(report.text)
+    text = report.text
+    window = report.window or _first_number(_WINDOW, text)
+    prompt = report.prompt_tokens or _first_number(_PROMPT, text)
+    numbers = _numbers(text)
     if len(numbers) == 2:
         smaller, larger = sorted(numbers)
-        is_prompt = window in (None, smaller) and not _MORE_THAN_PROMPT.search(report.text)
+        is_prompt = window in (None, smaller) and not _ANSWER_WORD.search(text)
         return window or smaller, prompt or (larger if is_prompt else None)
-    is_told = window is not None or prompt is not None or _CODE_AT_END.search(report.text)
-    if len(numbers) == 1 and not is_told and _LIMITING.search(report.text):
+    is_known = window is not None or prompt is not None or _CODE_AT_END.search(text)
+    if len(numbers) == 1 and not is_known and _LIMIT_WORD.search(text):
         return numbers.pop(), None
     return window, prompt
 
 
-def _names_another(report: ErrorReport) -> bool:
-    """Say whether the error is about a field that holds no messages."""
+def _first_number(patterns: Iterable[re.Pattern[str]], text: str) -> int | None:
+    for pattern in patterns:
+        if match := pattern.search(text):
+            return _integer(match.groupdict().get("n") or match.group(1))
+    return None
+
+
+def _integer(digits: str) -> int | None:
+    """Convert digits with separators; None for so many of them that no count has."""
+    digits = re.sub(r"\D", "", digits)
+    return int(digits) if 0 < len(digits) < 12 else None
+
+
+def _is_about_other_field(report: ErrorReport) -> bool:
+    """Return whether the error names a field that holds no messages."""
     return bool(report.parameter) and not re.match(r"messages|prompt|input", report.parameter)
 
 
 def _numbers(text: str) -> set[int]:
-    found = (re.sub(r"\D", "", number) for number in _NUMBER.findall(text))
-    # A text may hold digits without end, which int() would refuse.
-    return {int(digits) for digits in found if len(digits) < 12 and int(digits) >= _LEAST_TOKENS}
+    """Return the different numbers of a text that may be token counts."""
+    numbers = map(_integer, _NUMBER.findall(text))
+    return {number for number in numbers if number is not None and number >= _LEAST_TOKENS}

@@ -1,4 +1,4 @@
-"""Exceptions of the SDK, of HTTP and of the network, as errors that name the cause."""
+"""Conversion of exceptions of the SDK, HTTP and the network to ``ModelError``."""
 
 import errno
 import os
@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
@@ -27,19 +28,18 @@ __all__ = ["explain", "proxy_for"]
 _UNREACHABLE = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 )
+# OpenSSL's reasons for an answer that is not TLS.
 _NOT_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER|HTTP_REQUEST|UNKNOWN_PROTOCOL|EOF occ")
 
 _CLOSED = "closed the connection without an answer"
-_CLOSED_PAUSE_S = 0.5
+_CLOSED_RETRY_S = 0.5
+_RETRY = "/retry asks again"
 
 
 def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
-    """Name the cause of any exception that a request raised.
+    """Convert any exception that a request raised.
 
-    Args:
-        error: what was raised.
-        facts: what was asked, and of whom.
-        has_answer: something of the answer had come before.
+    ``has_answer``: a part of the answer had arrived before.
     """
     match error:
         case ModelError():
@@ -54,13 +54,13 @@ def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> M
             | ssl.SSLError()
             | OSError()
         ):
-            return _broken_connection(error, facts, has_answer=has_answer)
+            return _connection_error(error, facts, has_answer=has_answer)
         case openai.APIError():
             body = error.body if isinstance(error.body, dict) else {}
             found = error_from_payload({"error": body or error.message}, "error", facts)
-            return found or _unknown(error, facts)
+            return found or _unknown_error(error, facts)
         case EnvironmentSettingsError():
-            return _unusable_setting(error.__cause__ or error, facts)
+            return _environment_error(error.__cause__ or error, facts)
         case httpx2.InvalidURL():
             return ModelError(
                 "the base_url is not an address",
@@ -69,22 +69,22 @@ def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> M
             )
         case UnicodeError() | ValueError() | TypeError() | RecursionError() | OverflowError():
             return ModelError(
-                f"the request cannot be written: {_said(error, facts)}",
+                f"the request cannot be written: {_text(error, facts)}",
                 "/request shows it",
                 fault=Fault.BAD_REQUEST,
             )
         case _ if type(error).__name__ in ("EndOfStream", "BrokenResourceError"):
-            return _broken_connection(error, facts, has_answer=has_answer)
+            return _connection_error(error, facts, has_answer=has_answer)
         case _:
-            return _unknown(error, facts)
+            return _unknown_error(error, facts)
 
 
-def _unknown(error: BaseException, facts: RequestFacts) -> ModelError:
-    said = _said(error, facts) or type(error).__name__
-    return ModelError(f"the request failed: {said}", "/retry asks again", fault=Fault.BAD_RESPONSE)
+def _unknown_error(error: BaseException, facts: RequestFacts) -> ModelError:
+    text = _text(error, facts) or type(error).__name__
+    return ModelError(f"the request failed: {text}", _RETRY, fault=Fault.BAD_RESPONSE)
 
 
-def _said(error: BaseException, facts: RequestFacts) -> str:
+def _text(error: BaseException, facts: RequestFacts) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "its text holds half a character"
     return excerpt(str(error), facts.key)
@@ -92,29 +92,29 @@ def _said(error: BaseException, facts: RequestFacts) -> str:
 
 def _body(response: httpx2.Response) -> str:
     try:
-        # Not ``response.text``: a charset that the header names may not exist.
+        # ``response.text`` would fail for an unknown character set in the header.
         return response.content.decode("utf-8", "replace").removeprefix("\ufeff")
     except httpx2.StreamError:
         return ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that are behind it, groups too, the outermost first."""
+    """Yield an exception, its causes and contexts, and members of groups, breadth first."""
     seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        one = waiting.pop(0)
-        if id(one) in seen:
+    queue = [error]
+    while queue:
+        cause = queue.pop(0)
+        if id(cause) in seen:
             continue
-        seen.add(id(one))
-        yield one
-        waiting += [cause for cause in (one.__cause__, one.__context__) if cause is not None]
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions
+        seen.add(id(cause))
+        yield cause
+        queue += [inner for inner in (cause.__cause__, cause.__context__) if inner is not None]
+        if isinstance(cause, BaseExceptionGroup):
+            queue += cause.exceptions
 
 
 def proxy_for(base_url: str) -> tuple[str, str] | None:
-    """Return the variable that sends requests for this address through a proxy, and its value."""
+    """Return the environment variable that sets a proxy for an address, and its value, if any."""
     parts = urlsplit(base_url)
     if proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
@@ -125,34 +125,28 @@ def proxy_for(base_url: str) -> tuple[str, str] | None:
     return None
 
 
-def _broken_connection(
-    error: BaseException, facts: RequestFacts, *, has_answer: bool
-) -> ModelError:
+def _connection_error(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
     if has_answer:
         return ModelError(
-            "the connection broke in the middle of the answer", "/retry asks again", fault=Fault.CUT
+            "the connection broke in the middle of the answer", _RETRY, fault=Fault.CUT
         )
     causes = list(_causes(error))
     proxy = None if facts.server.is_local else proxy_for(facts.server.base_url)
     if proxy and not any(isinstance(cause, httpx2.ReadError | ssl.SSLError) for cause in causes):
-        return _broken_proxy(causes, proxy, facts)
-    for cause in causes:
-        if found := _network_cause(cause, facts):
-            message, hint = found
-            return ModelError(message, hint, fault=Fault.UNREACHABLE)
-    for cause in causes:
-        if found := _protocol_cause(cause, facts):
-            message, hint = found
-            # A server may close a kept connection in the very moment of a request.
-            details = {"retry_after_s": _CLOSED_PAUSE_S} if message.endswith(_CLOSED) else {}
-            return ModelError(message, hint, fault=Fault.UNREACHABLE, details=details)
-    return ModelError(
-        f"no connection to {facts.host}", "is the server running there?", fault=Fault.UNREACHABLE
+        return _proxy_error(causes, proxy, facts)
+    explanations = chain(
+        (_network_cause(cause, facts) for cause in causes),
+        (_protocol_cause(cause, facts) for cause in causes),
+        [(f"no connection to {facts.host}", "is the server running there?")],
     )
+    message, hint = next(explanation for explanation in explanations if explanation)
+    # A server may close a kept-alive connection just as it is used again: worth a retry.
+    details = {"retry_after_s": _CLOSED_RETRY_S} if message.endswith(_CLOSED) else {}
+    return ModelError(message, hint, fault=Fault.UNREACHABLE, details=details)
 
 
 def _network_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str] | None:
-    """Name what the system said; None if it said nothing."""
+    """Explain an error of the network or of TLS: cause and hint; None for any other."""
     host = facts.host
     match cause:
         case socket.gaierror() if cause.errno == socket.EAI_AGAIN:
@@ -178,7 +172,7 @@ def _network_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str]
 
 
 def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str] | None:
-    """Name what went wrong in the exchange; None if this exception doesn't tell."""
+    """Explain an error of HTTP: cause and hint; None for any other."""
     host = facts.host
     is_https = facts.server.base_url.startswith("https:")
     match cause:
@@ -188,9 +182,9 @@ def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str
                 hint += f" If it speaks plain HTTP, try {_with_scheme('http', facts)}"
             return f"no connection to {host} within {connect_timeout_s(facts.server):g} s", hint
         case httpx2.TimeoutException():
-            return f"{host} did not take the request in time", "/retry asks again"
+            return f"{host} did not take the request in time", _RETRY
         case httpx2.LocalProtocolError():
-            # Its text holds the header, which may be the key.
+            # Its text contains the header, which may be the key: not shown.
             return (
                 "a header of the request cannot be sent",
                 "check the key and the profile's headers",
@@ -198,12 +192,12 @@ def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return "the base_url is not an address", "write https://host:port/v1"
         case httpx2.DecodingError():
-            return f"{host} sent an answer that cannot be unpacked", "/retry asks again"
+            return f"{host} sent an answer that cannot be unpacked", _RETRY
         case httpx2.RemoteProtocolError() if "disconnected" not in str(cause).lower():
             hint = f"if it speaks TLS, try {_with_scheme('https', facts)}"
             return f"{host} does not speak HTTP", "check base_url" if is_https else hint
         case httpx2.RemoteProtocolError() | httpx2.NetworkError():
-            return f"{host} {_CLOSED}", "/retry asks again"
+            return f"{host} {_CLOSED}", _RETRY
         case _:
             return None
 
@@ -213,14 +207,14 @@ def _with_scheme(scheme: str, facts: RequestFacts) -> str:
     return excerpt(f"{scheme}://{rest}", facts.key)
 
 
-def _broken_proxy(
+def _proxy_error(
     causes: list[BaseException], proxy: tuple[str, str], facts: RequestFacts
 ) -> ModelError:
     variable, value = proxy
     address = host_of(value if "://" in value else f"http://{value}")
-    said = next((str(cause) for cause in causes if isinstance(cause, httpx2.ProxyError)), "")
-    if said:
-        what = f"the proxy {address} refused: {excerpt(said, facts.key)}"
+    refusal = next((str(cause) for cause in causes if isinstance(cause, httpx2.ProxyError)), "")
+    if refusal:
+        what = f"the proxy {address} refused: {excerpt(refusal, facts.key)}"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         what = f"the proxy {address} refused the connection"
     elif any(isinstance(cause, socket.gaierror) for cause in causes):
@@ -235,13 +229,13 @@ def _broken_proxy(
     )
 
 
-def _unusable_setting(cause: BaseException, facts: RequestFacts) -> ModelError:
-    said = excerpt(str(cause), facts.key)
+def _environment_error(cause: BaseException, facts: RequestFacts) -> ModelError:
+    text = excerpt(str(cause), facts.key)
     certificates = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
     if isinstance(cause, OSError) and certificates:
         variable, what = certificates[0], f"the certificates of {certificates[0]} cannot be read"
     else:
-        variable, value = proxy_for(facts.server.base_url) or _odd_proxy()
+        variable, value = proxy_for(facts.server.base_url) or _other_proxy()
         if isinstance(cause, ImportError) and value.startswith("socks"):
             return ModelError(
                 f"the SOCKS proxy of {variable} needs the package socksio",
@@ -250,11 +244,14 @@ def _unusable_setting(cause: BaseException, facts: RequestFacts) -> ModelError:
             )
         what = f"the proxy of {variable or 'the environment'} cannot be used"
     hint = f"correct or unset {variable}" if variable else "check the proxy variables"
-    return ModelError(f"{what}: {said}", hint, fault=Fault.UNREACHABLE)
+    return ModelError(f"{what}: {text}", hint, fault=Fault.UNREACHABLE)
 
 
-def _odd_proxy() -> tuple[str, str]:
-    """Return a proxy that is set for other addresses: all are looked at when requests begin."""
+def _other_proxy() -> tuple[str, str]:
+    """Return a proxy variable for other addresses, which is parsed all the same; empty if none.
+
+    One whose scheme is not HTTP comes first: it is the likelier culprit.
+    """
     proxies = [(name, os.environ[name]) for name in os.environ if name.lower().endswith("_proxy")]
     proxies = [(name, value) for name, value in proxies if value and name.lower() != "no_proxy"]
     return next(iter(sorted(proxies, key=lambda pair: pair[1].startswith("http"))), ("", ""))
