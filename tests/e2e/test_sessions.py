@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.llm_import.test_reader import LATER_TABLES, OLDER_TABLES, make, response
+from tests.services.llm_import.test_logs import LATER_TABLES, OLDER_TABLES, make, response
 from tests.support.servers.sse_server import SseServer
 from tests.support.terminal.program import PROGRAM, Run, Start
 

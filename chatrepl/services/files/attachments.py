@@ -1,4 +1,4 @@
-"""Load what goes with a message: text files, images, web pages."""
+"""Loader of attachments: text files, images, web pages."""
 
 import asyncio
 import base64
@@ -16,14 +16,14 @@ __all__ = ["AttachmentLoader"]
 _MOST_TEXT_BYTES = 4 * 2**20
 _MOST_IMAGE_BYTES = 20 * 2**20
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_POSSIBLE = "text files, web pages, and PNG, JPEG, GIF or WebP images can be attached"
+_SUPPORTED = "text files, web pages, and PNG, JPEG, GIF or WebP images can be attached"
 
 
 class AttachmentLoader:
     """Implements the core's ``Attachments`` port."""
 
     async def load(self, place: str) -> dict[str, Json]:
-        """Load a file, or a page from an ``http`` address. Raises ``ChatreplError``."""
+        """Load a file, or a page from an HTTP address. Raises ``ChatreplError``."""
         if place.lower().startswith(("http://", "https://")):
             return await self._load_page(place)
         return await asyncio.to_thread(_load_file, place)
@@ -36,12 +36,14 @@ class AttachmentLoader:
         if (kind := image_kind(page.data)) is not None:
             return _image(name, kind, page.data)
         if page.is_html:
-            return text_attachment(
-                name, _bounded(await asyncio.to_thread(html_to_text, page.text), name)
-            )
-        if b"\0" in page.data:
-            raise UsageError(f"{name} is no text ({page.content_type})", _POSSIBLE)
-        return text_attachment(name, _bounded(page.text, name))
+            text = await asyncio.to_thread(html_to_text, page.text)
+        elif b"\0" in page.data:
+            raise UsageError(f"{name} is no text ({page.content_type})", _SUPPORTED)
+        else:
+            text = page.text
+        if len(text) > _MOST_TEXT_BYTES:
+            raise _too_large(name, _MOST_TEXT_BYTES)
+        return text_attachment(name, text)
 
 
 def _load_file(path: str) -> dict[str, Json]:
@@ -49,24 +51,18 @@ def _load_file(path: str) -> dict[str, Json]:
     if (kind := image_kind(data)) is not None:
         return _image(path, kind, data)
     if len(data) > _MOST_TEXT_BYTES:
-        raise UsageError(
-            f"{path} is larger than {_MOST_TEXT_BYTES // 2**20} MB", "attach a part of it"
-        )
+        raise _too_large(path, _MOST_TEXT_BYTES, "attach a part of it")
     if b"\0" in data and not data.startswith(_UTF16_MARKS):
-        raise UsageError(f"{path} is neither text nor an image", _POSSIBLE)
+        raise UsageError(f"{path} is neither text nor an image", _SUPPORTED)
     return text_attachment(path, decode_utf8(data, path).removeprefix("\ufeff"))
 
 
 def _image(name: str, kind: str, data: bytes) -> dict[str, Json]:
     if len(data) > _MOST_IMAGE_BYTES:
-        raise UsageError(
-            f"{name} is larger than {_MOST_IMAGE_BYTES // 2**20} MB", "make it smaller"
-        )
+        raise _too_large(name, _MOST_IMAGE_BYTES, "make it smaller")
     encoded = base64.b64encode(data).decode()
     return image_attachment(name, f"data:{kind};base64,{encoded}", tokens_of_image(data))
 
 
-def _bounded(text: str, name: str) -> str:
-    if len(text) > _MOST_TEXT_BYTES:
-        raise UsageError(f"{name} is larger than {_MOST_TEXT_BYTES // 2**20} MB")
-    return text
+def _too_large(name: str, most_bytes: int, hint: str = "") -> UsageError:
+    return UsageError(f"{name} is larger than {most_bytes // 2**20} MB", hint)

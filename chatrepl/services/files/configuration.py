@@ -1,4 +1,4 @@
-"""Read the configuration file: TOML, with the line of every key for errors that can be found."""
+"""Reader of the configuration file: TOML, with the line number of every key."""
 
 import re
 import tomllib
@@ -16,6 +16,8 @@ __all__ = ["Configuration", "read_configuration"]
 
 _MAX_BYTES = 1 << 20
 _BOM = "\ufeff"
+# Keys of OpenAI and many others, Groq, xAI, Hugging Face, NVIDIA, Cerebras, Replicate; of Google;
+# bearer tokens.
 _KEY_IN_CLEAR = re.compile(
     r"""(?x)
     \b (?:sk|pk|gsk|xai|hf|nvapi|csk|r8) [-_] (?=[\w-]*\d) [\w-]{16,}
@@ -27,29 +29,29 @@ _KEY_IN_CLEAR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the file says, as plain values; whether they make sense is the settings' business."""
+    """The file's content as plain values; the settings check their meaning."""
 
     path: Path
     values: Mapping[str, Json] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-    """By a key's full name, in parts: ``("profiles", "cluster", "model")``."""
+    """Line numbers (from 1) by a key's full name: ``("profiles", "cluster", "model")``."""
     warnings: Sequence[str] = ()
-    """What the user should know although it is no error; each names file and line."""
+    """Lines to show to the user, each with file and line number."""
 
     def line_of(self, profile: str | None, *key: str) -> int | None:
-        """Return the line (from 1) that sets a key at the top level or in a profile.
+        """Return the line (from 1) that sets a key at the top level, or in a profile.
 
-        Of a key in a table of its own (``extra``, ``top_k``): its line, else the table's.
+        For a key in a table, as ``("extra", "top_k")``: its own line, else the table's.
         """
         table = () if profile is None else ("profiles", profile)
         return self.lines.get((*table, *key)) or self.lines.get((*table, *key[:1]))
 
 
 def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration:
-    """Read a file; a missing one is empty unless it must exist. Times become text.
+    """Read the file; a missing one is empty unless it must exist. Times become text.
 
-    Raises ``UsageError`` that names the file and, for what is in it, line and column.
+    Raises ``UsageError`` with the file and, for an error of its content, line and column.
     """
     data = _read(path, must_exist=must_exist)
     if data is None:
@@ -60,7 +62,8 @@ def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration
         lines = key_lines(text)
         plain = {key: _plain(value) for key, value in tables.items()}
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: {_syntax(str(error), text)}", "TOML: https://toml.io") from None
+        message = _syntax_message(str(error), text)
+        raise UsageError(f"{path}: {message}", "TOML: https://toml.io") from None
     except RecursionError:
         raise UsageError(f"{path}: its tables or lists are nested too deeply") from None
     except ValueError:
@@ -95,7 +98,8 @@ def _decode(path: Path, data: bytes) -> str:
     return text
 
 
-def _syntax(message: str, text: str) -> str:
+def _syntax_message(message: str, text: str) -> str:
+    """Replace tomllib's “at end of document” by the line and column."""
     end = f"(at {place_after(text.rstrip())})"
     return message[:1].lower() + message[1:].replace("(at end of document)", end)
 
@@ -104,17 +108,14 @@ def _profiles(
     path: Path, tables: Json, lines: Mapping[tuple[str, ...], int]
 ) -> dict[str, Mapping[str, Json]]:
     if not isinstance(tables, dict):
-        raise UsageError(
-            f"{path}, line {lines.get(('profiles',), 1)}: profiles is not a table",
-            "write [profiles.NAME]",
-        )
+        line = lines.get(("profiles",), 1)
+        raise UsageError(f"{path}, line {line}: profiles is not a table", "write [profiles.NAME]")
     profiles: dict[str, Mapping[str, Json]] = {}
     for name, profile in tables.items():
         if not isinstance(profile, dict):
-            line = lines.get(("profiles", name), 1)
-            raise UsageError(
-                f"{path}, line {line}: profiles.{name} is not a table", f"write [profiles.{name}]"
-            )
+            place = f"{path}, line {lines.get(('profiles', name), 1)}"
+            key = f"profiles.{name}"
+            raise UsageError(f"{place}: {key} is not a table", f"write [{key}]")
         profiles[name] = profile
     return profiles
 

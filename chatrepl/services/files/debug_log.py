@@ -1,6 +1,6 @@
-"""A log file for finding faults: requests, statuses, times, refusals. No keys, and no messages.
+"""Debug log in a file: requests, statuses, times, errors; neither keys nor messages.
 
-The program's modules log by the standard ``logging``; this is the only place that listens.
+Modules use the standard ``logging``; this is its only handler.
 """
 
 import logging
@@ -28,17 +28,14 @@ _OLD_FILES = 1
 
 
 class _Redacting(logging.Formatter):
-    """Writes a record without anything that looks like a key, whoever logged it."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(process)d %(name)s: %(message)s")
+    """Formatter that removes everything that looks like a key."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
 
 
 class _PrivateFile(RotatingFileHandler):
-    """A log that only its owner can read, and whose failure nobody hears of."""
+    """Rotating log file with mode 0600; it removes itself silently when writing fails."""
 
     def _open(self) -> TextIOWrapper:
         file = open_private(Path(self.baseFilename), "a", errors="backslashreplace")
@@ -52,7 +49,7 @@ class _PrivateFile(RotatingFileHandler):
 
 
 class FileDebugLog:
-    """Writes what the program logs to a file of at most 1 MB, and keeps the one before it."""
+    """Implements the core's ``DebugLog`` port: a file of at most 1 MB, and the previous one."""
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
@@ -60,12 +57,12 @@ class FileDebugLog:
 
     @property
     def is_on(self) -> bool:
-        """Say whether it is being written."""
+        """True if the log is being written."""
         handler = self._handler
         return handler is not None and handler in logging.getLogger(_LOGGER).handlers
 
     def start(self) -> None:
-        """Begin to write, behind what is there. Raises ``UsageError``."""
+        """Start to append to the file. Raises ``UsageError``."""
         if self.is_on:
             return
         try:
@@ -74,7 +71,7 @@ class FileDebugLog:
         except OSError as error:
             cause, hint = explain_os_error(error)
             raise UsageError(f"the log {self.path} cannot be written: {cause}", hint) from None
-        handler.setFormatter(_Redacting())
+        handler.setFormatter(_Redacting("%(asctime)s %(process)d %(name)s: %(message)s"))
         logger = logging.getLogger(_LOGGER)
         logger.addHandler(handler)
         logger.setLevel(logging.DEBUG)
@@ -88,7 +85,7 @@ class FileDebugLog:
         )
 
     def stop(self) -> None:
-        """End it; what is written stays."""
+        """Stop logging; the file stays."""
         if self._handler is not None:
             logger = logging.getLogger(_LOGGER)
             logger.removeHandler(self._handler)

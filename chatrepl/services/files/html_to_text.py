@@ -1,8 +1,8 @@
-"""The words of a web page, roughly laid out: headings, lists, tables, code; no menus.
+"""Converter of HTML to plain text with headings, lists, tables and code, without menus.
 
-It is a converter of its own because html2text is under the GPL and takes three times as long for
-5 MB, markdownify ends 20,000 nested elements in a ``RecursionError``, and inscriptis loses their
-text and brings lxml and requests with it.
+No library is used: html2text is under the GPL and takes three times as long for 5 MB, markdownify
+raises ``RecursionError`` for 20,000 nested elements, and inscriptis loses their text and requires
+lxml and requests.
 """
 
 import re
@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 __all__ = ["html_to_text"]
 
-_SILENT = frozenset(
+_SKIPPED = frozenset(
     {"script", "style", "template", "noscript", "svg", "nav", "iframe", "object", "select", "title"}
 )
 _BLOCKS = frozenset(
@@ -26,22 +26,22 @@ _EMPTY_LINES = re.compile(r"\n{3,}")
 _TRAILING = re.compile(r"[ \t]+\n")
 
 
-class _Words(HTMLParser):
-    """Collects words; a page may leave tags open, or close what it never opened."""
+class _TextCollector(HTMLParser):
+    """Collects text; tolerates tags that are never closed, or closed without being open."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.title: list[str] = []
         self.parts: list[str] = []
-        self._silent: list[str] = []
+        self._skipped: list[str] = []
         self._pre = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         del attrs
-        if tag in _SILENT:
-            self._silent.append(tag)
+        if tag in _SKIPPED:
+            self._skipped.append(tag)
         elif tag in _BLOCKS:
-            # A line more before what begins something new; its mark follows.
+            # Headings and paragraphs get a blank line before them; headings and items a mark.
             self.parts.append("\n\n" if (tag in _MARKS and tag != "li") or tag == "p" else "\n")
             self.parts.append(_MARKS.get(tag, ""))
             self._pre += tag == "pre"
@@ -49,20 +49,20 @@ class _Words(HTMLParser):
             self.parts.append(" | ")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _SILENT:
+        if tag not in _SKIPPED:
             self.handle_starttag(tag, attrs)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._silent:
-            # What was left open inside ends with it.
-            del self._silent[self._silent.index(tag) :]
-        elif tag in _BLOCKS and not self._silent:
+        if tag in self._skipped:
+            # Tags that were left open inside end with it.
+            del self._skipped[self._skipped.index(tag) :]
+        elif tag in _BLOCKS and not self._skipped:
             self.parts.append("\n")
             self._pre = max(0, self._pre - (tag == "pre"))
 
     def handle_data(self, data: str) -> None:
-        if self._silent:
-            if self._silent == ["title"]:
+        if self._skipped:
+            if self._skipped == ["title"]:
                 self.title.append(data)
         elif self._pre:
             self.parts.append(data)
@@ -71,12 +71,12 @@ class _Words(HTMLParser):
 
 
 def html_to_text(page: str) -> str:
-    """Return a page's title and words, whatever state its markup is in."""
-    words = _Words()
-    words.feed(page)
-    words.close()
-    lines = "".join(words.parts).split("\n")
+    """Return a page's title and text, however broken its markup is."""
+    collector = _TextCollector()
+    collector.feed(page)
+    collector.close()
+    lines = "".join(collector.parts).split("\n")
     text = "\n".join(line if line.startswith(" " * 2) else line.strip(" ") for line in lines)
     text = _EMPTY_LINES.sub("\n\n", _TRAILING.sub("\n", text + "\n")).strip("\n")
-    title = " ".join("".join(words.title).split())
+    title = " ".join("".join(collector.title).split())
     return f"{title}\n\n{text}" if title and not text.startswith(f"# {title}") else text

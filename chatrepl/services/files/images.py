@@ -1,4 +1,4 @@
-"""What an image is, by its first bytes, and what a model will about count for it."""
+"""Image type by the file's first bytes, and the estimated tokens of an image."""
 
 import math
 
@@ -11,7 +11,7 @@ _SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def image_kind(data: bytes) -> str | None:
-    """Return the media type of an image that models take; None: it is none of those."""
+    """Return the media type of a PNG, JPEG, GIF or WebP image; None for anything else."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -24,10 +24,10 @@ def image_kind(data: bytes) -> str | None:
 
 
 def tokens_of_image(data: bytes) -> int:
-    """Estimate what an image counts, by OpenAI's rule of tiles for high detail.
+    """Estimate the tokens of an image by OpenAI's rule for high detail.
 
-    https://platform.openai.com/docs/guides/images-vision: it is fitted into 2048 by 2048, then its
-    shorter side to 768 pixels; each tile of 512 by 512 counts 170, and the image 85.
+    https://platform.openai.com/docs/guides/images-vision: scaled down to fit 2048 by 2048, then to
+    a shorter side of 768 pixels; each tile of 512 by 512 costs 170 tokens, the image another 85.
     """
     size = _pixels(data)
     if size is None or not all(size):
@@ -39,7 +39,7 @@ def tokens_of_image(data: bytes) -> int:
 
 
 def _pixels(data: bytes) -> tuple[int, int] | None:
-    """Return width and height, where the head of the image tells."""
+    """Return width and height, if the image's header holds them."""
     match image_kind(data):
         case "image/png" if len(data) >= 24:
             return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
@@ -55,6 +55,7 @@ def _pixels(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_pixels(data: bytes) -> tuple[int, int] | None:
+    """Read width and height from the first start-of-frame segment."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
         if data[at + 1] in _SOF_MARKERS:

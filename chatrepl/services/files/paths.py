@@ -1,4 +1,4 @@
-"""Where files live; the one owner of platformdirs."""
+"""Locations of the program's files; the only user of platformdirs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _NAME = "chatrepl"
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The program's own files, all absolute; none of them need exist."""
+    """Absolute paths of the program's files and folders, which need not exist."""
 
     config_file: Path
     database: Path
@@ -24,32 +24,27 @@ class Paths:
 
 
 def find_paths(environment: Mapping[str, str]) -> Paths:
-    """Return the platform's folders, or all under ``CHATREPL_HOME`` where that is set.
+    """Return paths in the platform's folders, or in ``CHATREPL_HOME`` if that is set.
 
-    Reads and makes nothing. Raises ``UsageError`` for a ``CHATREPL_HOME`` that names no folder.
+    Nothing is read or created. Raises ``UsageError`` for an invalid ``CHATREPL_HOME``.
     """
-    home = environment.get("CHATREPL_HOME")
-    if home:
-        folder = _folder(home)
-        return Paths(
-            config_file=folder / "config.toml",
-            database=folder / "sessions.db",
-            roles_folder=folder / "roles",
-            history_file=folder / "history",
-            log_file=folder / "debug.log",
-            cache_folder=folder / "cache",
-        )
-    import platformdirs
+    if home := environment.get("CHATREPL_HOME"):
+        config = data = state = _folder(home)
+        cache = config / "cache"
+    else:
+        import platformdirs
 
-    data = _found(platformdirs.user_data_dir)
-    state = _found(platformdirs.user_state_dir)
+        config = _platform_folder(platformdirs.user_config_dir)
+        data = _platform_folder(platformdirs.user_data_dir)
+        state = _platform_folder(platformdirs.user_state_dir)
+        cache = _platform_folder(platformdirs.user_cache_dir)
     return Paths(
-        config_file=_found(platformdirs.user_config_dir) / "config.toml",
+        config_file=config / "config.toml",
         database=data / "sessions.db",
         roles_folder=data / "roles",
         history_file=state / "history",
         log_file=state / "debug.log",
-        cache_folder=_found(platformdirs.user_cache_dir),
+        cache_folder=cache,
     )
 
 
@@ -57,16 +52,16 @@ def _folder(home: str) -> Path:
     try:
         return Path(home).expanduser().absolute()
     except (RuntimeError, OSError):
-        # An unknown user after ``~``, or a relative folder where the current one was deleted.
+        # An unknown user after ``~``, or a relative path in a current folder that was deleted.
         raise UsageError(
             f"CHATREPL_HOME names no folder: {home}", "set it to the full path of a folder"
         ) from None
 
 
-def _found(find: Callable[..., str]) -> Path:
+def _platform_folder(find: Callable[..., str]) -> Path:
     try:
         return Path(find(_NAME, appauthor=False))
     except RuntimeError:
-        # Nobody knows a home, as in a container whose user has no name. What cannot be written
-        # below the root is told when it is written, with a hint at CHATREPL_HOME.
+        # There is no home folder, as in a container whose user has no name. Writing below the root
+        # fails later, with an error that mentions CHATREPL_HOME.
         return Path("/", f".{_NAME}")

@@ -1,4 +1,4 @@
-"""Private files: for the owner's eyes only from the moment they exist, and replaced whole."""
+"""Private files (mode 0600 from their creation, replaced atomically), and errors of all files."""
 
 import errno
 import os
@@ -13,6 +13,7 @@ from chatrepl.core.errors import UsageError
 
 __all__ = [
     "decode_utf8",
+    "error_text",
     "explain_os_error",
     "fsync_folder",
     "make_private_folder",
@@ -50,18 +51,23 @@ _CAUSES = {
 
 
 def explain_os_error(error: OSError) -> tuple[str, str]:
-    """Say in words why the system refused, and what to do: cause and hint, without the path."""
+    """Return the cause of a system error and a hint, without the path."""
     known = _CAUSES.get(error.errno or 0)
     return known or (error.strerror or str(error) or type(error).__name__, "")
 
 
-def read_regular(path: str, most_bytes: int) -> bytes:
-    """Read a file of the user's.
+def error_text(error: Exception) -> str:
+    """Return the cause of an error of the system, or of a path or text that is no valid one."""
+    return explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
 
-    Raises ``UsageError`` for what cannot be read, is too large, or is no file: a pipe, a folder.
+
+def read_regular(path: str, most_bytes: int) -> bytes:
+    """Read a regular file whose path may begin with ``~``.
+
+    Raises ``UsageError`` for a file that cannot be read, is too large, or is a pipe or folder.
     """
     try:
-        # Not blocking: opening a pipe that nobody writes to would wait for ever.
+        # Non-blocking: opening a pipe without a writer would block for ever.
         descriptor = os.open(Path(path).expanduser(), os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
@@ -71,30 +77,32 @@ def read_regular(path: str, most_bytes: int) -> bytes:
                 raise UsageError(f"{path} is larger than {most_bytes // 2**20} MB")
             return file.read(most_bytes)
     except (OSError, ValueError, RuntimeError) as error:
-        cause = explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
-        raise UsageError(f"cannot read {path}: {cause}") from None
+        raise UsageError(f"cannot read {path}: {error_text(error)}") from None
 
 
 def decode_utf8(data: bytes, path: str | Path) -> str:
-    """Return a file's text, a byte order mark included. Else a ``UsageError`` names the place."""
+    """Decode a file's content, including a byte order mark.
+
+    Raises ``UsageError`` with line and column of the first byte that is not UTF-8.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageError(f"{path}, line 1, column 1: this is UTF-16", "save it as UTF-8")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        where = place_after(data[: error.start].decode())
-        raise UsageError(f"{path}, {where}: not UTF-8 text", "save it as UTF-8") from None
+        place = place_after(data[: error.start].decode())
+        raise UsageError(f"{path}, {place}: not UTF-8 text", "save it as UTF-8") from None
 
 
 def place_after(before: str) -> str:
-    """Name the line and column, from 1, that follow a text."""
+    """Return the line and column, from 1, of the position after a text, in words."""
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
 def make_private_folder(path: Path) -> None:
-    """Make a folder and its missing parents, each 0700; those that exist stay as they are.
+    """Create a folder and its missing parents with mode 0700; existing ones keep their mode.
 
-    Raises ``OSError``, also when something that is no folder stands there.
+    Raises ``OSError``, also if a file of that name exists.
     """
     missing = []
     folder = path
@@ -106,7 +114,7 @@ def make_private_folder(path: Path) -> None:
     for folder in reversed(missing):
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            # A umask can only take bits away; one like 0o277 would lock the owner out.
+            # The umask removes bits from the mode; one like 0o277 would lock the owner out.
             folder.chmod(0o700)
     if not path.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
@@ -119,13 +127,13 @@ def open_private(path: Path, mode: BinaryMode) -> BinaryIO: ...
 def open_private(
     path: Path, mode: TextMode | BinaryMode, *, errors: str = "strict"
 ) -> TextIO | BinaryIO:
-    """Open a file for writing that is 0600 from its creation on, whatever the umask.
+    """Open a file for writing with mode 0600 from its creation, whatever the umask.
 
-    An existing file of the user's is narrowed to 0600. Text is UTF-8; line ends stay as they are.
+    An existing file of the user is changed to 0600. Text is UTF-8; line ends are not translated.
     Raises ``OSError``.
     """
     descriptor = os.open(path, _FLAGS[mode[0]], 0o600)
-    # The file may be older than this program, or another user's (root's): then it stays as it is.
+    # Not permitted for a file of another user (root): it keeps its mode.
     with suppress(PermissionError):
         os.fchmod(descriptor, 0o600)
     if "b" in mode:
@@ -134,7 +142,7 @@ def open_private(
 
 
 def fsync_folder(path: Path) -> None:
-    """Put a folder's entries on disk, where its file system can do so for folders."""
+    """Flush a folder's entries to disk, where its file system supports that."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
         os.fsync(descriptor)
@@ -147,10 +155,10 @@ def fsync_folder(path: Path) -> None:
 
 @contextmanager
 def replacing_private(path: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that takes the place of ``path`` when the block ends, and vanishes if it fails.
+    """Yield a temporary file that replaces ``path`` at the end of the block, unless that fails.
 
-    Readers see the old content or the new, never a mixture, also after a power cut. The file is
-    0600; a symbolic link stays one and its target is replaced. Raises ``OSError``.
+    Atomic: readers see the old content or the new, even after a power cut. The file has mode 0600;
+    of a symbolic link, the target is replaced. Raises ``OSError``.
     """
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(
@@ -170,7 +178,7 @@ def replacing_private(path: Path) -> Iterator[IO[bytes]]:
 
 
 def replace_private(path: Path, data: str | bytes) -> None:
-    """Write a whole file at once: the old content or the new, never half. Text as UTF-8, 0600.
+    """Replace a file's content atomically, with mode 0600; text is encoded as UTF-8.
 
     Raises ``OSError``, and ``UnicodeEncodeError`` for text with a lone surrogate.
     """

@@ -1,4 +1,4 @@
-"""Roles in files: the user's own folder, then those that ship with the program."""
+"""Role files: those in the user's folder, and those that ship with the program."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,11 +8,7 @@ from pathlib import Path
 from chatrepl.core.errors import UsageError
 from chatrepl.core.settings.roles import check_role_name
 from chatrepl.core.text.quoting import nearest
-from chatrepl.services.files.private_files import (
-    explain_os_error,
-    make_private_folder,
-    replace_private,
-)
+from chatrepl.services.files.private_files import error_text, make_private_folder, replace_private
 from chatrepl.services.files.user_files import UserFiles
 
 __all__ = ["RoleFiles"]
@@ -22,13 +18,13 @@ _SHIPPED = resources.files(__package__).joinpath("shipped_roles")
 
 
 class RoleFiles:
-    """Implements the core's ``Roles``. A role of the user's own hides a shipped one."""
+    """Implements the core's ``Roles`` port. The user's role hides a shipped one of its name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def names(self) -> Sequence[str]:
-        """List the roles by name, in the order of the alphabet."""
+        """List the names of all roles, sorted."""
         try:
             own = [path.stem for path in self._folder.iterdir() if path.suffix == _SUFFIX]
         except OSError:
@@ -36,19 +32,19 @@ class RoleFiles:
         return sorted({*own, *_shipped()})
 
     async def read(self, name: str) -> str:
-        """Return a role's text, off the event loop."""
+        """Read a role's text in a thread. Raises ``UsageError``."""
         check_role_name(name)
         return await asyncio.to_thread(self._read, name)
 
     def place_of(self, path: str) -> str:
-        """Return the full path of a file that a role names, beside the user's roles."""
+        """Resolve a path in a role's text, relative to the folder of the user's roles."""
         try:
             return str(self._folder / Path(path.strip()).expanduser())
         except RuntimeError as error:
             raise UsageError(f"{path}: {error}") from None
 
     async def write(self, name: str, text: str, *, replace: bool = False) -> str:
-        """Write a role of the user's own; return its path."""
+        """Write a role to the user's folder in a thread, and return its path."""
         check_role_name(name)
         return await asyncio.to_thread(self._write, name, text, replace)
 
@@ -73,8 +69,7 @@ class RoleFiles:
             make_private_folder(self._folder)
             replace_private(path, text)
         except (OSError, ValueError) as error:
-            said = explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
-            raise UsageError(f"cannot write {path}: {said}") from None
+            raise UsageError(f"cannot write {path}: {error_text(error)}") from None
         return str(path)
 
 

@@ -1,15 +1,15 @@
-"""Files that the user names: read as text with care, written privately and whole."""
+"""Text files that the user names: read as UTF-8, written privately and atomically."""
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
 from chatrepl.core.errors import UsageError
 from chatrepl.services.files.private_files import (
     decode_utf8,
-    explain_os_error,
+    error_text,
     read_regular,
     replace_private,
 )
@@ -18,23 +18,23 @@ __all__ = ["UserFiles"]
 
 _MOST_BYTES = 512 * 1024 * 1024
 _MOST_ENTRIES = 2000
-_MOST_OFFERED = 50
+_MOST_COMPLETIONS = 50
 
 
 class UserFiles:
     """Implements the core's ``Files`` port."""
 
     async def read(self, path: str) -> str:
-        """Read a text file off the event loop."""
+        """Read a text file in a thread. Raises ``UsageError``."""
         return await asyncio.to_thread(self.read_now, path)
 
     @staticmethod
     def read_now(path: str) -> str:
-        """Read a text file. Anything but a readable UTF-8 file is a ``UsageError``."""
+        """Read a text file. Raises ``UsageError`` for anything but a readable UTF-8 file."""
         return decode_utf8(read_regular(path, _MOST_BYTES), path).removeprefix("\ufeff")
 
     async def write(self, path: str, text: str, *, replace: bool = False) -> str:
-        """Write a file off the event loop, mode 0600, whole or not at all."""
+        """Write a file in a thread, with mode 0600, and return its full path."""
         return await asyncio.to_thread(self._write_now, path, text, replace)
 
     def _write_now(self, path: str, text: str, replace: bool) -> str:
@@ -44,25 +44,22 @@ class UserFiles:
                 raise UsageError(f"{target} is there already", "choose another name")
             replace_private(target, text)
         except (OSError, ValueError) as error:
-            raise UsageError(f"cannot write {path}: {_reason(error)}") from None
+            raise UsageError(f"cannot write {path}: {error_text(error)}") from None
         return str(target)
 
     def names_file(self, path: str) -> bool:
-        """Say whether a path names an existing file or folder."""
-        try:
-            return Path(path).expanduser().exists()
-        except (OSError, ValueError, RuntimeError):
-            return False
+        """Return whether a path is that of an existing file or folder."""
+        return _is(path, Path.exists)
 
     def is_file(self, path: str) -> bool:
-        """Say whether a path names an existing file, and no folder."""
-        try:
-            return Path(path).expanduser().is_file()
-        except (OSError, ValueError, RuntimeError):
-            return False
+        """Return whether a path is that of an existing file, not a folder."""
+        return _is(path, Path.is_file)
 
     def matching(self, begun: str) -> Sequence[str]:
-        """Complete a path; hidden files only where a dot is typed. Looks at 2,000 names."""
+        """Return up to 50 completions of a path; hidden files only after a typed dot.
+
+        Of a large folder, only 2,000 names are read.
+        """
         folder, slash, start = begun.rpartition("/")
         if begun == "~":
             return ["~/"]
@@ -75,8 +72,11 @@ class UserFiles:
                 ]
         except (OSError, ValueError, RuntimeError):
             return []
-        return sorted(found)[:_MOST_OFFERED]
+        return sorted(found)[:_MOST_COMPLETIONS]
 
 
-def _reason(error: Exception) -> str:
-    return explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
+def _is(path: str, test: Callable[[Path], bool]) -> bool:
+    try:
+        return test(Path(path).expanduser())
+    except (OSError, ValueError, RuntimeError):
+        return False

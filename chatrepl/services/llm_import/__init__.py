@@ -1,1 +1,1 @@
-"""Import of the conversations in the ``llm`` tool's SQLite database."""
+"""Import of conversations from the ``llm`` tool's SQLite database."""

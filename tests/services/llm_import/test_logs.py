@@ -10,7 +10,7 @@ import pytest
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Usage
 from chatrepl.core.transcript import Transcript, to_json
-from chatrepl.services.llm_import.reader import is_sqlite, read_llm_logs
+from chatrepl.services.llm_import.logs import LlmLogs, read_llm_logs
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
 OLDER_TABLES = """
@@ -70,7 +70,7 @@ def ids() -> Callable[[], str]:
 
 
 def read(path: Path) -> list[Transcript]:
-    return list(read_llm_logs(path, new_id=ids(), now=NOW))
+    return [transcript for transcript, _, _ in read_llm_logs(path, new_id=ids(), now=NOW)]
 
 
 def said(transcript: Transcript) -> list[tuple[str, str]]:
@@ -312,10 +312,8 @@ def test_what_both_generations_hold_comes_once(
 def test_progress_counts_conversations(tmp_path: Path) -> None:
     rows = [("responses", response(number, None)) for number in range(1, 4)]
     path = make(tmp_path / "logs.db", OLDER_TABLES, rows=rows)
-    told: list[tuple[int, int]] = []
-    reader = read_llm_logs(path, new_id=ids(), now=NOW, on_progress=lambda *step: told.append(step))
-    assert len(list(reader)) == 3
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    steps = read_llm_logs(path, new_id=ids(), now=NOW)
+    assert [(read, total) for _, read, total in steps] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_bytes_that_are_no_utf8_survive(tmp_path: Path) -> None:
@@ -367,5 +365,5 @@ def test_what_is_no_log_is_refused(tmp_path: Path, kind: str) -> None:
 
 def test_a_database_is_told_from_a_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("[]")
-    assert not is_sqlite(tmp_path / "a")
-    assert is_sqlite(make(tmp_path / "b", OLDER_TABLES))
+    assert not LlmLogs().is_database(str(tmp_path / "a"))
+    assert LlmLogs().is_database(str(make(tmp_path / "b", OLDER_TABLES)))
