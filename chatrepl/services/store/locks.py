@@ -73,8 +73,10 @@ class Locks:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._shared: int | None = None
-        self._session: tuple[str, FileLock | None] | None = None
-        self._writer: tuple[str, FileLock | None] | None = None
+        self._held: dict[str, FileLock | None] = {}
+        """This store's locks by their file names; None where locks are impossible."""
+        self._session = ""
+        self._writer = ""
 
     def share(self, timeout_s: float) -> bool:
         """Take the shared database lock; False if a repair holds it for longer than the timeout."""
@@ -121,70 +123,72 @@ class Locks:
         if self._shared is not None:
             self._flock_shared(0)
 
-    def _take(self, name: str) -> tuple[bool, FileLock | None]:
-        """Try to take a lock: whether it was free, and the lock (None: locks are impossible)."""
+    def take_session(self, session_id: str) -> bool:
+        """Lock a session and free the previous one; False (no change) if another process has it."""
+        name = _session_file(session_id)
+        if name != self._session:
+            if not self._take(name):
+                return False
+            self._free(self._session)
+            self._session = name
+        return True
+
+    def is_elsewhere(self, session_id: str) -> bool:
+        """Return whether another process has the session open."""
+        return self._is_held_elsewhere(_session_file(session_id))
+
+    def writer(self) -> str:
+        """Return this store's writer token, locked until ``release`` or the process's end."""
+        if not self._writer:
+            token = secrets.token_hex(8)
+            self._take(f"writer-{token}")
+            self._writer = token
+        return self._writer
+
+    def is_writing(self, token: str) -> bool:
+        """Return whether the writer with this token is alive."""
+        name = f"writer-{token}"
+        if name in self._held:
+            return True
+        try:
+            (self._folder / name).stat()
+        except OSError:
+            return False
+        return self._is_held_elsewhere(name)
+
+    def release(self) -> None:
+        """Free every lock."""
+        for name in list(self._held):
+            self._free(name)
+        self._session = self._writer = ""
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
+
+    def _take(self, name: str) -> bool:
+        """Take and hold a lock; False if another process holds it."""
         try:
             lock = FileLock.take(self._folder / name)
         except OSError as error:
             _pass_if_unable(error)
-            return True, None
-        return lock is not None, lock
+            self._held[name] = None
+            return True
+        if lock is not None:
+            self._held[name] = lock
+        return lock is not None
 
-    def _is_held(self, name: str) -> bool:
-        """Return whether another process holds a lock; a dead holder's file is deleted."""
-        is_free, lock = self._take(name)
+    def _free(self, name: str) -> None:
+        lock = self._held.pop(name, None)
         if lock is not None:
             lock.release()
+
+    def _is_held_elsewhere(self, name: str) -> bool:
+        """Return whether another process holds a lock; a dead holder's file is deleted."""
+        if name in self._held:
+            return False
+        is_free = self._take(name)
+        self._free(name)
         return not is_free
-
-    def take_session(self, session_id: str) -> bool:
-        """Lock a session and free the previous one; False (no change) if another process has it."""
-        if self._session is not None and self._session[0] == session_id:
-            return True
-        is_free, lock = self._take(_session_file(session_id))
-        if is_free:
-            self.free_session()
-            self._session = (session_id, lock)
-        return is_free
-
-    def free_session(self) -> None:
-        """Free the locked session, if any."""
-        if self._session is not None and self._session[1] is not None:
-            self._session[1].release()
-        self._session = None
-
-    def is_elsewhere(self, session_id: str) -> bool:
-        """Return whether another process has the session open."""
-        if self._session is not None and self._session[0] == session_id:
-            return False
-        return self._is_held(_session_file(session_id))
-
-    def writer(self) -> str:
-        """Return this store's writer token, locked until ``release`` or the process's end."""
-        if self._writer is None:
-            token = secrets.token_hex(8)
-            self._writer = (token, self._take(f"writer-{token}")[1])
-        return self._writer[0]
-
-    def is_writing(self, token: str) -> bool:
-        """Return whether the writer with this token is alive."""
-        if self._writer is not None and self._writer[0] == token:
-            return True
-        try:
-            (self._folder / f"writer-{token}").stat()
-        except OSError:
-            return False
-        return self._is_held(f"writer-{token}")
-
-    def release(self) -> None:
-        """Free every lock."""
-        self.free_session()
-        if self._writer is not None and self._writer[1] is not None:
-            self._writer[1].release()
-        self._writer = None
-        if self._shared is not None:
-            os.close(self._shared)
-            self._shared = None
 
 
 def _pass_if_unable(error: OSError) -> None:

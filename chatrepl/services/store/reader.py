@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from chatrepl.core.errors import StoreError
@@ -160,14 +161,9 @@ class Reader:
         Sessions of the same time are listed in the order of their last writing. ``limit`` 0: all.
         """
         wanted = fold(words).split()
-        found: list[SessionSummary] = []
-        for row in self._run(_SUMMARIES.format("IS NOT NULL" if deleted else "IS NULL")):
-            summary = _summary_from(row)
-            if _matches(summary, wanted):
-                found.append(summary)
-                if len(found) == limit:
-                    break
-        return found
+        rows = self._run(_SUMMARIES.format("IS NOT NULL" if deleted else "IS NULL"))
+        summaries = (summary for summary in map(_summary_from, rows) if _matches(summary, wanted))
+        return list(islice(summaries, limit or None))
 
     def usage(self, since: datetime) -> Sequence[UsageTotal]:
         """Sum up usage and cost since a time by model, the most expensive first.
