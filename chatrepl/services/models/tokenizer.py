@@ -1,4 +1,4 @@
-"""Count tokens with the vocabularies that ship here; the one owner of tiktoken. Never online."""
+"""Token counter with vocabularies that ship here; the only user of tiktoken. No network."""
 
 import asyncio
 import gzip
@@ -15,7 +15,8 @@ __all__ = ["TiktokenCounter", "unpack"]
 
 _FALLBACK = "o200k_base"
 _FILES = {"o200k_base": "o200k_base", "o200k_harmony": "o200k_base", "cl100k_base": "cl100k_base"}
-# A power of two, as the longest tokens of blanks are: a run that starts a slice loses no token.
+# A power of two, like the lengths of the longest tokens of blanks: cutting a run that begins at a
+# slice's start adds no token.
 _SLICE_CHARS = 1 << 18
 
 _lock = threading.Lock()
@@ -23,13 +24,13 @@ _loaded: "dict[str, tiktoken.Encoding]" = {}
 
 
 class TiktokenCounter:
-    """Implements the core's ``TokenCounter``; encodings are shared by the whole process."""
+    """Implements the core's ``TokenCounter`` port; encodings are cached for the process."""
 
     def encoding_for(self, model: str) -> tuple[str, bool]:
-        """Name the encoding of a model; with False, of an unknown one, for an estimate.
+        """Return a model's encoding, and False if it is a fallback for an unknown model.
 
-        The names are tiktoken's own; a vendor before one (``openai/gpt-4o``) or a variant after it
-        (``gpt-oss:20b``) does not matter.
+        Names are those of tiktoken; a vendor's prefix (``openai/gpt-4o``) and a tag
+        (``gpt-oss:20b``) are ignored.
         """
         from tiktoken.model import encoding_name_for_model
 
@@ -43,18 +44,18 @@ class TiktokenCounter:
         return _FALLBACK, False
 
     async def prepare(self, encoding: str) -> None:
-        """Load an encoding in a thread; at once when it is loaded already."""
+        """Load an encoding in a thread, unless it is loaded already."""
         if encoding not in _loaded:
             await asyncio.to_thread(_load, encoding)
 
     def count(self, text: str, encoding: str) -> int:
-        """Count a text's tokens; what looks like a special token counts as the text it is."""
+        """Count a text's tokens; special tokens count as plain text."""
         encoder = _load(encoding)
         try:
             return len(encoder.encode(text, disallowed_special=()))
         except ValueError:
-            # A run of about a million blanks exhausts the pattern's stack; a cut that falls inside
-            # such a run costs one token at the most.
+            # A run of about a million blanks exhausts the regular expression's stack. A cut inside
+            # such a run adds one token at most.
             return sum(
                 len(encoder.encode(text[start : start + _SLICE_CHARS], disallowed_special=()))
                 for start in range(0, len(text), _SLICE_CHARS)
@@ -73,10 +74,10 @@ def _load(name: str) -> "tiktoken.Encoding":
 
 
 def _build(name: str) -> "tiktoken.Encoding":
-    """Build tiktoken's own encoding over our copy of its ranks.
+    """Build tiktoken's encoding from the ranks that ship here.
 
-    Its loader downloads, without a timeout, into a cache that it may also delete from; so it is
-    given the ranks in place of that, for the moment in which the constructor asks.
+    Its loader downloads them without a timeout, into a cache that it may also delete from; so it is
+    replaced while the constructor runs.
     """
     import tiktoken
     from tiktoken_ext import openai_public
@@ -96,9 +97,10 @@ def _ranks(name: str) -> dict[bytes, int]:
 
 
 def unpack(packed: bytes) -> dict[bytes, int]:
-    """Read a packed vocabulary: the number of tokens, the length of each, their bytes in order.
+    """Unpack a vocabulary to the rank of each token.
 
-    The number has four bytes, the lowest first, and each length one. A token's rank is its place.
+    The format: the number of tokens (four bytes, little-endian), the length of each (one byte), and
+    their bytes, all in the order of ranks.
     """
     count = int.from_bytes(packed[:4], "little")
     ends = list(itertools.accumulate(packed[4 : 4 + count], initial=4 + count))

@@ -1,4 +1,4 @@
-"""Find the key that a profile names: in a variable, by a command, or in the system's keyring."""
+"""API keys of profiles: from a variable, a command, or the system's keyring."""
 
 import os
 import shlex
@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Json
@@ -18,7 +17,7 @@ from chatrepl.core.servers.addresses import check_key, redact
 __all__ = ["key_from"]
 
 _COMMAND_TIMEOUT_S = 30.0
-_LOOK_S = 0.05
+_POLL_S = 0.05
 _SHOWN_CHARS = 200
 
 
@@ -29,19 +28,19 @@ def key_from(
     command_timeout_s: float = _COMMAND_TIMEOUT_S,
     stop: threading.Event | None = None,
 ) -> tuple[Secret, str]:
-    """Return a profile's key, and where it came from in words.
+    """Return a profile's key and its origin in words.
 
-    ``fields`` holds one of ``api_key_env``, ``api_key_cmd`` and ``api_key_keyring``; a command is
-    run without a shell and without input, and ended with its children when ``stop`` is set. Raises
-    ``UsageError``, which never holds the key.
+    ``fields`` holds one of ``api_key_env``, ``api_key_cmd`` and ``api_key_keyring``. A command is
+    run without a shell and without input; setting ``stop`` ends it with its children. Raises
+    ``UsageError``, which never contains the key.
     """
     if "api_key_env" in fields:
         name = _text(fields, "api_key_env")
         return _checked(_from_variable(name, environment), name), name
     if "api_key_cmd" in fields:
         words = _words(_text(fields, "api_key_cmd"))
-        said = _from_command(words, environment, command_timeout_s, stop or threading.Event())
-        return _checked(said, "api_key_cmd"), f"the command {words[0]}"
+        output = _from_command(words, environment, command_timeout_s, stop or threading.Event())
+        return _checked(output, "api_key_cmd"), f"the command {words[0]}"
     entry = _text(fields, "api_key_keyring")
     return _checked(_from_keyring(entry), "api_key_keyring"), f"the keyring entry {entry}"
 
@@ -86,40 +85,40 @@ def _from_command(
     try:
         process = subprocess.Popen(
             words,
-            # Piped text is the user's message, not the command's to read.
+            # Piped text is the user's message: the command must not read it.
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
-            # To be ended with its children; nor may it ask on the terminal: that is the prompt's.
+            # To end it with its children, and to keep it from asking on the prompt's terminal.
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
         raise UsageError(
             f"api_key_cmd cannot be run: {words[0]}: {_cause(error)}", "check the command"
         ) from None
-    try:
-        out, said = _output(process, words[0], timeout_s, stop)
-    except BaseException:
-        _kill(process)
-        raise
-    finally:
-        _close_pipes(process)
+    with process:
+        try:
+            stdout, stderr = _output(process, words[0], timeout_s, stop)
+        except BaseException:
+            _kill(process)
+            raise
     if process.returncode:
-        lines = said.decode("utf-8", "replace").strip().splitlines()
+        lines = stderr.decode("utf-8", "replace").strip().splitlines()
         last = redact(lines[-1])[:_SHOWN_CHARS] if lines else "it said nothing"
         raise UsageError(f"api_key_cmd failed with exit code {process.returncode}: {last}")
-    # What is no UTF-8 is no key either: that is for the check of the key to say.
-    return out.decode("utf-8", "replace")
+    # Bytes that are not UTF-8 are rejected by the check of the key.
+    return stdout.decode("utf-8", "replace")
 
 
 def _output(
     process: "subprocess.Popen[bytes]", name: str, timeout_s: float, stop: threading.Event
 ) -> tuple[bytes, bytes]:
+    """Wait for a command's output, looking at ``stop`` meanwhile. Raises ``UsageError``."""
     end_s = time.monotonic() + timeout_s
     while not stop.is_set():
         try:
-            return process.communicate(timeout=min(_LOOK_S, timeout_s))
+            return process.communicate(timeout=min(_POLL_S, timeout_s))
         except subprocess.TimeoutExpired:
             if time.monotonic() >= end_s:
                 raise UsageError(
@@ -134,17 +133,10 @@ def _cause(error: OSError | ValueError) -> str:
 
 
 def _kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a command with its children; one of them may hold a pipe when it is over itself."""
+    """Kill a command with its children, which may hold its pipes open after its end."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _close_pipes(process: "subprocess.Popen[bytes]") -> None:
-    pipes: tuple[IO[bytes] | None, ...] = (process.stdout, process.stderr)
-    for pipe in pipes:
-        if pipe is not None:
-            pipe.close()
 
 
 def _from_keyring(entry: str) -> str:
@@ -159,10 +151,10 @@ def _from_keyring(entry: str) -> str:
         ) from None
     try:
         key = keyring.get_password(service, name)
-    except Exception as error:  # noqa: BLE001 - back ends raise errors of many libraries
-        said = redact(str(error) or type(error).__name__)[:_SHOWN_CHARS]
+    except Exception as error:  # noqa: BLE001 - backends raise errors of many libraries
+        reason = redact(str(error) or type(error).__name__)[:_SHOWN_CHARS]
         raise UsageError(
-            f"the keyring cannot be asked: {said}", "unlock it, or use api_key_cmd"
+            f"the keyring cannot be asked: {reason}", "unlock it, or use api_key_cmd"
         ) from None
     if key is None:
         raise UsageError(f"the keyring has no entry {entry}", f"keyring set {service} {name}")

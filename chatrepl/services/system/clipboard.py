@@ -1,4 +1,4 @@
-"""The desktop's clipboard, through the program that the desktop has for it."""
+"""The desktop's clipboard, written through the desktop's own program."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ _TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """A clipboard program, and the variable that says whether its desktop is there."""
+    """A clipboard program, and the environment variable that its desktop sets."""
 
     command: tuple[str, ...]
     desktop: str
@@ -27,8 +27,8 @@ _PROGRAMS = (
     _Program(("xclip", "-selection", "clipboard"), "DISPLAY"),
     _Program(("xsel", "--clipboard", "--input"), "DISPLAY"),
 )
-# These belong to the machine that they run on, which is not where the person at the other end of an
-# SSH connection has a clipboard. Windows takes what is no UTF-16 for its old code page.
+# Not over SSH: these write to the clipboard of the remote machine. Windows reads anything but
+# UTF-16 in its old code page.
 _LOCAL_PROGRAMS = (
     _Program(("pbcopy",), ""),
     _Program(("termux-clipboard-set",), ""),
@@ -37,14 +37,14 @@ _LOCAL_PROGRAMS = (
 
 
 class SystemClipboard:
-    """Implements the core's ``Clipboard``; which program serves is told by the environment."""
+    """Implements the core's ``Clipboard`` port with a program chosen by the environment."""
 
     def __init__(self, environment: Mapping[str, str], *, timeout_s: float = _TIMEOUT_S) -> None:
         self._environment = environment
         self._timeout_s = timeout_s
 
     async def copy(self, text: str) -> bool:
-        """Give the text to the first clipboard program that takes it; False: none did."""
+        """Copy text with the first program that succeeds; return False if none does."""
         for program in self._programs():
             path = shutil.which(program.command[0], path=self._environment.get("PATH", os.defpath))
             data = text.encode(program.encoding, "replace")
@@ -58,10 +58,10 @@ class SystemClipboard:
         return programs if is_remote else [*programs, *_LOCAL_PROGRAMS]
 
     async def _feed(self, command: tuple[str, ...], data: bytes) -> bool:
-        """Run a program with the text as its input; False where it fails or takes too long.
+        """Run a program with the text as its input; return False if it fails or times out.
 
-        Some leave a process behind that serves the clipboard: nothing is read of them, so that
-        nothing waits for that one's end, and no signal of the terminal's ends it.
+        Some leave a background process that serves the clipboard: none of their output is read, as
+        that would wait for its end, and it has its own session, so that Ctrl-C does not end it.
         """
         try:
             process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""Run a command in the user's shell, on the user's terminal."""
+"""Commands in the user's shell, on the user's terminal."""
 
 import asyncio
 import codecs
@@ -11,7 +11,7 @@ from contextlib import suppress
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports.system import ShellResult
 from chatrepl.core.text.terminal_safe import TextCleaner
-from chatrepl.services.files.private_files import explain_os_error
+from chatrepl.services.files.private_files import error_text
 
 __all__ = ["SystemShell"]
 
@@ -20,13 +20,13 @@ _READ_BYTES = 65536
 _CUT_NOTE = "\n[… the rest is left out]\n"
 
 HandOver = Callable[[Callable[[], Awaitable[ShellResult]]], Awaitable[ShellResult]]
-"""Gives the terminal to what it is handed, until that returns."""
+"""Runs a coroutine function that has the terminal to itself until it returns."""
 
 
 class SystemShell:
     """Implements the core's ``Shell`` port with ``$SHELL``, else ``/bin/sh``.
 
-    Without ``hand_over`` there is no terminal to give: the command gets no input.
+    ``hand_over`` None: there is no interactive terminal, so the command gets no input.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -34,7 +34,7 @@ class SystemShell:
         self.hand_over: HandOver | None = None
 
     async def run(self, command: str, *, capture: bool) -> ShellResult:
-        """Run a command to its end. Raises ``UsageError`` where the shell cannot be run."""
+        """Run a command to its end. Raises ``UsageError`` if the shell cannot be run."""
         if self.hand_over is None:
             return await self._run(command, capture=capture, stdin=DEVNULL)
         return await self.hand_over(lambda: self._run(command, capture=capture, stdin=None))
@@ -52,10 +52,10 @@ class SystemShell:
                 env=dict(self._environment),
             )
         except (OSError, ValueError) as error:
-            cause = explain_os_error(error)[0] if isinstance(error, OSError) else str(error)
-            raise UsageError(f"{shell} cannot be run: {cause}", "see the variable SHELL") from None
+            message = f"{shell} cannot be run: {error_text(error)}"
+            raise UsageError(message, "see the variable SHELL") from None
         try:
-            output = await _shown_and_kept(process) if capture else ""
+            output = await _show_and_capture(process) if capture else ""
             return ShellResult(await process.wait(), output)
         finally:
             if process.returncode is None:
@@ -64,25 +64,25 @@ class SystemShell:
                 await process.wait()
 
 
-async def _shown_and_kept(process: Process) -> str:
-    """Show what a command writes as it comes, made safe; return it as it was, bounded."""
+async def _show_and_capture(process: Process) -> str:
+    """Show output as it arrives, without control sequences; return it unchanged, but bounded."""
     assert process.stdout is not None
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     cleaner = TextCleaner()
-    kept: list[str] = []
-    kept_chars = 0
+    captured: list[str] = []
+    captured_chars = 0
     while True:
         data = await process.stdout.read(_READ_BYTES)
         text = decoder.decode(data, final=not data)
         _show(cleaner.feed(text))
-        if kept_chars < _MOST_CHARS:
-            kept.append(text[: _MOST_CHARS - kept_chars])
-        elif text and kept[-1] != _CUT_NOTE:
-            kept.append(_CUT_NOTE)
-        kept_chars += len(text)
+        if captured_chars < _MOST_CHARS:
+            captured.append(text[: _MOST_CHARS - captured_chars])
+        elif text and captured[-1] != _CUT_NOTE:
+            captured.append(_CUT_NOTE)
+        captured_chars += len(text)
         if not data:
             _show(cleaner.finish())
-            return "".join(kept)
+            return "".join(captured)
 
 
 def _show(text: str) -> None:
