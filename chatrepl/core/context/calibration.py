@@ -1,52 +1,55 @@
-"""What a server taught about the tokens of one of its models: its window, and how it counts."""
+"""Calibration of token counts: the context window and counting formula learned from a server."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from chatrepl.core.messages import Json
 from chatrepl.core.ports.remembered import Memory
+from chatrepl.core.servers.learned_facts import LearnedFacts, ModelKey
 
 __all__ = ["Calibrations", "TokenCalibration"]
 
 _TOPIC = "token-ratios"
-_MOST_REPORTS = 8
-_WORTH_KEEPING = 0.005
+_MAX_REPORTS = 8
+_MIN_RATIO_CHANGE = 0.005
+"""A smaller relative change of the ratio is not worth a write."""
 
 _REFUSED_MARGIN = 1.01
 _RATIO_RANGE = (0.2, 5.0)
 _FRAMES = range(-4, 17)
-"""Ours are at least four tokens: no server counts less than a message's own words."""
-_LEAST_HIDDEN = -3.0
-"""Ours counts three tokens that begin the answer; a server may count none."""
+"""Our own frame is at least four tokens, and no server counts less than a message's text."""
+_MIN_HIDDEN = -3.0
+"""Our priming of the reply is three tokens, which a server may leave uncounted."""
 
 _USUAL_FRAME = 1
 _NOISE = 0.01
-"""How far a count may be from the law, as a part of it: some words cost more than others."""
+"""Standard deviation of a report from the formula, relative to it: tokenizers differ by word."""
 _NOISE_TOKENS = 4.0
-"""The same in a short prompt, where a word weighs much."""
-_RATIO_DOUBT = 0.2
-_HIDDEN_DOUBT = 30.0
-_FRAME_DOUBT = 2.0
-"""How far a server is expected to be from what is usual, or from what it taught in earlier runs."""
-_ODD = 0.1
-_FEWEST_TO_JUDGE = 4
+"""Further deviation in tokens: in a short prompt one word weighs much."""
+_RATIO_DEVIATION = 0.2
+_HIDDEN_DEVIATION = 30.0
+_FRAME_DEVIATION = 2.0
+"""Standard deviations of a server's parameters from the prior."""
+_OUTLIER_ERROR = 0.1
+_MIN_REPORTS_TO_JUDGE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Law:
-    """How a server counts: ``(plain + frame · messages) · ratio + hidden``."""
+class _Formula:
+    """A server's counting: ``(plain + frame · messages) · ratio + hidden``."""
 
     ratio: float = 1.0
     frame: int = _USUAL_FRAME
     hidden: float = 0.0
 
-    def of(self, report: "_Report") -> float:
-        """Count by it."""
+    def predict(self, report: "_Report") -> float:
+        """Return the count this formula gives for a report's prompt."""
         return self.ratio * (report.plain + self.frame * report.messages) + self.hidden
 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """A prompt as it counts here, without any correction, and on the server."""
+    """A prompt's token counts: ours without any correction, and the server's."""
 
     plain: int
     messages: int
@@ -54,103 +57,121 @@ class _Report:
 
     @property
     def noise(self) -> float:
-        """How far a law may be from it, in tokens."""
+        """The expected deviation from the formula, in tokens."""
         return _NOISE * self.reported + _NOISE_TOKENS
 
-    def miss(self, law: _Law) -> float:
-        """Say how far a law is from it, as a part of it."""
-        return (self.reported - law.of(self)) / self.reported
+    def relative_error(self, formula: _Formula) -> float:
+        """Return how much more was reported than a formula predicts, as a part of the report."""
+        return (self.reported - formula.predict(self)) / self.reported
 
 
 @dataclass(slots=True)
 class TokenCalibration:
-    """What one server taught about one of its models."""
+    """The calibration of one model on one server."""
 
     window: int | None = None
     ratio: float = 1.0
-    """The server's own count over ours, its frames beside ours included."""
+    """The server's tokens per token of ours; ours include ``frame``."""
     frame: int = _USUAL_FRAME
-    """What its template puts around a message beyond ours, in tokens of ours.
+    """Tokens that its chat template puts around a message beyond ours, in tokens of ours.
 
-    Until it tells, that of ChatML, Llama 3 and Gemma: five tokens around a message; ours are four.
+    The default is that of ChatML, Llama 3 and Gemma: five tokens around a message; ours are four.
     """
     hidden: float = 0.0
-    """What it adds to every prompt, in its tokens, as with a system text of its own."""
+    """Tokens added to every prompt, in the server's tokens, as by a system text of its own."""
     counts_itself: bool | None = None
-    """It counts prompts when it is asked to; None: nobody asked."""
+    """The server counts prompts on request; None: not tried yet."""
     is_contradicted: bool = False
-    """It last reported another count of a text than the model's own vocabulary gives."""
+    """Its last report differs from the count by the model's own vocabulary."""
     _reports: list[_Report] = field(default_factory=list)
-    _prior: _Law = _Law()
+    _prior: _Formula = _Formula()
 
     @property
     def is_off(self) -> bool:
-        """Say whether it is known to count otherwise than the model's own vocabulary."""
+        """Whether the server is known to count otherwise than the model's own vocabulary."""
         return self.ratio != 1.0 or self.is_contradicted
 
-    @property
-    def has_reports(self) -> bool:
-        """Say whether it told in this run what a prompt counts."""
-        return bool(self._reports)
-
-    def begin_with(self, ratio: float, frame: int, hidden: float) -> None:
-        """Take what it taught in an earlier run for what is usual."""
-        self._prior = _Law(ratio, frame, hidden)
+    def set_prior(self, ratio: float, frame: int, hidden: float) -> None:
+        """Start from the formula learned in an earlier run."""
+        self._prior = _Formula(ratio, frame, hidden)
         self.ratio, self.frame, self.hidden = ratio, frame, hidden
 
     def record_report(self, plain_tokens: int, messages: int, reported_tokens: int) -> None:
-        """Take a count that the server gave for a prompt, beside ours without any correction."""
+        """Fit the formula to a prompt's reported count and to ours without any correction."""
         report = _Report(plain_tokens, messages, reported_tokens)
-        kept = [one for one in self._reports if one.plain != plain_tokens]
-        self._reports = [*kept, report][-_MOST_REPORTS:]
-        law = _law_of(self._reports, self._prior)
-        self.frame, self.hidden = law.frame, law.hidden
-        self._set(law.ratio)
+        others = [other for other in self._reports if other.plain != plain_tokens]
+        self._reports = [*others, report][-_MAX_REPORTS:]
+        formula = _fit(self._reports, self._prior)
+        self.frame, self.hidden = formula.frame, formula.hidden
+        self._set_ratio(formula.ratio)
 
     def record_refusal(self, counted_tokens: int, reported_tokens: int) -> None:
-        """Take the server's count of a prompt that it refused; the ratio only grows.
+        """Raise the ratio, never lower it, to the count of a prompt that was refused as too long.
 
-        ``counted_tokens``: with frames and what is hidden, as the ratio is applied to it.
+        ``counted_tokens`` includes frames and hidden tokens, as the ratio is applied to those too.
         """
         ratio = reported_tokens / max(1, counted_tokens) * _REFUSED_MARGIN
-        self._set(max(self.ratio, ratio))
+        self._set_ratio(max(self.ratio, ratio))
 
-    def _set(self, ratio: float) -> None:
+    def restore(self, saved: Json) -> bool:
+        """Start from a saved formula; False if it is invalid or this run has reports already."""
+        formula = _read(saved)
+        if formula is None or self._reports:
+            return False
+        self.set_prior(formula.ratio, formula.frame, formula.hidden)
+        return True
+
+    def to_json(self) -> Json:
+        """Return the formula as a list: ratio, frame, hidden."""
+        return [round(self.ratio, 4), self.frame, round(self.hidden, 1)]
+
+    def _set_ratio(self, ratio: float) -> None:
         low, high = _RATIO_RANGE
         self.ratio = min(high, max(low, ratio))
 
 
-def _law_of(reports: Sequence[_Report], prior: _Law) -> _Law:
-    """Find the likeliest law; one report that is far from that of the others does not count."""
-    law = _likeliest(reports, prior)
-    if len(reports) < _FEWEST_TO_JUDGE:
-        return law
-    for odd in reports:
-        others = [one for one in reports if one is not odd]
-        without = _likeliest(others, prior)
-        if abs(odd.miss(without)) > _ODD and all(abs(one.miss(without)) < _ODD for one in others):
+def _fit(reports: Sequence[_Report], prior: _Formula) -> _Formula:
+    """Find the likeliest formula, disregarding one report that contradicts all others.
+
+    Such an outlier may be a prompt that the server truncated.
+    """
+    formula = _fit_all(reports, prior)
+    if len(reports) < _MIN_REPORTS_TO_JUDGE:
+        return formula
+    for suspect in reports:
+        others = [report for report in reports if report is not suspect]
+        without = _fit_all(others, prior)
+        if abs(suspect.relative_error(without)) > _OUTLIER_ERROR and all(
+            abs(report.relative_error(without)) < _OUTLIER_ERROR for report in others
+        ):
             return without
-    return law
+    return formula
 
 
-def _likeliest(reports: Sequence[_Report], prior: _Law) -> _Law:
-    """Try each frame with the best that goes with it: few reports leave most to what is usual."""
+def _fit_all(reports: Sequence[_Report], prior: _Formula) -> _Formula:
+    """Find the likeliest formula for all reports, given normal noise and a normal prior.
 
-    def unlikely(law: _Law) -> float:
-        missed = sum(((one.reported - law.of(one)) / one.noise) ** 2 for one in reports)
+    The frame is an integer from a small range, so each is tried with its best ratio and hidden.
+    """
+
+    def improbability(formula: _Formula) -> float:
+        errors = sum(
+            ((report.reported - formula.predict(report)) / report.noise) ** 2 for report in reports
+        )
         return (
-            missed
-            + ((law.ratio - prior.ratio) / _RATIO_DOUBT) ** 2
-            + ((law.frame - prior.frame) / _FRAME_DOUBT) ** 2
-            + ((law.hidden - prior.hidden) / _HIDDEN_DOUBT) ** 2
+            errors
+            + ((formula.ratio - prior.ratio) / _RATIO_DEVIATION) ** 2
+            + ((formula.frame - prior.frame) / _FRAME_DEVIATION) ** 2
+            + ((formula.hidden - prior.hidden) / _HIDDEN_DEVIATION) ** 2
         )
 
-    return min((_with_frame(reports, prior, frame) for frame in _FRAMES), key=unlikely)
+    return min((_fit_frame(reports, prior, frame) for frame in _FRAMES), key=improbability)
 
 
-def _with_frame(reports: Sequence[_Report], prior: _Law, frame: int) -> _Law:
-    """Fit a line through the reports by least squares, each weighed by how sure it is."""
-    ratio_weight, hidden_weight = _RATIO_DOUBT**-2, _HIDDEN_DOUBT**-2
+def _fit_frame(reports: Sequence[_Report], prior: _Formula, frame: int) -> _Formula:
+    """Fit ratio and hidden by weighted least squares, the prior being two observations more."""
+    ratio_weight, hidden_weight = _RATIO_DEVIATION**-2, _HIDDEN_DEVIATION**-2
+    # The sums of the normal equations: weighted products of x (our tokens), y (reported) and 1.
     xx, xy, x = ratio_weight, ratio_weight * prior.ratio, 0.0
     y, one = hidden_weight * prior.hidden, hidden_weight
     for report in reports:
@@ -163,75 +184,45 @@ def _with_frame(reports: Sequence[_Report], prior: _Law, frame: int) -> _Law:
         one += weight
     ratio = (xy * one - x * y) / (xx * one - x * x)
     hidden = (y - ratio * x) / one
-    if hidden < _LEAST_HIDDEN:
-        hidden = _LEAST_HIDDEN
+    if hidden < _MIN_HIDDEN:
+        # Outside its range hidden is fixed at the bound, and the ratio is fitted alone.
+        hidden = _MIN_HIDDEN
         ratio = (xy - x * hidden) / xx
-    return _Law(ratio, frame, hidden)
+    return _Formula(ratio, frame, hidden)
 
 
-Key = tuple[str, str]
-"""A server's base URL, and a model on it."""
-
-_Kept = tuple[float, int, float]
-
-
-class Calibrations:
-    """All that was taught, by server and model; how they count is kept across runs for a while."""
+class Calibrations(LearnedFacts[TokenCalibration]):
+    """The calibrations of all models on all servers; the formulas are cached across runs."""
 
     def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._all: dict[Key, TokenCalibration] = {}
-        self._kept: dict[Key, _Kept] = {}
-        self._changed: set[Key] = set()
-        self._is_recalled = False
-
-    def about(self, key: Key) -> TokenCalibration:
-        """Return what is known of a model on a server."""
-        return self._all.setdefault(key, TokenCalibration())
+        super().__init__(memory, _TOPIC, TokenCalibration)
 
     def record_report(
-        self, key: Key, plain_tokens: int, messages: int, reported_tokens: int
+        self, key: ModelKey, plain_tokens: int, messages: int, reported_tokens: int
     ) -> None:
-        """Take a count that the server gave for a prompt, beside ours, to be kept."""
-        self.about(key).record_report(plain_tokens, messages, reported_tokens)
-        self._changed.add(key)
+        """Record a report as ``TokenCalibration`` does, to be saved."""
+        self.get(key).record_report(plain_tokens, messages, reported_tokens)
+        self.mark_changed(key)
 
-    async def recall(self) -> None:
-        """Read what earlier runs learnt; at once from the second call on."""
-        if self._is_recalled:
-            return
-        self._is_recalled = True
-        for name, value in (await self._memory.recall(_TOPIC)).items():
-            server, _, model = name.partition(" ")
-            kept = _read(value)
-            if kept is not None and model:
-                lessons = self.about((server, model))
-                if not lessons.has_reports:
-                    lessons.begin_with(*kept)
-                    self._kept[server, model] = kept
-
-    async def keep(self) -> None:
-        """Write what is new, or other than it was, for later runs."""
-        changed, self._changed = self._changed, set()
-        for key in changed:
-            lessons = self._all[key]
-            now = (round(lessons.ratio, 4), lessons.frame, round(lessons.hidden, 1))
-            before = self._kept.get(key)
-            if before is None or before[1] != now[1] or _is_far(before, now):
-                self._kept[key] = now
-                await self._memory.remember(_TOPIC, " ".join(key), list(now))
+    def is_worth_saving(self, saved: Json, value: Json) -> bool:
+        """Return whether a formula differs noticeably from the saved one."""
+        before, now = _read(saved), _read(value)
+        if before is None or now is None:
+            return True
+        ratio_change = abs(now.ratio / before.ratio - 1)
+        return (
+            before.frame != now.frame
+            or ratio_change > _MIN_RATIO_CHANGE
+            or abs(now.hidden - before.hidden) > 1
+        )
 
 
-def _is_far(before: _Kept, now: _Kept) -> bool:
-    return abs(now[0] / before[0] - 1) > _WORTH_KEEPING or abs(now[2] - before[2]) > 1
-
-
-def _read(value: object) -> _Kept | None:
-    """Read what a file holds, which anyone may have changed."""
+def _read(saved: Json) -> _Formula | None:
+    """Read a saved formula; None if it is invalid, as users may edit the file."""
     low, high = _RATIO_RANGE
-    match value:
+    match saved:
         case [int() | float() as ratio, int() as frame, int() | float() as hidden]:
-            is_sound = low <= ratio <= high and frame in _FRAMES and _LEAST_HIDDEN <= hidden < 1e6
-            return (float(ratio), frame, float(hidden)) if is_sound else None
+            is_valid = low <= ratio <= high and frame in _FRAMES and _MIN_HIDDEN <= hidden < 1e6
+            return _Formula(float(ratio), frame, float(hidden)) if is_valid else None
         case _:
             return None

@@ -17,7 +17,7 @@ from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.ports.chat_model import Catalog, ChatRequest, ModelInfo, TokenCounter
 from chatrepl.core.ports.remembered import Memory
-from chatrepl.core.servers.refused_parameters import COUNT, Refusals
+from chatrepl.core.servers.refused_parameters import COUNT, AllRefusedParameters
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.settings.logit_bias import token_biases
@@ -36,7 +36,7 @@ class Planner:
         self._catalog = catalog
         self._counts = Counts(counter)
         self._writer = BodyWriter()
-        self.refusals = Refusals(memory)
+        self.refusals = AllRefusedParameters(memory)
         self._lessons = Calibrations(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
         self._reports = Reports()
@@ -72,8 +72,8 @@ class Planner:
 
     async def prepare(self, settings: Settings, model: str) -> None:
         """Load the vocabulary, and where it is needed the catalog, off the event loop."""
-        await self.refusals.recall()
-        await self._lessons.recall()
+        await self.refusals.load()
+        await self._lessons.load()
         await self._counter.prepare(self.encoding(model))
         listed = self.models.get(model)
         if settings.integer("context_window") is None and not (listed and listed.context_window):
@@ -81,8 +81,8 @@ class Planner:
 
     async def keep(self) -> None:
         """Write what servers taught for later runs."""
-        await self.refusals.keep()
-        await self._lessons.keep()
+        await self.refusals.save()
+        await self._lessons.save()
 
     async def count_ahead(self, target: Target, message: Message) -> None:
         """Count a long message off the event loop, before it is planned with."""
@@ -172,7 +172,7 @@ class Planner:
         if settings.is_on("stream"):
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
-        refused = self.refusals.about(target.server.base_url, target.model)
+        refused = self.refusals.get((target.server.base_url, target.model))
         return ChatRequest(target.server, refused.apply(body))
 
     async def write_ahead(self, target: Target, plan: Plan) -> None:
@@ -187,7 +187,7 @@ class Planner:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        refused = self.refusals.about(target.server.base_url, target.model)
+        refused = self.refusals.get((target.server.base_url, target.model))
         return ChatRequest(target.server, refused.apply(whole))
 
     def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
@@ -199,11 +199,11 @@ class Planner:
 
     def record_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
         """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
-        return self.refusals.learn((target.server.base_url, target.model), error, body)
+        return self.refusals.record((target.server.base_url, target.model), error, body)
 
     def refuses(self, target: Target, parameter: str) -> bool:
         """Say whether a parameter is left out, because the server refused it for this model."""
-        return parameter in self.refusals.about(target.server.base_url, target.model).left_out
+        return parameter in self.refusals.get((target.server.base_url, target.model)).left_out
 
     def record_most_answers(self, target: Target, most: int) -> None:
         """Remember how many answers the server gives to one request."""
@@ -213,7 +213,7 @@ class Planner:
         """Return how many answers one request may ask for; None: as many as are wanted."""
         if self.refuses(target, COUNT):
             return 1
-        return self.refusals.about(target.server.base_url, target.model).most_answers
+        return self.refusals.get((target.server.base_url, target.model)).most_answers
 
     def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
         """Return an answer's length: as the server reported it, else counted; True: estimated."""
@@ -281,7 +281,7 @@ class Planner:
 
     def lessons(self, target: Target) -> TokenCalibration:
         """Return what is known of how a server deals with a model."""
-        return self._lessons.about((target.server.base_url, target.model))
+        return self._lessons.get((target.server.base_url, target.model))
 
     def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
         """Return what was reported last; of another conversation, or none: what is kept."""

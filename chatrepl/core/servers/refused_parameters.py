@@ -1,7 +1,7 @@
-"""What servers taught about their models: which parameters they refuse, or call otherwise.
+"""Refused parameters: request fields that a server rejects for a model, or names otherwise.
 
-What was learnt is kept across runs for a while, so the first request of a run is right already; a
-parameter that is set anew is tried anew.
+They are cached across runs, so that the first request of a run is right already; a parameter that
+is set again is tried again.
 """
 
 from collections.abc import Mapping
@@ -10,60 +10,67 @@ from dataclasses import dataclass, field
 from chatrepl.core.errors import ModelError
 from chatrepl.core.messages import Json
 from chatrepl.core.ports.remembered import Memory
+from chatrepl.core.servers.learned_facts import LearnedFacts, ModelKey
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.settings.table import SETTINGS
 
-__all__ = ["COUNT", "STREAM", "Refusals", "Refused", "how_to_try", "setting_of"]
+__all__ = [
+    "COUNT",
+    "STREAM",
+    "AllRefusedParameters",
+    "RefusedParameters",
+    "retry_command",
+    "setting_of",
+]
 
 STREAM = "stream"
 COUNT = "n"
 """The request's field for the number of answers."""
+_STREAM_OPTIONS = "stream_options"
 _TOPIC = "parameters"
 _ALWAYS_SENT = frozenset({"model", "messages"})
 
 _PARAMETERS = frozenset(setting.key for setting in SETTINGS if setting.is_parameter)
 _LENGTHS = frozenset({"max_tokens", "max_completion_tokens"})
 
-Key = tuple[str, str]
-"""A server's base URL, and a model on it."""
-
 
 def setting_of(parameter: str) -> str:
-    """Name the setting behind a field of the request."""
+    """Return the key of the setting behind a request field."""
     if parameter in _LENGTHS:
         return "max_tokens"
     return parameter if parameter in _PARAMETERS | {STREAM} else f"extra.{parameter}"
 
 
-def how_to_try(parameter: str) -> str:
-    """Say what sends a refused parameter again."""
+def retry_command(parameter: str) -> str:
+    """Return the command that has a refused parameter sent again."""
     return "/stream on" if parameter == STREAM else f"/set {setting_of(parameter)} VALUE"
 
 
 @dataclass(slots=True)
-class Refused:
-    """What a server does not take for one of its models, and what it calls otherwise."""
+class RefusedParameters:
+    """The request fields that one model on one server refuses, and those it names otherwise."""
 
     left_out: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
+    """The server's names by ours."""
     most_answers: int | None = None
-    """The largest number of answers to one request that it takes, where that is above one."""
-    untold: set[str] = field(default_factory=set)
-    """Left out since an earlier run, which this run's user was not told yet."""
+    """The largest accepted number of answers to one request; None: no limit known, or one."""
+    unreported: set[str] = field(default_factory=set)
+    """Fields left out since an earlier run, of which the user was not notified in this one."""
 
     def apply(self, body: Mapping[str, Json]) -> dict[str, Json]:
-        """Return the body as the server takes it."""
-        left_out = self.left_out | ({"stream_options"} if "stream" in self.left_out else set())
+        """Return a request body as the server accepts it."""
+        left_out = self.left_out | ({_STREAM_OPTIONS} if STREAM in self.left_out else set())
         sent = {
             self.renamed.get(key, key): value for key, value in body.items() if key not in left_out
         }
-        wanted = sent.get(COUNT)
-        if self.most_answers is not None and isinstance(wanted, int):
-            sent[COUNT] = min(wanted, self.most_answers)
+        answers = sent.get(COUNT)
+        if self.most_answers is not None and isinstance(answers, int):
+            sent[COUNT] = min(answers, self.most_answers)
         return sent
 
-    def learn(self, refused: str, replacement: str) -> str:
-        """Take in that a field was refused; return the name it is sent by now, "": none."""
+    def record(self, refused: str, replacement: str) -> str:
+        """Record a refused field; return the name it is sent by from now on, "" if none."""
         # A server may refuse the new name as well; what the user set is known by the first one.
         first = next((key for key, name in self.renamed.items() if name == refused), refused)
         if replacement and replacement != first and first not in self.renamed:
@@ -73,68 +80,50 @@ class Refused:
         self.left_out.add(first)
         return ""
 
+    def restore(self, saved: Json) -> bool:
+        """Add the fields that were refused in an earlier run; False if the value is invalid."""
+        if not isinstance(saved, dict):
+            return False
+        self.left_out |= set(_names(saved.get("left_out"))) - _ALWAYS_SENT
+        self.most_answers = _number(saved.get("most_answers"))
+        self.unreported |= self.left_out - {_STREAM_OPTIONS}
+        self.unreported |= {COUNT} if self.most_answers else set()
+        self.renamed |= _pairs(saved.get("renamed"))
+        return True
 
-class Refusals:
-    """All that was refused, by server and model."""
+    def to_json(self) -> Json:
+        """Return what ``restore`` reads; None if nothing is refused."""
+        value: dict[str, Json] = {"left_out": [*sorted(self.left_out)], "renamed": {**self.renamed}}
+        if self.most_answers is not None:
+            value["most_answers"] = self.most_answers
+        return value if any(value.values()) else None
+
+
+class AllRefusedParameters(LearnedFacts[RefusedParameters]):
+    """The refused parameters of all models on all servers."""
 
     def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._refused: dict[Key, Refused] = {}
-        self._changed: set[Key] = set()
-        self._is_recalled = False
+        super().__init__(memory, _TOPIC, RefusedParameters)
 
-    def about(self, server: str, model: str) -> Refused:
-        """Return what is known of a model on a server."""
-        return self._refused.setdefault((server, model), Refused())
-
-    async def recall(self) -> None:
-        """Read what earlier runs learnt; at once from the second call on."""
-        if self._is_recalled:
-            return
-        self._is_recalled = True
-        for name, value in (await self._memory.recall(_TOPIC)).items():
-            server, _, model = name.partition(" ")
-            if isinstance(value, dict) and model:
-                refused = self.about(server, model)
-                refused.left_out |= set(_names(value.get("left_out"))) - _ALWAYS_SENT
-                refused.most_answers = _number(value.get("most_answers"))
-                refused.untold |= refused.left_out - {"stream_options"}
-                refused.untold |= {COUNT} if refused.most_answers else set()
-                refused.renamed |= _pairs(value.get("renamed"))
-
-    async def keep(self) -> None:
-        """Write what is new for later runs."""
-        changed, self._changed = self._changed, set()
-        for key in changed:
-            refused = self._refused[key]
-            value: dict[str, Json] = {
-                "left_out": [*sorted(refused.left_out)],
-                "renamed": {**refused.renamed},
-            }
-            if refused.most_answers is not None:
-                value["most_answers"] = refused.most_answers
-            is_empty = not any(value.values())
-            await self._memory.remember(_TOPIC, " ".join(key), None if is_empty else value)
-
-    def learn(self, key: Key, error: ModelError, body: Mapping[str, Json]) -> str:
-        """Take in a refused parameter; return what was done in words, "": nothing can be."""
+    def record(self, key: ModelKey, error: ModelError, body: Mapping[str, Json]) -> str:
+        """Record a refused parameter; return what was done about it, "" if nothing can be."""
         name = str(error.details.get("parameter", "")).split(".")[0]
         if name not in body or name in _ALWAYS_SENT:
             return ""
         if name == COUNT:
-            return self._learn_count(key, error, body)
+            return self._record_count(key, error, body)
         replacement = str(error.details.get("replacement", ""))
-        # A parameter of its own is no other name: its values mean something else.
+        # The name of another parameter is no replacement: its values mean something else.
         is_name = replacement not in body and replacement not in _PARAMETERS - _LENGTHS
-        now = self.about(*key).learn(name, replacement if is_name else "")
-        self._changed.add(key)
-        if now:
-            return f"{key[1]} wants {now} instead of {name}: sending it again so"
+        sent_as = self.get(key).record(name, replacement if is_name else "")
+        self.mark_changed(key)
+        if sent_as:
+            return f"{key[1]} wants {sent_as} instead of {name}: sending it again so"
         taken = error.details.get("taken")
         refused = f"this {name} (it takes {taken})" if taken else name
         return f"{key[1]} refuses {refused}: sending it again without"
 
-    def _learn_count(self, key: Key, error: ModelError, body: Mapping[str, Json]) -> str:
+    def _record_count(self, key: ModelKey, error: ModelError, body: Mapping[str, Json]) -> str:
         most, wanted = error.details.get("most"), body[COUNT]
         if isinstance(most, int) and isinstance(wanted, int) and 0 < most < wanted:
             self.record_most_answers(key, most)
@@ -144,45 +133,45 @@ class Refusals:
             return f"{key[1]} refuses {COUNT}: sending it again without"
         return f"{key[1]} does not give {wanted} answers to one request"
 
-    def record_most_answers(self, key: Key, most: int) -> None:
-        """Remember how many answers to one request a model gives, refused or not."""
-        refused = self.about(*key)
+    def record_most_answers(self, key: ModelKey, most: int) -> None:
+        """Record the largest number of answers that a model gives to one request."""
+        refused = self.get(key)
         if most > 1:
             refused.most_answers = most
         else:
             refused.left_out.add(COUNT)
-        self._changed.add(key)
+        self.mark_changed(key)
 
-    def forget(self, key: Key, parameter: str) -> None:
-        """Try a parameter anew: it was set anew."""
+    def forget(self, key: ModelKey, parameter: str) -> None:
+        """Forget that a parameter was refused, as it was set again."""
         if parameter == STREAM:
-            # They are refused and tried together: no setting stands for the options alone.
-            self.forget(key, "stream_options")
-        refused = self.about(*key)
+            # The two are refused and retried together: no setting stands for the options alone.
+            self.forget(key, _STREAM_OPTIONS)
+        refused = self.get(key)
         is_count = parameter == COUNT and refused.most_answers is not None
         if is_count:
             refused.most_answers = None
         if is_count or parameter in refused.left_out:
             refused.left_out.discard(parameter)
-            refused.untold.discard(parameter)
-            self._changed.add(key)
+            refused.unreported.discard(parameter)
+            self.mark_changed(key)
 
-    def left_out_of(self, key: Key, settings: Settings) -> list[str]:
-        """Name what is set and is not sent to a model, because it refused it.
+    def left_out_of(self, key: ModelKey, settings: Settings) -> list[str]:
+        """Return the sorted names of parameters that are set but not sent, because refused.
 
-        Not ``n``: what one request may not ask for is asked for by several.
+        ``n`` is not among them: several requests bring the answers that one may not.
         """
-        return sorted((self.about(*key).left_out & _wanted(settings)) - {COUNT})
+        return sorted((self.get(key).left_out & _parameters_set(settings)) - {COUNT})
 
-    def take_untold(self, key: Key, settings: Settings) -> list[str]:
-        """Name what is set and is left out since an earlier run; each once."""
-        refused = self.about(*key)
-        told = sorted(refused.untold & _wanted(settings))
-        refused.untold -= set(told)
-        return told
+    def take_unreported(self, key: ModelKey, settings: Settings) -> list[str]:
+        """Return the sorted names of set parameters left out since an earlier run, each once."""
+        refused = self.get(key)
+        names = sorted(refused.unreported & _parameters_set(settings))
+        refused.unreported -= set(names)
+        return names
 
 
-def _wanted(settings: Settings) -> set[str]:
+def _parameters_set(settings: Settings) -> set[str]:
     stream = {STREAM} if settings.is_on(STREAM) else set()
     return settings.parameters().keys() | stream
 

@@ -14,7 +14,7 @@ from chatrepl.core.messages import Message, Usage
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.candidates import Candidate
 from chatrepl.core.servers.continuation import Way, as_continuation, instruction, way_for
-from chatrepl.core.servers.refused_parameters import COUNT, how_to_try
+from chatrepl.core.servers.refused_parameters import COUNT, retry_command
 from chatrepl.core.servers.target import Target
 from chatrepl.core.turn.answer_run import AnswerRun
 from chatrepl.core.turn.answer_set import TurnContext
@@ -200,12 +200,12 @@ def _refusal_notices(session: "Session", asked: Candidate) -> Iterator[Notice]:
     target = asked.target
     key = (target.server.base_url, target.model)
     most = session.planner.most_answers(target) or asked.answers
-    for name in session.planner.refusals.take_untold(key, asked.settings):
+    for name in session.planner.refusals.take_unreported(key, asked.settings):
         if name != COUNT:
             yield Notice(
                 f"{name} is not sent: {target.model} refused it before",
                 Level.WARNING,
-                hint=f"{how_to_try(name)} tries it again",
+                hint=f"{retry_command(name)} tries it again",
             )
         elif asked.answers > most:
             yield _groups_notice(target.model, asked.answers, most)

@@ -83,7 +83,7 @@ def test_one_odd_report_teaches_nothing() -> None:
 
 def test_what_an_earlier_run_taught_holds_for_the_first_prompt() -> None:
     lessons = TokenCalibration()
-    lessons.begin_with(1.3, 2, 100.0)
+    lessons.set_prior(1.3, 2, 100.0)
     lessons.record_report(200, 4, round(1.3 * 208) + 100)
     assert abs(lessons.ratio - 1.3) < 0.01
     assert lessons.frame == 2

@@ -6,7 +6,7 @@ from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.messages import Json
-from chatrepl.core.servers.refused_parameters import STREAM, how_to_try
+from chatrepl.core.servers.refused_parameters import STREAM, retry_command
 from chatrepl.core.session import Session
 from chatrepl.core.settings.kinds import ResponseFormat, unquoted
 from chatrepl.core.settings.layers import Layer, Settings
@@ -81,13 +81,13 @@ async def refused_parameters(session: Session) -> Sequence[str]:
     server, model = session.server, session.model_name()
     if server is None or model is None:
         return ()
-    await session.planner.refusals.recall()
+    await session.planner.refusals.load()
     return session.planner.refusals.left_out_of((server.base_url, model), session.settings)
 
 
 def describe_refused(session: Session, refused: Sequence[str]) -> str:
     """Describe which parameters are not sent, and how to try them again."""
-    how = how_to_try(refused[0]) if len(refused) == 1 else "setting one anew"
+    how = retry_command(refused[0]) if len(refused) == 1 else "setting one anew"
     return f"{', '.join(refused)}: {session.model_name()} refused it; {how} tries it again"
 
 
@@ -97,9 +97,9 @@ async def _forget_refusal(session: Session, setting: Setting) -> None:
     name = setting.key.removeprefix(EXTRA)
     is_sent = setting.is_parameter or name != setting.key or name == STREAM
     if is_sent and server is not None and model is not None:
-        await session.planner.refusals.recall()
+        await session.planner.refusals.load()
         session.planner.refusals.forget((server.base_url, model), name)
-        await session.planner.refusals.keep()
+        await session.planner.refusals.save()
 
 
 async def _describe_biases(session: Session, value: Json) -> str:
