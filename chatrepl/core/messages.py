@@ -1,9 +1,10 @@
 """The values a conversation is made of: messages, usage, sessions. Immutable; times are UTC."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import add
 
 from chatrepl.core.json_value import Json
 
@@ -16,6 +17,7 @@ __all__ = [
     "SessionSummary",
     "State",
     "Usage",
+    "UsageTotal",
     "usage_fields",
 ]
 
@@ -42,6 +44,26 @@ class Usage:
     completion_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotal:
+    """The usage of all answers of one model, in tokens, and its cost."""
+
+    model: str
+    answers: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    """Answers whose price is not known."""
+
+    def plus(self, other: "UsageTotal") -> "UsageTotal":
+        """Add up two totals of the same model."""
+        mine, others = astuple(self)[1:], astuple(other)[1:]
+        return UsageTotal(self.model, *map(add, mine, others))
 
 
 def usage_fields(usage: Usage | None) -> dict[str, Json] | None:

@@ -13,13 +13,11 @@ from typing import Any, Protocol
 from chatrepl.cli.event_loop import run_and_leave
 from chatrepl.cli.process import print_line, printable_json, stdout_encoding
 from chatrepl.cli.wiring import Program
-from chatrepl.core.conversation.api_response import created_s
+from chatrepl.core.conversation.metadata import called_tools, created_s, refusal_of
 from chatrepl.core.conversation.outcomes import (
     REFUSES,
-    called_tools,
     describe_filtered,
     describe_tool_call,
-    refusal_of,
 )
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (

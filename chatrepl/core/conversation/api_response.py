@@ -1,62 +1,40 @@
 """A response in the API's own form, put together again from the answers that it brought."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from chatrepl.core.conversation.branches import answers_to
-from chatrepl.core.conversation.logprobs import LOGPROBS_FIELD
-from chatrepl.core.conversation.outcomes import refusal_of
+from chatrepl.core.conversation.metadata import (
+    FINGERPRINT_FIELD,
+    LOGPROBS_FIELD,
+    RESPONSE_FIELD,
+    TOOL_CALLS_FIELD,
+    USAGE_FIELD,
+    choice_of,
+    continued_chars,
+    created_s,
+    field_of,
+    refusal_of,
+)
 from chatrepl.core.conversation.tree import Conversation
-from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
 
 __all__ = [
-    "FINGERPRINT_FIELD",
-    "RESPONSE_FIELD",
-    "USAGE_FIELD",
     "answers_of_response",
     "completion_of",
-    "created_s",
     "format_usage",
-    "response_fields",
 ]
-
-RESPONSE_FIELD = "response"
-"""Key in ``Message.extra``: what else the server said of the response, and the choice's place."""
-FINGERPRINT_FIELD = "system_fingerprint"
-USAGE_FIELD = "usage"
-"""Key in ``Message.extra``: what the response used, as the server sent it."""
-
-
-def response_fields(
-    started: ResponseStarted, choice: int, continued: Message | None
-) -> dict[str, Json]:
-    """Return what an answer keeps of its response; a continued one, where its own part begins."""
-    kept: dict[str, Json] = {"choice": choice}
-    if started.created is not None:
-        kept["created"] = started.created
-    if started.service_tier is not None:
-        kept["service_tier"] = started.service_tier
-    if continued is not None:
-        kept["after_chars"] = [len(continued.content), len(continued.reasoning)]
-    return kept
-
-
-def created_s(answer: Message) -> int | None:
-    """Return when the server made the response, in its own words: seconds since 1970."""
-    created = _kept(answer).get("created")
-    return created if type(created) is int else None
 
 
 def answers_of_response(conversation: Conversation, answer: Message) -> Sequence[Message]:
     """Return all answers of one response, in the order of their choices."""
     siblings = answers_to(conversation, answer.parent) if answer.response_id else ()
     choices = {
-        _choice(other): other
+        choice_of(other): other
         for other in siblings
         if (other.response_id, created_s(other)) == (answer.response_id, created_s(answer))
     }
     # Where a server gives each response the same id, this one's own answer counts.
-    choices[_choice(answer)] = answer
+    choices[choice_of(answer)] = answer
     return [choices[choice] for choice in sorted(choices)]
 
 
@@ -77,7 +55,8 @@ def format_usage(usage: Usage) -> str:
 def completion_of(conversation: Conversation, answer: Message) -> dict[str, Json]:
     """Write the response that an answer came in as the API's chat-completion object."""
     answers = answers_of_response(conversation, answer)
-    fingerprint, tier = answer.extra.get(FINGERPRINT_FIELD), _kept(answer).get("service_tier")
+    fingerprint = answer.extra.get(FINGERPRINT_FIELD)
+    tier = field_of(answer, RESPONSE_FIELD).get("service_tier")
     created = created_s(answer)
     usage = next((used for one in answers if (used := _usage(one))), None)
     return {
@@ -94,7 +73,7 @@ def completion_of(conversation: Conversation, answer: Message) -> dict[str, Json
 
 def _choice_object(answer: Message) -> Json:
     return {
-        "index": _choice(answer),
+        "index": choice_of(answer),
         "message": _message(answer),
         "logprobs": _logprobs(answer),
         "finish_reason": answer.finish_reason,
@@ -116,31 +95,22 @@ def _logprobs(answer: Message) -> Json:
 
 
 def _message(answer: Message) -> dict[str, Json]:
-    content_chars, reasoning_chars = _begins(answer)
+    content_chars, reasoning_chars = continued_chars(answer)
     refusal = refusal_of(answer)
     content = answer.content[content_chars:].removesuffix(refusal)
-    reasoning, calls = answer.reasoning[reasoning_chars:], answer.extra.get("tool_calls")
+    reasoning, calls = answer.reasoning[reasoning_chars:], answer.extra.get(TOOL_CALLS_FIELD)
     is_none = not content and bool(refusal or calls)
     return {
         "role": "assistant",
         "content": None if is_none else content,
         **({"refusal": refusal} if refusal else {}),
         **({"reasoning_content": reasoning} if reasoning else {}),
-        **({"tool_calls": calls} if calls else {}),
+        **({TOOL_CALLS_FIELD: calls} if calls else {}),
     }
 
 
-def _begins(answer: Message) -> tuple[int, int]:
-    match _kept(answer).get("after_chars"):
-        case [int(content_chars), int(reasoning_chars)]:
-            return max(0, content_chars), max(0, reasoning_chars)
-        case _:
-            return 0, 0
-
-
 def _usage(answer: Message) -> dict[str, Json] | None:
-    kept = answer.extra.get(USAGE_FIELD)
-    sent = kept if isinstance(kept, dict) else {}
+    sent = {**field_of(answer, USAGE_FIELD)}
     if "prompt_tokens" in sent or "completion_tokens" in sent or answer.usage is None:
         return sent or None
     return {**_nested(answer.usage), **sent}
@@ -157,13 +127,3 @@ def _nested(usage: Usage) -> dict[str, Json]:
     if usage.reasoning_tokens is not None:
         nested["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning_tokens}
     return nested
-
-
-def _choice(answer: Message) -> int:
-    choice = _kept(answer).get("choice")
-    return choice if type(choice) is int else 0
-
-
-def _kept(answer: Message) -> Mapping[str, Json]:
-    kept = answer.extra.get(RESPONSE_FIELD)
-    return kept if isinstance(kept, dict) else {}

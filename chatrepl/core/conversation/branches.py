@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
 
+from chatrepl.core.conversation.metadata import TOOL_CALLS_FIELD
 from chatrepl.core.conversation.outcomes import status_word, visible_text
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.messages import Message, State
@@ -23,7 +24,7 @@ def can_follow(message: Message) -> bool:
     ``COMPLETE``), nor to one of several answers that never came.
     """
     is_something = bool(
-        visible_text(message) or message.reasoning or message.extra.get("tool_calls")
+        visible_text(message) or message.reasoning or message.extra.get(TOOL_CALLS_FIELD)
     )
     return message.state is State.COMPLETE or (message.role != "user" and is_something)
 

@@ -8,13 +8,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from chatrepl.core.conversation.metadata import LOGPROBS_FIELD, field_of
 from chatrepl.core.events import TokenScore
 from chatrepl.core.messages import Json, Message
 
-__all__ = ["LOGPROBS_FIELD", "SURE", "Piece", "pieces_of", "scores_of", "with_scores", "words_of"]
-
-LOGPROBS_FIELD = "logprobs"
-"""Where an answer keeps its tokens' scores, among its further fields."""
+__all__ = ["SURE", "Piece", "pieces_of", "scores_of", "with_scores", "words_of"]
 
 SURE = 0.9
 """From this probability on, a token counts as sure."""
@@ -131,8 +129,7 @@ def _row(score: TokenScore) -> Json:
 
 
 def _rows(answer: Message) -> list[Json]:
-    kept = answer.extra.get(LOGPROBS_FIELD)
-    rows = kept.get("content") if isinstance(kept, dict) else None
+    rows = field_of(answer, LOGPROBS_FIELD).get("content")
     return list(rows) if isinstance(rows, list) else []
 
 

@@ -2,35 +2,23 @@
 
 from collections.abc import Iterator
 
+from chatrepl.core.conversation.metadata import called_tools, refusal_of
 from chatrepl.core.events import RefusalDelta, TextDelta
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.messages import Message, State
 
 __all__ = [
     "CONTENT_FILTER",
-    "REFUSAL_FIELD",
     "REFUSES",
-    "called_tools",
     "describe_filtered",
     "describe_tool_call",
     "pieces_of",
     "placeholder_text",
-    "refusal_of",
     "status_word",
     "visible_text",
 ]
 
-REFUSAL_FIELD = "refusal"
-"""Key in ``Message.extra``: the refusal's text, as in the API; ``True``: it is the content."""
 CONTENT_FILTER = "content_filter"
 REFUSES = "the model refuses to answer"
-
-
-def refusal_of(message: Message) -> str:
-    """Return the text in which the model refused; empty where it did not."""
-    kept = message.extra.get(REFUSAL_FIELD)
-    if kept is True:
-        return message.content
-    return kept if isinstance(kept, str) else ""
 
 
 def pieces_of(message: Message) -> Iterator[TextDelta | RefusalDelta]:
@@ -59,15 +47,6 @@ def placeholder_text(message: Message) -> str:
     return refusal_of(message) or (f"[called {', '.join(calls)}: no such tool]" if calls else "")
 
 
-def called_tools(message: Message) -> Iterator[tuple[str, str]]:
-    """Yield the name and the arguments of each tool that the model called."""
-    calls = message.extra.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict):
-            yield _text(function.get("name")), _text(function.get("arguments"))
-
-
 def describe_tool_call(name: str, arguments: str) -> str:
     """Say that a tool was called, as the model wrote it."""
     return f"the model called a tool: {name}({arguments})"
@@ -90,7 +69,3 @@ def status_word(message: Message) -> str:
     if message.finish_reason == CONTENT_FILTER:
         return "content filter"
     return "tool call" if any(called_tools(message)) else ""
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""

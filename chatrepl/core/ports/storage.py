@@ -11,8 +11,8 @@ from chatrepl.core.messages import (
     SearchHit,
     SessionRecord,
     SessionSummary,
+    UsageTotal,
 )
-from chatrepl.core.usage import UsageTotal
 
 __all__ = ["LoadedSession", "Store"]
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from chatrepl.core.conversation.metadata import IMPORTED_FIELD
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
@@ -13,7 +14,6 @@ from chatrepl.core.session import Session
 from chatrepl.core.sessions.autosave import Autosave
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.text.quoting import nearest
-from chatrepl.core.usage import IMPORTED_FIELD
 
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatrepl.core.conversation.attachments import sent_part, with_files
-from chatrepl.core.conversation.outcomes import refusal_of
+from chatrepl.core.conversation.metadata import refusal_of
 from chatrepl.core.messages import Json, Message, SessionRecord
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.fields import Fields, damaged, type_name

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from chatrepl.core.conversation.metadata import called_tools, refusal_of
 from chatrepl.core.conversation.outcomes import (
-    called_tools,
     describe_filtered,
     describe_tool_call,
-    refusal_of,
     visible_text,
 )
 from chatrepl.core.messages import Message, State

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.context.planner import Planner
 from chatrepl.core.conversation.logprobs import with_scores
-from chatrepl.core.conversation.metadata import timing, with_cost
+from chatrepl.core.conversation.metadata import timing_fields, with_cost
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import (
     Among,
@@ -125,7 +125,7 @@ class AnswerSet:
         message = draft.message(state, exchange.question.id, exchange.clock.now(), usage)
         cost = await exchange.cost(draft.source.target, message)
         elapsed_s = exchange.clock.monotonic() - draft.source.started_s
-        extra = {**with_cost(message.extra, cost), **timing(elapsed_s, draft.first_text_s)}
+        extra = {**with_cost(message.extra, cost), **timing_fields(elapsed_s, draft.first_text_s)}
         extra = with_scores(extra, draft.scores, draft.source.continued)
         if error is not None and self._are_several:
             extra["error"] = str(error)

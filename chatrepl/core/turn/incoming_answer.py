@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chatrepl.core.conversation.api_response import (
+from chatrepl.core.conversation.metadata import (
     FINGERPRINT_FIELD,
+    REFUSAL_FIELD,
     RESPONSE_FIELD,
+    TOOL_CALLS_FIELD,
     USAGE_FIELD,
     response_fields,
 )
-from chatrepl.core.conversation.outcomes import REFUSAL_FIELD
 from chatrepl.core.events import (
     ChoiceFinished,
     ModelEvent,
@@ -143,7 +144,7 @@ class IncomingAnswer:
             # Of one that still comes, the content on disk grows, and this does not.
             extra[REFUSAL_FIELD] = True if state is State.STREAMING else "".join(self.refusal)
         if self.tool_calls:
-            extra["tool_calls"] = list(self.tool_calls)
+            extra[TOOL_CALLS_FIELD] = list(self.tool_calls)
         if source.started.system_fingerprint:
             extra[FINGERPRINT_FIELD] = source.started.system_fingerprint
         extra[RESPONSE_FIELD] = response_fields(source.started, self.choice, source.continued)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from chatrepl.core.conversation.metadata import cost_of, dollars
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
-from chatrepl.core.messages import Message, Usage
+from chatrepl.core.messages import Message, Usage, UsageTotal
 from chatrepl.core.servers.target import Target
-from chatrepl.core.usage import UsageTotal
 
 if TYPE_CHECKING:
     from chatrepl.core.sessions.state import SessionState

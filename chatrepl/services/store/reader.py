@@ -8,7 +8,8 @@ from typing import Any
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, SessionRecord, SessionSummary
 from chatrepl.core.ports.storage import LoadedSession
-from chatrepl.core.usage import COST_FIELD, IMPORTED_FIELD, UsageTotal
+from chatrepl.core.conversation.metadata import COST_FIELD, IMPORTED_FIELD
+from chatrepl.core.messages import UsageTotal
 from chatrepl.services.store.codec import (
     MESSAGE_COLUMNS,
     RECORD_COLUMNS,

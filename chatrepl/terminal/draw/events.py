@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from chatrepl.core.conversation.attachments import name_of
-from chatrepl.core.conversation.metadata import format_figures
+from chatrepl.core.conversation.metadata import called_tools, format_figures
 from chatrepl.core.conversation.outcomes import (
-    called_tools,
     describe_filtered,
     describe_tool_call,
     pieces_of,

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.conversation.logprobs import (
-    LOGPROBS_FIELD,
     pieces_of,
     scores_of,
     with_scores,
     words_of,
 )
+from chatrepl.core.conversation.metadata import LOGPROBS_FIELD
 from chatrepl.core.events import (
     ChoiceFinished,
     Event,

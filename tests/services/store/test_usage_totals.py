@@ -2,8 +2,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from chatrepl.core.messages import Message, SessionRecord, Usage
-from chatrepl.core.usage import COST_FIELD, UsageTotal
+from chatrepl.core.conversation.metadata import COST_FIELD
+from chatrepl.core.messages import Message, SessionRecord, Usage, UsageTotal
 from chatrepl.services.store import SqliteStore
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -12,9 +12,15 @@ from chatrepl.core.conversation.branches import (
     draw_tree,
     newest_end,
 )
-from chatrepl.core.conversation.metadata import cost_of, dollars, speed, times_of
-from chatrepl.core.conversation.outcomes import (
+from chatrepl.core.conversation.metadata import (
+    COST_FIELD,
     called_tools,
+    cost_of,
+    dollars,
+    times_of,
+    tokens_per_second,
+)
+from chatrepl.core.conversation.outcomes import (
     describe_tool_call,
     status_word,
     visible_text,
@@ -25,7 +31,6 @@ from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import first_words
-from chatrepl.core.usage import COST_FIELD
 
 __all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
 
@@ -111,7 +116,7 @@ def _figures(answer: Message) -> str:
     """Describe an answer's speed, length and cost, as far as they are known."""
     mark = "≈" if _COUNTED in answer.extra else ""
     first_s, _ = times_of(answer)
-    tokens_a_second, cost = speed(answer), cost_of(answer)
+    tokens_a_second, cost = tokens_per_second(answer), cost_of(answer)
     tokens = answer.usage.completion_tokens if answer.usage else None
     figures = [
         "" if first_s is None else f"{first_s:.2f} s",

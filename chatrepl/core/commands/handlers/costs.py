@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call
-from chatrepl.core.conversation.metadata import dollars
+from chatrepl.core.conversation.metadata import IMPORTED_FIELD, dollars
 from chatrepl.core.events import Event, Table
 from chatrepl.core.messages import Message
 from chatrepl.core.turn.spending_limit import (
@@ -13,7 +13,6 @@ from chatrepl.core.turn.spending_limit import (
     spent_since,
     total_of,
 )
-from chatrepl.core.usage import IMPORTED_FIELD
 
 __all__ = ["cost"]
 

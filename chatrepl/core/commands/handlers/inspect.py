@@ -11,14 +11,12 @@ from chatrepl.core.commands.handlers.settings import describe_refused, refused_p
 from chatrepl.core.context.context_report import format_limits, format_tokens
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.api_response import (
-    FINGERPRINT_FIELD,
     answers_of_response,
     completion_of,
-    created_s,
     format_usage,
 )
 from chatrepl.core.conversation.logprobs import scores_of
-from chatrepl.core.conversation.metadata import describe_timing
+from chatrepl.core.conversation.metadata import FINGERPRINT_FIELD, created_s, describe_timing
 from chatrepl.core.errors import MessageTooLarge, UsageError
 from chatrepl.core.events import Event, Level, Notice, PlainText, Table
 from chatrepl.core.messages import Message
