@@ -9,8 +9,9 @@ from chatrepl.core.context.counting import Counts
 from chatrepl.core.context.fitting import Anchor, Contents, Measure, Plan, fit, too_large
 from chatrepl.core.context.limits import Limits, format_of
 from chatrepl.core.context.reported_counts import Reports, digest_of, sent_ids
-from chatrepl.core.context.request_body import SEAM, BodyWriter, has_more_than_text
+from chatrepl.core.context.request_body import SEAM, BodyWriter
 from chatrepl.core.context.turn_selection import TurnSelector
+from chatrepl.core.conversation.api_messages import has_more_than_text
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted

@@ -6,31 +6,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from chatrepl.core.conversation.attachments import image_tokens, with_files
+from chatrepl.core.conversation.api_messages import BEYOND_TEXT, to_api
+from chatrepl.core.conversation.attachments import with_files
 from chatrepl.core.conversation.outcomes import placeholder_text
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.text.surrogates import valid_text
 
-__all__ = ["SEAM", "BodyWriter", "example_message", "has_more_than_text", "with_reminder"]
+__all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
 
 SEAM = "\n\n"
 _EXAMPLE = "example"
 _STEP_MESSAGES = 2_000
 
-_BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id", "refusal"})
-"""Keys of ``Message.extra``; without them, what knows the API's form need not be loaded."""
-
 
 def example_message(role: str, content: str, now: datetime) -> Message:
     """Make a message that opens the conversation and is no part of it."""
     return Message("", None, role, content, now, extra={_EXAMPLE: True})
-
-
-def has_more_than_text(message: Message) -> bool:
-    """Say whether something travels with a message that no vocabulary counts, as images do."""
-    return bool(message.attachments and image_tokens(message.attachments)) or not (
-        _BEYOND_TEXT.isdisjoint(message.extra)
-    )
 
 
 def with_reminder(message: Message, reminder: str) -> str:
@@ -115,7 +106,7 @@ def _written(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
     """Write the messages from an index on; in a long conversation, most are plain."""
     if reminder:
         return [_one(sent, at, reminder) for at in range(start, len(sent))]
-    beyond = _BEYOND_TEXT
+    beyond = BEYOND_TEXT
     with _without_collector():
         return [
             _one(sent, at, reminder)
@@ -146,7 +137,7 @@ def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Jso
     one: dict[str, Json] = {"role": message.role, "content": content}
     if message.name:
         one["name"] = message.name
-    if message.attachments or not _BEYOND_TEXT.isdisjoint(message.extra):
+    if message.attachments or not BEYOND_TEXT.isdisjoint(message.extra):
         is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
         one.update(_more_than_text(message, content, with_calls=is_answered))
     return one
@@ -162,8 +153,6 @@ def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict
 
     It refuses calls of tools that nothing answers.
     """
-    from chatrepl.core.transcript.api import to_api
-
     sent = to_api(message)
     more: dict[str, Json] = {}
     parts = sent["content"]

@@ -1,6 +1,6 @@
 """Import and export of conversations: JSON, Markdown, HTML, and the forms of other programs."""
 
-from chatrepl.core.transcript.api import from_api_messages, to_api
+from chatrepl.core.transcript.api import from_api_messages
 from chatrepl.core.transcript.html import to_html
 from chatrepl.core.transcript.json_in import from_json, iter_json
 from chatrepl.core.transcript.json_out import json_pieces, to_json
@@ -16,7 +16,6 @@ __all__ = [
     "from_llm_thread",
     "iter_json",
     "json_pieces",
-    "to_api",
     "to_html",
     "to_json",
     "to_markdown",

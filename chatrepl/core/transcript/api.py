@@ -1,61 +1,23 @@
-"""Conversion between messages and the API's own form of them, without loss."""
+"""Reading of messages in the API's own form, without loss."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chatrepl.core.conversation.attachments import sent_part, with_files
-from chatrepl.core.conversation.metadata import refusal_of
+from chatrepl.core.conversation.metadata import PARTS_FIELD
 from chatrepl.core.messages import Json, Message, SessionRecord
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.fields import Fields, damaged, type_name
 from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
 
 __all__ = [
-    "PARTS",
     "from_api_messages",
     "lift_system",
     "read_api_message",
     "read_content",
-    "to_api",
 ]
 
-PARTS = "parts"
-"""Key in ``Message.extra`` of the list of parts that a message's content was given as."""
-
 _SENT = frozenset({"role", "content", "name"})
-_ALSO_SENT = ("tool_calls", "tool_call_id", "function_call", "refusal", "audio")
-_ATTACHED = frozenset({"image_url", "input_audio", "file"})
-
-
-def to_api(message: Message) -> dict[str, Json]:
-    """Convert a message to the API's form: attachments as content parts, tool calls included."""
-    sent: dict[str, Json] = {"role": message.role, "content": _content_of(message)}
-    if message.name:
-        sent["name"] = message.name
-    for key in _ALSO_SENT:
-        if message.extra.get(key) is not None:
-            sent[key] = message.extra[key]
-    if refusal := refusal_of(message):
-        text = message.content.removesuffix(refusal)
-        sent |= {"refusal": refusal, "content": text or None}
-    return sent
-
-
-def _content_of(message: Message) -> Json:
-    parts = message.extra.get(PARTS)
-    if isinstance(parts, list):
-        return parts
-    attached: list[Json] = [
-        sent_part(part) for part in message.attachments if part.get("type") in _ATTACHED
-    ]
-    content = with_files(message)
-    if attached:
-        text: list[Json] = [{"type": "text", "text": content}] if content else []
-        return text + attached
-    if not message.content and ("tool_calls" in message.extra or "audio" in message.extra):
-        return None
-    return content
 
 
 def read_content(
@@ -82,7 +44,7 @@ def read_content(
             texts.append(text)
         else:
             attached.append(fields.values)
-    return "\n".join(texts), tuple(attached), {PARTS: content}
+    return "\n".join(texts), tuple(attached), {PARTS_FIELD: content}
 
 
 def read_api_message(

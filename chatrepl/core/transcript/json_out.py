@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
+from chatrepl.core.conversation.api_messages import to_api
 from chatrepl.core.messages import Json, Marks, Message, State, Usage, usage_fields
-from chatrepl.core.transcript.api import to_api
 from chatrepl.core.transcript.transcript import Transcript, format_time, without_secrets
 
 __all__ = ["MESSAGE_FIELDS", "TOP_FIELDS", "USAGE_FIELDS", "VERSION", "json_pieces", "to_json"]
