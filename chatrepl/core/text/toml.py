@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from chatrepl.core.messages import Json
 
@@ -68,104 +69,47 @@ def setting_fields(table: Mapping[str, Json]) -> Iterator[tuple[tuple[str, ...],
 
 
 Key = tuple[str, ...]
-_TOKEN = re.compile(
-    r'''
-    (?P<text> """(?:[^"\\]|\\.|"(?!""))*"""(?:"{0,2})
-            | \'\'\'(?:[^']|'(?!''))*\'\'\'(?:'{0,2})
-            | "(?:[^"\\\n]|\\.)*"
-            | '[^'\n]*' )
-    | (?P<space> [ \t\r]+ | \#[^\n]* )
-    | (?P<mark> [\n\[\]{}=,.] )
-    | (?P<word> [^\s\[\]{}=,."'\#]+ )
-    ''',
-    re.VERBOSE | re.DOTALL,
-)
-_END = ""
+"""The full name of a key or table, as its parts."""
+_POSSIBLE_END = re.compile(r"\"{3}|'{3}|]")
+"""Part of each line that ends a value of several lines."""
 
 
-def key_lines(text: str) -> dict[Key, int]:
-    """Map the full name of each key and table, as its parts, to its first line (from 1).
+@lru_cache(maxsize=4)
+def key_lines(text: str) -> Mapping[Key, int]:
+    """Map each key and table to the first line (from 1) of the first statement that names it.
 
-    Keys within arrays are not told apart, and left out. Raises ``RecursionError`` for tables nested
-    very deeply.
+    ``text`` is valid TOML. Keys within arrays are left out, and those of a repeated table
+    (``[[name]]``) are not told apart. Expensive: meant for errors, which name the line.
     """
-    return _Reader(text).read()
+    found: dict[Key, int] = {}
+    table: Key = ()
+    statement: list[str] = []
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        statement.append(line)
+        # A statement ends where it parses by itself; trying each line of a long text is quadratic.
+        if len(statement) > 1 and not _POSSIBLE_END.search(line):
+            continue
+        try:
+            parsed = tomllib.loads("\n".join(statement))
+        except tomllib.TOMLDecodeError:
+            continue
+        is_header = line.lstrip().startswith("[") and len(statement) == 1
+        keys = list(_keys(parsed, () if is_header else table))
+        if is_header:
+            table = keys[-1]
+        for key in keys:
+            found.setdefault(key, number - len(statement) + 1)
+        statement.clear()
+    return found
 
 
-class _Reader:
-    def __init__(self, text: str) -> None:
-        self._tokens = _tokens(text)
-        self._found: dict[Key, int] = {}
-        self._now, self._line = next(self._tokens)
-
-    def read(self) -> dict[Key, int]:
-        table: Key = ()
-        while self._now != _END:
-            if self._now == "\n":
-                self._advance()
-            elif self._now == "[":
-                table = self._header()
-            else:
-                self._pair(table)
-        return self._found
-
-    def _advance(self) -> None:
-        self._now, self._line = next(self._tokens)
-
-    def _header(self) -> Key:
-        while self._now == "[":
-            self._advance()
-        table = self._key(())
-        while self._now == "]":
-            self._advance()
-        return table
-
-    def _pair(self, table: Key) -> None:
-        key = self._key(table)
-        self._advance()
-        self._value(key)
-
-    def _key(self, table: Key) -> Key:
-        """Read a dotted key; each of its beginnings is a table that is set here too."""
-        while True:
-            table = (*table, _name(self._now))
-            self._found.setdefault(table, self._line)
-            self._advance()
-            if self._now != ".":
-                return table
-            self._advance()
-
-    def _value(self, key: Key) -> None:
-        if self._now == "{":
-            self._inline_table(key)
-            return
-        depth = 0
-        while self._now != _END:
-            if depth == 0 and self._now in ("\n", ",", "}"):
-                return
-            depth += (self._now in ("[", "{")) - (self._now in ("]", "}"))
-            self._advance()
-
-    def _inline_table(self, table: Key) -> None:
-        self._advance()
-        while self._now != "}":
-            if self._now in (",", "\n"):
-                self._advance()
-            else:
-                self._pair(table)
-        self._advance()
-
-
-def _tokens(text: str) -> Iterator[tuple[str, int]]:
-    """Yield each token that matters with the line on which it begins, then ends without end."""
-    line = 1
-    for match in _TOKEN.finditer(text):
-        if match.lastgroup != "space":
-            yield match[0], line
-        line += match[0].count("\n")
-    while True:
-        yield _END, line
-
-
-def _name(token: str) -> str:
-    return next(iter(tomllib.loads(f"{token} = 0"))) if token[:1] in ("'", '"') else token
+def _keys(parsed: Mapping[str, object], table: Key) -> Iterator[Key]:
+    """Yield the keys that one statement names, a table before what is in it."""
+    # A stack, as dotted keys may nest deeper than Python's.
+    waiting = [(table, parsed)]
+    while waiting:
+        table, values = waiting.pop()
+        for name, value in values.items():
+            yield (*table, name)
+            if isinstance(value, dict):
+                waiting.append(((*table, name), value))

@@ -34,10 +34,14 @@ class Configuration:
     path: Path
     values: Mapping[str, Json] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-    """Line numbers (from 1) by a key's full name: ``("profiles", "cluster", "model")``."""
     warnings: Sequence[str] = ()
     """Lines to show to the user, each with file and line number."""
+    text: str = ""
+
+    @property
+    def lines(self) -> Mapping[tuple[str, ...], int]:
+        """Line numbers (from 1) by a key's full name: ``("profiles", "cluster", "model")``."""
+        return key_lines(self.text)
 
     def line_of(self, profile: str | None, *key: str) -> int | None:
         """Return the line (from 1) that sets a key at the top level, or in a profile.
@@ -59,7 +63,6 @@ def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration
     text = _decode(path, data)
     try:
         tables = tomllib.loads(text)
-        lines = key_lines(text)
         plain = {key: _plain(value) for key, value in tables.items()}
     except tomllib.TOMLDecodeError as error:
         message = _syntax_message(str(error), text)
@@ -68,8 +71,8 @@ def read_configuration(path: Path, *, must_exist: bool = False) -> Configuration
         raise UsageError(f"{path}: its tables or lists are nested too deeply") from None
     except ValueError:
         raise UsageError(f"{path}: a number in it has more digits than any can have") from None
-    profiles = _profiles(path, plain.pop("profiles", {}), lines)
-    return Configuration(path, plain, profiles, lines, _warnings(path, plain, profiles, lines))
+    profiles = _profiles(path, plain.pop("profiles", {}), text)
+    return Configuration(path, plain, profiles, _warnings(path, plain, profiles, text), text)
 
 
 def _read(path: Path, *, must_exist: bool) -> bytes | None:
@@ -104,16 +107,14 @@ def _syntax_message(message: str, text: str) -> str:
     return message[:1].lower() + message[1:].replace("(at end of document)", end)
 
 
-def _profiles(
-    path: Path, tables: Json, lines: Mapping[tuple[str, ...], int]
-) -> dict[str, Mapping[str, Json]]:
+def _profiles(path: Path, tables: Json, text: str) -> dict[str, Mapping[str, Json]]:
     if not isinstance(tables, dict):
-        line = lines.get(("profiles",), 1)
+        line = key_lines(text).get(("profiles",), 1)
         raise UsageError(f"{path}, line {line}: profiles is not a table", "write [profiles.NAME]")
     profiles: dict[str, Mapping[str, Json]] = {}
     for name, profile in tables.items():
         if not isinstance(profile, dict):
-            place = f"{path}, line {lines.get(('profiles', name), 1)}"
+            place = f"{path}, line {key_lines(text).get(('profiles', name), 1)}"
             key = f"profiles.{name}"
             raise UsageError(f"{place}: {key} is not a table", f"write [{key}]")
         profiles[name] = profile
@@ -138,16 +139,20 @@ def _warnings(
     path: Path,
     values: Mapping[str, Json],
     profiles: Mapping[str, Mapping[str, Json]],
-    lines: Mapping[tuple[str, ...], int],
+    text: str,
 ) -> list[str]:
     tables: dict[tuple[str, ...], Mapping[str, Json]] = {(): values}
     tables |= {("profiles", name): profile for name, profile in profiles.items()}
-    return [
-        f"{path}, line {lines.get((*table, key), 1)}: {key} holds what looks like a key in clear; "
-        "name a variable by api_key_env, or a command by api_key_cmd, in its place"
+    in_clear = [
+        (*table, key)
         for table, fields in tables.items()
         for key, value in fields.items()
-        if any(_KEY_IN_CLEAR.search(text) for text in _texts(value))
+        if any(map(_KEY_IN_CLEAR.search, _texts(value)))
+    ]
+    return [
+        f"{path}, line {key_lines(text).get(key, 1)}: {key[-1]} holds what looks like a key in "
+        "clear; name a variable by api_key_env, or a command by api_key_cmd, in its place"
+        for key in in_clear
     ]
 
 
