@@ -15,6 +15,7 @@ from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     DraftReturned,
     Event,
+    Level,
     MessageAccepted,
     Notice,
     Progress,
@@ -34,7 +35,7 @@ from chatrepl.core.servers.selection import ServerSelection
 from chatrepl.core.servers.target import Target
 from chatrepl.core.sessions.state import Ports, SessionState
 from chatrepl.core.settings.layers import Settings
-from chatrepl.core.text.surrogates import valid_text
+from chatrepl.core.text.surrogates import REPLACED, valid_text
 from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.preflight import Preflight
 from chatrepl.core.turn.turn import Turn, TurnRequest
@@ -155,9 +156,9 @@ class Session(SessionState):
 
         What is pending goes with it, and ``attachments`` too.
         """
-        content, notice = valid_text(text)
-        if notice:
-            yield notice
+        content = valid_text(text)
+        if content != text:
+            yield Notice(REPLACED, Level.WARNING)
         question = self.new_question(content, (*self.pending, *attachments))
         try:
             await self._stoppable(self._check(question))

@@ -145,7 +145,7 @@ def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Jso
 
 def _sendable(text: str) -> str:
     """Replace what no request can hold; it may be in what was imported."""
-    return text if text.isascii() else valid_text(text)[0]
+    return text if text.isascii() else valid_text(text)
 
 
 def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict[str, Json]:

@@ -1,35 +1,22 @@
-"""Text that servers can take."""
+"""Repair of lone surrogates, which stand for bytes that were not valid text.
 
-import re
+It imports nothing, as the prompt needs it before the core is loaded.
+"""
 
-from chatrepl.core.events import Level, Notice
+__all__ = ["REPLACED", "valid_text"]
 
-__all__ = ["valid_text", "whole_text"]
+REPLACED = "bytes that are not UTF-8 were replaced by “\ufffd”"
+"""The notice for the user whose text was changed."""
 
 
-def valid_text(text: str) -> tuple[str, Notice | None]:
-    """Replace what no server can take (lone surrogates), and tell."""
+def valid_text(text: str) -> str:
+    """Join surrogate pairs and replace lone surrogates by U+FFFD, so that UTF-8 has the text.
+
+    Returns valid text itself.
+    """
     try:
-        # The quickest look: of a paste of many megabytes each character by itself takes too long.
+        # The fastest test: of a paste of many megabytes a search takes too long.
         text.encode()
     except UnicodeEncodeError:
-        pass
-    else:
-        return text, None
-    content = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return content, Notice("bytes that are not UTF-8 were replaced by “\ufffd”", Level.WARNING)
-
-
-_HALVES = re.compile("[\ud800-\udfff]")
-_PAIRS = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-
-
-def whole_text(text: str) -> str:
-    """Join the halves of surrogate pairs; one that stays alone becomes U+FFFD."""
-    if not _HALVES.search(text):
-        return text
-    return _HALVES.sub("\ufffd", _PAIRS.sub(_join_halves, text))
-
-
-def _join_halves(match: re.Match[str]) -> str:
-    return match.group().encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

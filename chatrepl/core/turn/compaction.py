@@ -180,7 +180,7 @@ class Compaction:
     async def _summary(self, before: str, chunk: str) -> str:
         task = self._task()
         parts = [task, _NEXT, before, chunk] if before else [task, chunk]
-        content, _ = valid_text("\n\n".join(parts))
+        content = valid_text("\n\n".join(parts))
         body: dict[str, Json] = {"messages": [{"role": "user", "content": content}]}
         for _ in range(_MOST_TRIES):
             request = self._request(body)

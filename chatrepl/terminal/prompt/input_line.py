@@ -9,6 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 
+from chatrepl.core.text.surrogates import valid_text
 from chatrepl.terminal.prompt.history import BigPastes, InputHistory
 from chatrepl.terminal.screen.prompt_toolkit_internals import prepend_history
 
@@ -81,7 +82,7 @@ class InputLine:
             return None
         self.buffer.append_to_history()
         self.buffer.reset()
-        return as_valid_text(text)
+        return valid_text(text)
 
     def completions(self) -> list[Completion]:
         """Return the completions at the cursor."""
@@ -137,9 +138,3 @@ class InputLine:
     def _is_command_begun(self) -> bool:
         before = self.buffer.document.text_before_cursor
         return before.startswith("/") and "\n" not in before
-
-
-def as_valid_text(text: str) -> str:
-    """Replace lone surrogates, which stand for invalid bytes, and join those that are pairs."""
-    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return joined.encode("utf-8", "replace").decode("utf-8")

@@ -9,7 +9,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout import BufferControl, Layout, Window
 from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProcessor
 
-from chatrepl.terminal.prompt.input_line import as_valid_text
+from chatrepl.core.text.surrogates import valid_text
 from chatrepl.terminal.screen.live_region import RegionState
 
 __all__ = ["Questions"]
@@ -79,7 +79,7 @@ class Questions:
         question = self._question
         if question is not None:
             default = question.default
-            self._resolve(as_valid_text(self._buffer.text) if default is None else default)
+            self._resolve(valid_text(self._buffer.text) if default is None else default)
 
     def cancel(self) -> bool:
         """Cancel the question; False: there is none."""

@@ -211,9 +211,8 @@ async def request(call: Call) -> AsyncIterator[Event]:
 
 async def _question(session: Session, text: str) -> Message:
     """Make the message that a text would become, with its attachments."""
-    content, _ = valid_text(text)
     attachments = (*session.pending, *await load_mentioned(session, text))
-    return session.new_question(content, attachments)
+    return session.new_question(valid_text(text), attachments)
 
 
 def _describe_next(session: Session, *, is_folded: bool) -> str:

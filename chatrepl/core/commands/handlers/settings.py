@@ -13,7 +13,7 @@ from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.core.settings.logit_bias import biases_in_words
 from chatrepl.core.settings.response_format import format_of_schema, names_schema_file
 from chatrepl.core.settings.table import EXTRA, SETTINGS, Setting, find_setting
-from chatrepl.core.text.surrogates import valid_text
+from chatrepl.core.text.surrogates import REPLACED, valid_text
 
 __all__ = [
     "complete_model",
@@ -53,9 +53,8 @@ async def _shown(session: Session, setting: Setting) -> Notice:
 
 async def _change(session: Session, setting: Setting, text: str | None) -> AsyncIterator[Event]:
     """Set a setting to a value as it is typed; None resets it."""
-    _, repaired = valid_text(text or "")
-    if repaired:
-        yield repaired
+    if text and valid_text(text) != text:
+        yield Notice(REPLACED, Level.WARNING)
     value = None if text is None else await _read(session, setting, text)
     hint = await _describe_biases(session, value) if setting.key == "logit_bias" else ""
     if setting.key == "top_logprobs" and value and not session.settings.is_on("logprobs"):
@@ -117,7 +116,7 @@ async def _read(session: Session, setting: Setting, text: str) -> Json:
     if isinstance(setting.kind, ResponseFormat) and names_schema_file(path):
         return format_of_schema(await session.ports.files.read(path), path)
     try:
-        return setting.kind.parse(valid_text(text)[0])
+        return setting.kind.parse(valid_text(text))
     except UsageError as error:
         raise UsageError(f"{setting.key}: {error.message}", error.hint) from None
 

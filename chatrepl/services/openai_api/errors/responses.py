@@ -11,6 +11,7 @@ from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.servers.addresses import host_of, redact
 from chatrepl.core.servers.refused_parameters import setting_of
+from chatrepl.core.text.surrogates import valid_text
 from chatrepl.services.openai_api.errors.context_length import (
     is_context_length,
     is_quota,
@@ -41,7 +42,6 @@ __all__ = [
 MAXIMUM_EXCERPT_CHARS = 300
 
 _CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _HTML_TITLE = re.compile(r"(?is)<(title|h1)[^>]*>(.*?)</\1>")
 _HTML_TAG = re.compile(r"<[^>]*>")
 # OpenAI, Groq and Gemini: "try again in 1m2.5s".
@@ -99,7 +99,7 @@ def excerpt(text: str, key: str = "") -> str:
     """Return the beginning of a text as one redacted line of at most 300 characters."""
     # Redacted before it is cut: half a key would not be recognised.
     line = " ".join(_CONTROL_CHARS.sub(" ", text[: 16 * MAXIMUM_EXCERPT_CHARS]).split())
-    line = redact(_SURROGATES.sub("\ufffd", line), key)
+    line = redact(valid_text(line), key)
     return line if len(line) <= MAXIMUM_EXCERPT_CHARS else line[: MAXIMUM_EXCERPT_CHARS - 1] + "…"
 
 

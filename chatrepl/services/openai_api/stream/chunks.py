@@ -21,7 +21,7 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import Usage
-from chatrepl.core.text.surrogates import whole_text
+from chatrepl.core.text.surrogates import valid_text
 from chatrepl.services.openai_api.errors.responses import RequestFacts, error_from_payload, excerpt
 from chatrepl.services.openai_api.json_fields import (
     count_of,
@@ -217,7 +217,7 @@ class ChunkParser:
             self._add(RefusalDelta, text_of(refusal), index)
         for position, call in enumerate(list_of(delta.get("tool_calls"))):
             number = first_count(field_of(call, "index"), position) or 0
-            call_id = whole_text(text_of(field_of(call, "id")))
+            call_id = valid_text(text_of(field_of(call, "id")))
             self._call(field_of(call, "function"), index, number, call_id)
         if call := delta.get("function_call"):
             self._call(call, index)
@@ -243,8 +243,8 @@ class ChunkParser:
             self._text_chars += len(name) + len(arguments)
             call = self._calls.setdefault(index, {}).setdefault(number, _ToolCall())
             call.id = call.id or call_id
-            call.name += whole_text(name)
-            call.arguments.append(whole_text(arguments))
+            call.name += valid_text(name)
+            call.arguments.append(valid_text(arguments))
 
     def _complete_calls(self, index: int) -> None:
         calls = self._calls.pop(index, {}).values()
@@ -271,7 +271,7 @@ class ChunkParser:
                 if _HIGH_SURROGATE_AT_END.search(text):
                     self._surrogates[key] = text[-1]
                     text = text[:-1]
-                text = whole_text(text)
+                text = valid_text(text)
             if text:
                 self._events.append(kind(text, index))
         self._pieces = {}

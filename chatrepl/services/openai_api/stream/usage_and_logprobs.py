@@ -4,7 +4,7 @@ import math
 
 from chatrepl.core.events import TokenScore
 from chatrepl.core.messages import Json, Usage
-from chatrepl.core.text.surrogates import whole_text
+from chatrepl.core.text.surrogates import valid_text
 from chatrepl.services.openai_api.json_fields import count_of, field_of, first_count, list_of
 
 __all__ = ["read_scores", "read_usage", "usage_as_sent"]
@@ -40,7 +40,7 @@ def read_usage(usage: dict[str, object]) -> Usage:
 def usage_as_sent(value: dict[str, object], depth: int = _USAGE_DEPTH) -> dict[str, Json]:
     """Copy a usage object without what is too deep, too long, or not JSON."""
     return {
-        whole_text(str(key))[:_USAGE_TEXT_CHARS]: _bounded(item, depth - 1)
+        valid_text(str(key))[:_USAGE_TEXT_CHARS]: _bounded(item, depth - 1)
         for key, item in list(value.items())[:_USAGE_FIELDS]
     }
 
@@ -52,7 +52,7 @@ def _bounded(value: object, depth: int) -> Json:
         case list() if depth:
             return [_bounded(item, depth - 1) for item in value[:_USAGE_FIELDS]]
         case str():
-            return whole_text(value)[:_USAGE_TEXT_CHARS]
+            return valid_text(value)[:_USAGE_TEXT_CHARS]
         case bool():
             return value
         case int() if abs(value) < 2**53:
