@@ -92,7 +92,7 @@ def _place(plan: Plan, index: int) -> Place:
         return Place.SUMMARISED
     if index in contents.dropped:
         return Place.DROPPED
-    if not contents.has(index, plan.oldest):
+    if not contents.sends(index, plan.oldest):
         return Place.OUT
     if index == len(contents.turns) - 1:
         return Place.NEWEST

@@ -1,7 +1,7 @@
-"""The token budget: what a message counts, what one request may use, and which turns go.
+"""Fitting a conversation to the token budget: the choice of turns for one request.
 
-Counting is the chat format's (openai-cookbook, "How to count tokens with tiktoken"): tokens per
-message, per name, and the reply's priming. Pure arithmetic; whoever counts a text is passed in.
+Counts follow the chat format (openai-cookbook, "How to count tokens with tiktoken"): tokens per
+message, per name, and the reply's priming. Pure arithmetic; the functions that count are passed in.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,50 +16,50 @@ from chatrepl.core.messages import Message
 __all__ = ["BLOCK_TURNS", "Anchor", "Contents", "Measure", "Plan", "fit", "too_large"]
 
 BLOCK_TURNS = 64
-"""Turns that are looked at together: their counts are kept as one."""
+"""Turns in a block, whose count is cached as one."""
 _ID = attrgetter("id")
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A count that a server gave for the exact beginning of a conversation."""
+    """A server's token count of a prompt, for requests that begin with the same messages."""
 
     message_ids: tuple[str, ...]
-    """The messages that were sent, system text aside, in order."""
+    """The messages that were sent, in order, without the system text."""
     prompt_tokens: int
-    """As counted for them with the system text, the reply's priming included."""
+    """The whole prompt, with the system text and the reply's priming."""
     answer_id: str = ""
     answer_tokens: int = 0
-    """What that answer counts when it is sent back, as far as the server told; 0: it did not."""
+    """The answer's tokens when it is sent back, as the server counts; 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How much things count, in tokens."""
+    """The token counts of the parts of a request."""
 
     message: Callable[[Message], int]
-    """One message with all that the chat format adds to it."""
+    """Counts one message with all that the chat format adds to it."""
     turns: Callable[[Turns, int, int], int]
-    """The same for all messages of the turns from an index until before another."""
+    """Counts all messages of the turns from an index until before another."""
     system: int = 0
     """The system text; 0: there is none."""
     priming: int = 0
     ratio: float = 1.0
-    """What the server counts over what is counted here."""
+    """The server's tokens per token counted here."""
     folded: Callable[[Sequence[Message]], int] | None = None
-    """The system text where it goes inside the first user message: it depends on what is sent."""
+    """Counts a system text inside the first user message sent; None: it is sent by itself."""
 
     def scaled(self, tokens: int) -> int:
-        """Correct a count by what is known of the server's own."""
+        """Correct a sum of counts by the ratio."""
         return tokens if self.ratio == 1.0 else round(tokens * self.ratio)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is to choose from. Turns are named by their index.
+    """The turns to choose from, by index, and what is sent with any choice.
 
-    A choice is named by its oldest turn: all from there on go that are not left out, and of the
-    older ones those that always go.
+    A choice is named by its oldest turn: it sends all turns from there on that are not left out,
+    and of the older ones those that are fixed.
     """
 
     system: Message | None
@@ -67,18 +67,18 @@ class Contents:
     pinned: frozenset[int] = frozenset()
     dropped: frozenset[int] = frozenset()
     summarised: frozenset[int] = frozenset()
-    """Turns that a summary stands for."""
+    """Turns replaced by a summary."""
     summaries: Mapping[int, Message] = field(default_factory=dict)
-    """Each always goes, just before the turn of its index."""
+    """Summaries, always sent, each just before the turn of its index."""
     opening: Sequence[Message] = ()
-    """Example messages, which always go, right after the system text."""
+    """Example messages, always sent, right after the system text."""
     newest_goes: bool = True
-    """The newest turn always goes; False: a message that is not here yet will be the newest."""
+    """The newest turn is fixed; False: a message still to come will be the newest."""
 
     left_out: frozenset[int] = field(init=False)
-    """Turns that never go."""
+    """Turns never sent."""
     fixed: frozenset[int] = field(init=False)
-    """Turns that always go: the pinned ones, and mostly the newest."""
+    """Turns always sent: the pinned ones, and mostly the newest."""
 
     def __post_init__(self) -> None:
         left_out = self.dropped | self.summarised
@@ -86,12 +86,12 @@ class Contents:
         object.__setattr__(self, "left_out", left_out)
         object.__setattr__(self, "fixed", (self.pinned | newest) - left_out)
 
-    def has(self, index: int, oldest: int) -> bool:
-        """Say whether a choice has a turn."""
+    def sends(self, index: int, oldest: int) -> bool:
+        """Return whether a choice sends a turn."""
         return index not in self.left_out and (index >= oldest or index in self.fixed)
 
-    def runs(self, oldest: int) -> Iterator[tuple[int, int]]:
-        """Yield the turns of a choice as spans, each from an index until before another."""
+    def spans(self, oldest: int) -> Iterator[tuple[int, int]]:
+        """Yield a choice's turns in order as spans, each from an index until before another."""
         for index in sorted(index for index in self.fixed if index < oldest):
             yield index, index + 1
         first = oldest
@@ -103,73 +103,75 @@ class Contents:
             yield first, len(self.turns)
 
     def chosen(self, oldest: int) -> list[Message]:
-        """Return the messages of a choice with the summaries, without the system text."""
+        """Return a choice's messages and the summaries in order, without the opening."""
         messages: list[Message] = []
-        waiting = sorted(self.summaries)
-        for first, after in self.runs(oldest):
+        summaries = sorted(self.summaries)
+        for first, after in self.spans(oldest):
             start = first
-            while waiting and waiting[0] < after:
-                at = waiting.pop(0)
-                if at > start:
-                    messages += self.turns.messages(start, at)
-                    start = at
-                messages.append(self.summaries[at])
+            # A summary stands before its turn, or, if that turn is not sent, before the next one.
+            while summaries and summaries[0] < after:
+                index = summaries.pop(0)
+                if index > start:
+                    messages += self.turns.messages(start, index)
+                    start = index
+                messages.append(self.summaries[index])
             messages += self.turns.messages(start, after)
-        return [*messages, *(self.summaries[index] for index in waiting)]
+        return [*messages, *(self.summaries[index] for index in summaries)]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be sent now, and what it counts."""
+    """The messages of one request, and their token count."""
 
     contents: Contents
     oldest: int
     """The choice: see ``Contents``."""
     sent: Sequence[Message]
-    """The messages that go, in order, the system text first."""
+    """The messages to send, in order, the system text first."""
     tokens: int
     """The whole request, the reply's priming included."""
     limits: Limits
     omitted_turns: int = 0
-    """Turns that went out because they no longer fit."""
+    """Turns omitted because they do not fit."""
     plain_tokens: int = 0
-    """The whole request as it is counted here, without any correction."""
+    """The whole request by our own count, without any correction."""
     system_tokens: int = 0
-    """The system text's part of that."""
+    """The system text's part of ``plain_tokens``."""
     is_reported: bool = False
-    """A server's own count stands for the beginning."""
+    """The count of the beginning is the server's own."""
     new_messages: int = 0
-    """If so: messages that came after what the server counted."""
+    """Messages after that beginning."""
 
     @property
     def fits(self) -> bool:
-        """Say whether what must go fits."""
+        """Whether the request fits; if not, its fixed part alone is too large."""
         return self.tokens <= self.limits.room
 
 
 def fit(contents: Contents, measure: Measure, limits: Limits, anchor: Anchor | None = None) -> Plan:
-    """Choose the turns that go: pinned ones and the newest always, beyond that the newest that fit.
+    """Choose the turns to send: the fixed ones, and beyond them the newest that fit.
 
-    Whole turns go out, oldest first, and none that could stay; only turns that may fit are looked
-    at. A plan whose fixed part alone is too large is returned and does not ``fit``.
+    Turns are omitted whole, oldest first, and as few as possible. If the fixed part alone is too
+    large, its plan is returned, which does not ``fit``. The cost depends on the turns sent, not on
+    all turns.
     """
     chooser = _Chooser(contents, measure)
-    oldest = chooser.oldest_that_fits(limits.room)
+    oldest = chooser.largest_by_estimate(limits.room)
     if measure.folded is not None:
-        oldest = chooser.nudged(oldest, limits.room)
-    if anchor is not None and (reported := chooser.reported(anchor)) is not None:
+        oldest = chooser.adjust_for_folding(oldest, limits.room)
+    if anchor is not None and (reported := chooser.match(anchor)) is not None:
+        # The server's count is exact, so it wins over the estimate in both directions.
         if reported.oldest < oldest and reported.tokens <= limits.room:
-            # The server's own count leaves more room than the estimate does.
             oldest = reported.oldest
         elif reported.oldest == oldest < len(contents.turns) and reported.tokens > limits.room:
-            oldest = chooser.without(oldest)
+            oldest = chooser.next_smaller(oldest)
         if reported.oldest == oldest:
-            return chooser.made(oldest, limits, reported)
-    return chooser.made(oldest, limits, None)
+            return chooser.plan(oldest, limits, reported)
+    return chooser.plan(oldest, limits, None)
 
 
 def too_large(plan: Plan, mark: str) -> MessageTooLarge:
-    """Tell, with the numbers, that what must go does not fit; ``mark`` is ≈ for estimates."""
+    """Return the error for a plan that does not fit; ``mark`` is ≈ for estimates, else empty."""
     limits = plan.limits
     if limits.room <= 0:
         return MessageTooLarge(
@@ -190,108 +192,129 @@ def too_large(plan: Plan, mark: str) -> MessageTooLarge:
 
 @dataclass(frozen=True, slots=True)
 class _Reported:
+    """The choice that an anchor counts the beginning of."""
+
     oldest: int
     tokens: int
     new_messages: int
 
 
 class _Chooser:
-    """Tries choices. ``oldest`` is always a turn that may go out, or the number of turns: none."""
+    """Measures choices, which form a series: each smaller one lacks the oldest optional turn.
+
+    ``oldest`` is always the index of an optional turn, or the number of turns: only fixed ones.
+    The last choice's messages and tokens are cached, as several steps ask for the same.
+    """
 
     def __init__(self, contents: Contents, measure: Measure) -> None:
         self._contents = contents
         self._measure = measure
         self._turns = contents.turns
-        self._fixed = contents.fixed
-        self._special = contents.fixed | contents.left_out
+        self._not_optional = contents.fixed | contents.left_out
         self._messages: tuple[int, list[Message]] = (-1, [])
         self._tokens: tuple[int, int] = (-1, 0)
 
-    def oldest_that_fits(self, room: int) -> int:
-        """Return the largest choice that fits by the estimate."""
-        special = self._special
-        blocks_of_special = {index // BLOCK_TURNS for index in special}
+    def largest_by_estimate(self, room: int) -> int:
+        """Return the largest choice that fits by our own count.
+
+        Walks from the newest turn to the oldest and stops at the first that does not fit. Where a
+        whole block is optional, it is added at once: its count is cached as one, so that a long
+        conversation takes few steps.
+        """
+        mixed_blocks = {index // BLOCK_TURNS for index in self._not_optional}
         oldest = after = len(self._turns)
-        tokens = fitting = self._measure.system + self._others(oldest)
+        # The fixed turns and all that goes with any choice are counted from the start.
+        tokens = fitting = self._measure.system + self._other_tokens(oldest)
         while after:
-            first = after - 1
-            if not after % BLOCK_TURNS and first // BLOCK_TURNS not in blocks_of_special:
+            newest = after - 1
+            if not after % BLOCK_TURNS and newest // BLOCK_TURNS not in mixed_blocks:
                 block = self._measure.turns(self._turns, after - BLOCK_TURNS, after)
                 if self._measure.scaled(tokens + block) <= room:
                     tokens = fitting = tokens + block
                     oldest = after = after - BLOCK_TURNS
                     continue
-            if first not in special:
-                tokens += self._measure.turns(self._turns, first, after)
+                # Some of its turns may still fit: they are tried one by one.
+            if newest not in self._not_optional:
+                tokens += self._measure.turns(self._turns, newest, after)
                 if self._measure.scaled(tokens) > room:
                     break
-                oldest, fitting = first, tokens
-            after = first
+                oldest, fitting = newest, tokens
+            after = newest
         self._tokens = oldest, fitting - self._measure.system
         return oldest
 
-    def nudged(self, oldest: int, room: int) -> int:
-        """Return the largest choice that fits when the system text is counted where it goes."""
-        while oldest < len(self._turns) and self._measure.scaled(self._plain(oldest)) > room:
-            oldest = self.without(oldest)
-        while (larger := self._with_one_more(oldest)) is not None:
-            if self._measure.scaled(self._plain(larger)) > room:
+    def adjust_for_folding(self, oldest: int, room: int) -> int:
+        """Return the largest choice that fits with the system text inside the first user message.
+
+        Its count depends on that message, as tokens may join where the two texts meet. It differs
+        little from the count by itself, so the search starts at the estimate's choice.
+        """
+        while oldest < len(self._turns) and self._measure.scaled(self._plain_tokens(oldest)) > room:
+            oldest = self.next_smaller(oldest)
+        while (larger := self._next_larger(oldest)) is not None:
+            if self._measure.scaled(self._plain_tokens(larger)) > room:
                 break
             oldest = larger
         return oldest
 
-    def without(self, oldest: int) -> int:
-        """Return the choice that has one turn less."""
+    def next_smaller(self, oldest: int) -> int:
+        """Return the choice with one optional turn less."""
         following = oldest + 1
-        while following < len(self._turns) and following in self._special:
+        while following < len(self._turns) and following in self._not_optional:
             following += 1
         return following
 
-    def _with_one_more(self, oldest: int) -> int | None:
+    def _next_larger(self, oldest: int) -> int | None:
         preceding = oldest - 1
-        while preceding in self._special:
+        while preceding in self._not_optional:
             preceding -= 1
         return preceding if preceding >= 0 else None
 
-    def reported(self, anchor: Anchor) -> _Reported | None:
-        """Return the one choice that begins with exactly what the server counted, if any does."""
+    def match(self, anchor: Anchor) -> _Reported | None:
+        """Return the one choice that begins with exactly the anchor's messages, if any does.
+
+        The first optional turn among those messages is the oldest of the choice; before it stand
+        fixed turns and summaries only.
+        """
         summaries = {summary.id for summary in self._contents.summaries.values()}
         oldest = len(self._turns)
         for message_id in anchor.message_ids:
             index = self._turns.index_of(message_id)
             if index is None and message_id not in summaries:
                 return None
-            if index is not None and index not in self._special:
+            if index is not None and index not in self._not_optional:
                 oldest = index
                 break
         messages = self._chosen(oldest)
-        begins = len(anchor.message_ids)
-        if tuple(map(_ID, messages[:begins])) != anchor.message_ids:
+        counted = len(anchor.message_ids)
+        if tuple(map(_ID, messages[:counted])) != anchor.message_ids:
             return None
-        new = messages[begins:]
+        new = messages[counted:]
         tokens = anchor.prompt_tokens
         if new and new[0].id == anchor.answer_id and anchor.answer_tokens:
             tokens += anchor.answer_tokens
             new = new[1:]
         tokens += self._measure.scaled(sum(self._measure.message(message) for message in new))
-        return _Reported(oldest, tokens, len(messages) - begins)
+        return _Reported(oldest, tokens, len(messages) - counted)
 
-    def made(self, oldest: int, limits: Limits, reported: _Reported | None) -> Plan:
-        """Make the plan of a choice."""
+    def plan(self, oldest: int, limits: Limits, reported: _Reported | None) -> Plan:
+        """Return the plan of a choice, with the server's count of it if there is one."""
         system = self._contents.system
-        system_tokens = self._system(oldest)
-        plain = self._plain(oldest)
-        messages = self._chosen(oldest)
-        special_before = sum(index < oldest for index in self._special)
+        plain = self._plain_tokens(oldest)
+        never_omitted = sum(index < oldest for index in self._not_optional)
         return Plan(
             contents=self._contents,
             oldest=oldest,
-            sent=[*(() if system is None else (system,)), *self._contents.opening, *messages],
+            sent=[
+                *(() if system is None else (system,)),
+                *self._contents.opening,
+                *self._chosen(oldest),
+            ],
             tokens=reported.tokens if reported else self._measure.scaled(plain),
             limits=limits,
-            omitted_turns=oldest - special_before,
+            omitted_turns=oldest - never_omitted,
             plain_tokens=plain,
-            system_tokens=system_tokens,
+            system_tokens=self._system_tokens(oldest),
             is_reported=reported is not None,
             new_messages=reported.new_messages if reported else 0,
         )
@@ -301,24 +324,26 @@ class _Chooser:
             self._messages = oldest, self._contents.chosen(oldest)
         return self._messages[1]
 
-    def _system(self, oldest: int) -> int:
-        """Count the system text as it goes with a choice."""
+    def _plain_tokens(self, oldest: int) -> int:
+        """Count a choice without any correction."""
+        return self._system_tokens(oldest) + self._other_tokens(oldest)
+
+    def _system_tokens(self, oldest: int) -> int:
+        """Count the system text as it is sent with a choice."""
         measure = self._measure
         if measure.folded is None:
             return measure.system
         return measure.folded([*self._contents.opening, *self._chosen(oldest)])
 
-    def _plain(self, oldest: int) -> int:
-        """Count a choice, uncorrected."""
-        return self._system(oldest) + self._others(oldest)
-
-    def _others(self, oldest: int) -> int:
-        """Count what goes beside the system text."""
+    def _other_tokens(self, oldest: int) -> int:
+        """Count all of a choice but the system text."""
         if self._tokens[0] != oldest:
             measure, summaries = self._measure, self._contents.summaries.values()
             tokens = measure.priming
             tokens += sum(measure.message(example) for example in self._contents.opening)
             tokens += sum(measure.message(summary) for summary in summaries)
-            tokens += sum(measure.turns(self._turns, *run) for run in self._contents.runs(oldest))
+            tokens += sum(
+                measure.turns(self._turns, *span) for span in self._contents.spans(oldest)
+            )
             self._tokens = oldest, tokens
         return self._tokens[1]

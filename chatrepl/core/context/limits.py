@@ -1,16 +1,16 @@
-"""Limits of one request: context window, budget, reserve, and the model's message format."""
+"""Limits of one request: context window, budget, reserve, and the model's chat format."""
 
 from dataclasses import dataclass
 
 __all__ = ["UNKNOWN_WINDOW_TOKENS", "ChatFormat", "Limits", "format_of"]
 
 UNKNOWN_WINDOW_TOKENS = 8192
-_MOST_RESERVE_TOKENS = 4096
+_MAX_RESERVE_TOKENS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
-    """What the chat format adds to the texts, in tokens."""
+    """The tokens that the chat format adds to the texts."""
 
     per_message: int = 3
     per_name: int = 1
@@ -24,7 +24,7 @@ def format_of(model: str) -> ChatFormat:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may use, in tokens."""
+    """The limits of one request, in tokens."""
 
     window: int
     window_is_known: bool
@@ -42,27 +42,27 @@ class Limits:
         reserve: int | None,
         max_tokens: int | None,
     ) -> "Limits":
-        """Fill in what is not set; ``None`` means not known, not set.
+        """Fill in the defaults; ``None`` means not known or not set.
 
-        Who sets a budget beyond the usual guess of a window says that there is one of that size.
+        A budget beyond the default for an unknown window tells that the window is as large.
         """
         size = window or max(UNKNOWN_WINDOW_TOKENS, budget or 0)
         usable = min(budget or size, size)
         if reserve is None:
-            reserve = max_tokens or min(_MOST_RESERVE_TOKENS, size // 4)
+            reserve = max_tokens or min(_MAX_RESERVE_TOKENS, size // 4)
             if max_tokens is None and reserve >= usable:
-                # A small budget that nobody reserved anything of must still let a message through.
+                # By default, a small budget must still let a message through.
                 reserve = usable // 4
         is_known, is_set = window is not None, budget is not None
         return cls(size, is_known, budget or size, reserve, max_tokens, is_set)
 
     @property
     def is_guessed(self) -> bool:
-        """Say whether the room follows from a window that nobody knows."""
+        """Whether the room follows from the default for an unknown window."""
         return not (self.window_is_known or self.budget_is_set)
 
     @property
     def room(self) -> int:
-        """What the messages of a request may use; not above zero: nothing can be sent."""
+        """The tokens that messages may use; at 0 or below, no request is possible."""
         room = min(self.budget, self.window) - self.reserve
         return min(room, self.window - self.max_tokens) if self.max_tokens else room
