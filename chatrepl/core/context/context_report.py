@@ -1,4 +1,4 @@
-"""The messages of a conversation as ``/context`` lists them: all of them, with what each counts."""
+"""The report of ``/context``: all messages of a conversation with their token counts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ __all__ = ["Place", "Row", "format_limits", "format_room", "format_tokens", "row
 
 
 class Place(Enum):
-    """Where a message stands in what would be sent."""
+    """The part that a message has in the next request, or the reason why it has none."""
 
     SYSTEM = "system"
     EXAMPLE = "example"
@@ -23,23 +23,23 @@ class Place(Enum):
     HISTORY = "history"
     NEWEST = "newest"
     OUT = "out"
-    """It no longer fits."""
+    """Omitted, as it does not fit."""
     DROPPED = "dropped"
     SUMMARISED = "summarised"
-    """A summary stands for it."""
+    """Replaced by a summary."""
 
     @property
     def is_in(self) -> bool:
-        """Say whether it would be sent."""
+        """Whether the message would be sent."""
         return self not in (Place.OUT, Place.DROPPED, Place.SUMMARISED)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One message, its tokens as corrected, and where it stands."""
+    """One message with its corrected token count."""
 
     number: int
-    """Its position on the path, from 1; 0: the system text, an example, or a summary."""
+    """The position on the path, from 1; 0 for the system text, an example, or a summary."""
     message: Message
     tokens: int
     place: Place
@@ -50,8 +50,8 @@ class Row:
 def rows_of(plan: Plan, measure: Measure) -> Iterator[Row]:
     """Yield a row for every message in order, the system text first.
 
-    The rows that go, and the reply's priming, add up to the plan's estimate: what rounding the
-    corrected sum leaves is spread over them.
+    The rows that are sent and the reply's priming add up to the plan's estimate: each row's count
+    is the difference of two corrected running sums, which spreads the rounding over the rows.
     """
     contents = plan.contents
     plain = measure.priming
@@ -100,20 +100,20 @@ def _place(plan: Plan, index: int) -> Place:
 
 
 def format_tokens(planner: Planner, target: Target, plan: Plan) -> str:
-    """Say how much of its room a request takes: estimated (``≈``), reported, or exact."""
+    """Format a request's tokens and room, marked as estimated (``≈``), reported, or exact."""
     mark = planner.mark(target, plan)
-    # Beside a server's count, messages that came since may be estimated: then the sum is, too.
+    # Messages newer than a server's count may be estimated: then the sum is an estimate, too.
     kind = "" if mark else " (reported)" if plan.is_reported else " (exact)"
     return f"{mark}{plan.tokens:,} of {format_room(plan.limits)} tokens{kind}"
 
 
 def format_room(limits: Limits) -> str:
-    """Write the room that messages have."""
+    """Format the tokens that messages may use."""
     return f"{'≈' if limits.is_guessed else ''}{max(limits.room, 0):,}"
 
 
 def format_limits(limits: Limits) -> str:
-    """Say what the room follows from."""
+    """Format the limits that the room follows from."""
     budget = f"{'≈' if limits.is_guessed else ''}{limits.budget:,}"
     window = f"{'' if limits.window_is_known else '≈'}{limits.window:,}"
     return f"budget {budget} · reserve for the answer {limits.reserve:,} · window {window}"

@@ -1,4 +1,4 @@
-"""Count what messages are in tokens, each text once; counts come from the disk and go there."""
+"""Token counts of messages: cached, and stored with the messages for later runs."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,35 +13,38 @@ from chatrepl.core.ports.chat_model import TokenCounter
 
 __all__ = ["Counts"]
 
-_SMALL_CACHE = 512
+_CACHED_TEXTS = 512
 _LONG_CHARS = 100_000
-_SEAM_CHARS = 2_000
-"""How far what stands before a text may change how it is cut into tokens, and far more."""
+"""Texts of this length are counted in a thread."""
+_JOIN_CHARS = 2_000
+"""Characters to re-encode after a join; BPE merges never reach further."""
 
 
 class Counts:
-    """Knows what everything counts by the vocabularies that are here. Holds caches only."""
+    """Caches of token counts by our own vocabularies, without any correction."""
 
     def __init__(self, counter: TokenCounter) -> None:
         self._counter = counter
+        # By (message id, encoding); by (message id, encoding, reminder).
         self._contents: dict[tuple[str, str], int] = {}
         self._fresh: dict[tuple[str, str], int] = {}
         self._reminded: dict[tuple[str, str, str], int] = {}
+        # By (model, reminder), then by the ids of a span's first and last message.
         self._spans: dict[tuple[str, str], dict[tuple[str, str], int]] = {}
         self._texts: dict[tuple[str, str], int] = {}
         self._encodings: dict[str, str] = {}
 
     def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Take counts of contents that were made before, by message id and encoding."""
+        """Fill the cache with stored counts of contents, by message id and encoding."""
         self._contents.update(counts)
 
     def take_fresh(self) -> dict[tuple[str, str], int]:
-        """Return the counts of contents made since the last call, to be kept with the messages."""
+        """Return the counts of contents made since the last call, to be stored."""
         fresh, self._fresh = self._fresh, {}
         return fresh
 
     async def ahead(self, message: Message, model: str, reminder: str = "") -> None:
-        """Count a long message in a thread, so that it takes no time when it is counted next."""
+        """Count a long message in a thread, so that the next count of it comes from the cache."""
         sent = with_reminder(message, reminder)
         if len(sent) < _LONG_CHARS:
             return
@@ -53,21 +56,24 @@ class Counts:
             self._reminded[message.id, encoding, reminder] = tokens
 
     def text(self, text: str, model: str) -> int:
-        """Count a text by itself: a role, a name, a system text."""
+        """Count a short text by itself: a role, a name, a system text."""
         key = (text, self._encoding(model))
         if key not in self._texts:
-            if len(self._texts) >= _SMALL_CACHE:
+            if len(self._texts) >= _CACHED_TEXTS:
                 self._texts.clear()
             self._texts[key] = self._counter.count(*key)
         return self._texts[key]
 
     def lead(self, lead: str, message: Message, model: str, reminder: str = "") -> int:
-        """Count what a text before a message's own adds to it; at the seam tokens may join."""
-        sent = with_reminder(message, reminder)[:_SEAM_CHARS]
+        """Count the tokens that a text adds in front of a message's own.
+
+        Tokens may join where the two meet, so this is not the count of the text by itself.
+        """
+        sent = with_reminder(message, reminder)[:_JOIN_CHARS]
         return self.text(lead + sent, model) - self.text(sent, model)
 
     def message(self, message: Message, model: str, reminder: str = "") -> int:
-        """Count one message as it would be sent, with all that the chat format adds to it."""
+        """Count one message as it is sent, with all that the chat format adds to it."""
         form = format_of(model)
         tokens = form.per_message + self.text(message.role, model)
         if message.name:
@@ -77,12 +83,16 @@ class Counts:
         return tokens + self._content(message, encoding, reminder)
 
     def turns(self, turns: Turns, first: int, after: int, model: str, reminder: str = "") -> int:
-        """Count all messages of the turns from ``first`` until before ``after``, in few steps."""
+        """Count all messages of the turns from ``first`` until before ``after``.
+
+        Aligned blocks of turns are cached as one, so a long conversation takes few steps.
+        """
         known = self._spans.setdefault((model, reminder), {})
         total = 0
         while first < after:
-            whole = not first % BLOCK_TURNS and first + BLOCK_TURNS <= after
-            last = first + BLOCK_TURNS - 1 if whole else first
+            is_block = not first % BLOCK_TURNS and first + BLOCK_TURNS <= after
+            last = first + BLOCK_TURNS - 1 if is_block else first
+            # Messages are immutable and a path is unique, so its two ends identify a span.
             ends = turns.first_id(first), turns.last_id(last)
             if ends not in known:
                 messages = turns.messages(first, last + 1)
@@ -109,7 +119,7 @@ class Counts:
         return self._contents[key]
 
     def _with_reminder(self, message_id: str, sent: str, encoding: str, reminder: str) -> int:
-        """Count a text with the reminder: at the seam tokens may join, so the sum would not do."""
+        """Count a text with the reminder as one, as tokens may join where the two meet."""
         key = (message_id, encoding, reminder)
         if key not in self._reminded:
             self._reminded[key] = self._counter.count(sent, encoding)

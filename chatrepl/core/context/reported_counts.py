@@ -1,6 +1,6 @@
-"""Counts that servers reported, known again by what they were of: after a restart, or a step back.
+"""Reuse a server's prompt count when the same prompt prefix recurs (a restart, or ``/undo``).
 
-An answer is kept with what its prompt counted and with a digest of that prompt.
+An answer is stored with its prompt's reported count and with a digest of that prompt.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Reports", "digest_of", "sent_ids"]
 
-_LAST_TURNS = 2
+_SEARCHED_TURNS = 2
+"""Turns at the end of the path in which the newest answer is looked for."""
 
 
 def sent_ids(plan: Plan) -> tuple[str, ...]:
-    """Return the messages of a plan, without what goes before the conversation."""
+    """Return the ids of a plan's messages, without system text and examples, which have none."""
     return tuple(message.id for message in plan.sent if message.id)
 
 
 def digest_of(plan: Plan, key: Sequence[str]) -> str | None:
-    """Name a plan's messages with all else that its prompt holds, which the key tells.
+    """Return a digest of a plan's prompt; None for a plan without turns.
 
-    The oldest turn's first message stands in front, for what was sent to be found again.
+    ``key`` identifies all of the prompt but its messages. The id of the oldest turn's first message
+    comes first, so that the same choice of turns can be made again.
     """
     turns = plan.contents.turns
     if not len(turns):
@@ -42,34 +44,40 @@ def _digest(oldest: str, key: Sequence[str], ids: Sequence[str]) -> str:
 
 
 class Reports:
-    """Finds what the newest answer's server reported of the prompt; looks once for each answer."""
+    """Finds the count that a server reported with the newest answer; cached for each answer."""
 
     def __init__(self) -> None:
         self._found: tuple[object, Anchor | None] = (None, None)
         self._trusted_after: datetime | None = None
 
     def distrust(self, contents: Contents) -> None:
-        """Use no report up to the newest answer's: the server says otherwise now."""
+        """Disregard the reports up to the newest answer's, as the server contradicted them."""
         if (answer := _newest_answer(contents)) is not None:
             self._trusted_after = answer.created
 
     def find(self, contents: Contents, key: Sequence[str]) -> tuple[Anchor, Message] | None:
-        """Return the newest answer and its prompt's count, if that would begin the same now."""
+        """Return the newest answer and its prompt's count, if the next prompt begins with it."""
         answer = _newest_answer(contents)
         if answer is None or answer.usage is None or not answer.usage.prompt_tokens:
             return None
         if self._trusted_after is not None and answer.created <= self._trusted_after:
             return None
-        about = (answer.id, tuple(key), contents.left_out, contents.pinned, len(contents.summaries))
-        if self._found[0] != about:
-            self._found = about, _anchor(contents, answer, answer.usage.prompt_tokens, key)
+        searched = (
+            answer.id,
+            tuple(key),
+            contents.left_out,
+            contents.pinned,
+            len(contents.summaries),
+        )
+        if self._found[0] != searched:
+            self._found = searched, _anchor(contents, answer, answer.usage.prompt_tokens, key)
         anchor = self._found[1]
         return None if anchor is None else (anchor, answer)
 
 
 def _newest_answer(contents: Contents) -> Message | None:
     turns = contents.turns
-    last = turns.messages(max(0, len(turns) - _LAST_TURNS), len(turns))
+    last = turns.messages(max(0, len(turns) - _SEARCHED_TURNS), len(turns))
     return next((message for message in reversed(last) if message.role == "assistant"), None)
 
 

@@ -1,4 +1,4 @@
-"""Write messages as they travel: the system text in its form, the reminder in its places."""
+"""The ``messages`` of request bodies, with the system text and the reminder in their places."""
 
 import asyncio
 import gc
@@ -15,6 +15,7 @@ from chatrepl.core.text.surrogates import valid_text
 __all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
 
 SEAM = "\n\n"
+"""The text between the parts of a message's content."""
 _EXAMPLE = "example"
 _STEP_MESSAGES = 2_000
 
@@ -25,7 +26,7 @@ def example_message(role: str, content: str, now: datetime) -> Message:
 
 
 def with_reminder(message: Message, reminder: str) -> str:
-    """Return a message's text as sent: attached texts and the reminder follow what was written."""
+    """Return a message's text as sent: followed by attached texts and, if a user's, the reminder."""
     content = with_files(message)
     if not content and message.extra and message.role == "assistant":
         return placeholder_text(message)
@@ -35,12 +36,12 @@ def with_reminder(message: Message, reminder: str) -> str:
 
 
 def _first_of_path(sent: Sequence[Message]) -> int:
-    """Find where the conversation begins, below system text and examples."""
+    """Return the index at which the conversation begins, after system text and examples."""
     return next((at for at, message in enumerate(sent) if message.id), len(sent))
 
 
 def _is_folded(sent: Sequence[Message]) -> bool:
-    """Say whether the system text, which comes first, goes into the first user message."""
+    """Return whether the first message is a system text to go into the first user message."""
     return (
         len(sent) > 1
         and not sent[0].id
@@ -51,9 +52,9 @@ def _is_folded(sent: Sequence[Message]) -> bool:
 
 
 class BodyWriter:
-    """Writes the ``messages`` of requests; those of the request before are not written again.
+    """Writes the ``messages`` of requests, reusing those of the request before.
 
-    What it returned is never changed by it, nor may it be by others.
+    The returned values are shared between requests, so nobody may change them.
     """
 
     def __init__(self) -> None:
@@ -75,7 +76,10 @@ class BodyWriter:
         return written
 
     async def ahead(self, sent: Sequence[Message], reminder: str) -> None:
-        """Write what a request is likely to hold, in steps; gives way to a request that comes."""
+        """Write the messages of the next request in advance, in steps.
+
+        Stops when a request is written meanwhile.
+        """
         path = sent[_first_of_path(sent) :]
         start = self._same(path) if reminder == self._reminder else 0
         for end in range(start + _STEP_MESSAGES, len(path) + _STEP_MESSAGES, _STEP_MESSAGES):
@@ -85,17 +89,18 @@ class BodyWriter:
                 return
 
     def _path(self, sent: Sequence[Message], reminder: str) -> list[Json]:
-        """Write the conversation, which mostly begins as it did the last time."""
+        """Write the conversation, reusing the messages that it has in common with the last one."""
         same = self._same(sent) if reminder == self._reminder else 0
-        # What one message becomes may depend on the next.
-        kept = max(0, same - 1)
-        self._written = [*self._written[:kept], *_written(sent, kept, reminder)]
+        # The form of a message may depend on the next one, so the last in common is written anew.
+        reused = max(0, same - 1)
+        self._written = [*self._written[:reused], *_written(sent, reused, reminder)]
         self._sent, self._reminder = sent, reminder
         return self._written
 
     def _same(self, sent: Sequence[Message]) -> int:
-        """Count the messages at the beginning that are those of the last time."""
+        """Count the messages at the beginning that are the same objects as the last time."""
         length = min(len(sent), len(self._sent))
+        # The fast test for the usual case; lists compare their items by identity first.
         if sent[:length] == self._sent[:length]:
             return length
         both = zip(self._sent, sent, strict=False)
@@ -103,16 +108,18 @@ class BodyWriter:
 
 
 def _written(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
-    """Write the messages from an index on; in a long conversation, most are plain."""
+    """Write the messages from an index on.
+
+    A conversation may have 100,000 messages; most are plain, and are written without a call each.
+    """
     if reminder:
         return [_one(sent, at, reminder) for at in range(start, len(sent))]
-    beyond = BEYOND_TEXT
     with _without_collector():
         return [
             _one(sent, at, reminder)
             if message.name
             or message.attachments
-            or (message.extra and not beyond.isdisjoint(message.extra))
+            or (message.extra and not BEYOND_TEXT.isdisjoint(message.extra))
             else {"role": message.role, "content": _sendable(message.content)}
             for at, message in enumerate(sent[start:], start)
         ]
@@ -120,7 +127,10 @@ def _written(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Let nobody look for garbage: among so many new objects it costs more than making them."""
+    """Disable garbage collection while many message dicts are built.
+
+    It would walk all of them again and again, which takes longer than building them.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -131,7 +141,7 @@ def _without_collector() -> Iterator[None]:
 
 
 def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Json:
-    """Write one message, with what goes before its text."""
+    """Write one message; ``lead`` is a system text to stand before its own."""
     message = sent[at]
     content = _sendable(lead + with_reminder(message, reminder))
     one: dict[str, Json] = {"role": message.role, "content": content}
@@ -144,14 +154,14 @@ def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Jso
 
 
 def _sendable(text: str) -> str:
-    """Replace what no request can hold; it may be in what was imported."""
+    """Replace lone surrogates, which imported texts may hold and no request can."""
     return text if text.isascii() else valid_text(text)
 
 
 def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict[str, Json]:
-    """Write what an imported message has beside its text, where the API takes it back.
+    """Return a message's fields other than plain text, as far as the API accepts them.
 
-    It refuses calls of tools that nothing answers.
+    ``content`` is the text as sent. The API refuses calls of tools that no message answers.
     """
     sent = to_api(message)
     more: dict[str, Json] = {}
@@ -159,7 +169,7 @@ def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict
     if isinstance(parts, list) and content == message.content:
         more["content"] = parts
     elif isinstance(parts, list):
-        # What stands around the text travels with it, and so do the parts that are no text.
+        # The parts hold the message's own text: it is replaced by the text as sent.
         others = [part for part in parts if not (isinstance(part, dict) and "text" in part)]
         more["content"] = [{"type": "text", "text": content}, *others]
     calls = sent.get("tool_calls")

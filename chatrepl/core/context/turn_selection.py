@@ -1,4 +1,4 @@
-"""Which turns may be sent, must be, and may not: as marks and summaries say."""
+"""Selection of the turns that may be, must be and must not be sent, by marks and summaries."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ __all__ = ["TurnSelector"]
 
 
 class TurnSelector:
-    """Sorts the turns of conversations; remembers what each summary stands for."""
+    """Selects turns of conversations; caches the turns that each summary replaces."""
 
     def __init__(self) -> None:
         self._covered: dict[str, frozenset[int]] = {}
@@ -24,12 +24,12 @@ class TurnSelector:
         *,
         newest_goes: bool,
     ) -> Contents:
-        """Sort the turns of the current path, a further question being the last."""
+        """Return the current path's turns, classified; a further question is the last of them."""
         turns = conversation.view(question)
         marks = conversation.marks
         pinned = _turns_of(turns, marks.pinned)
         if question is not None and not question.id:
-            # It is about the turn before it.
+            # A question outside the conversation refers to the turn before it.
             pinned |= {len(turns) - 2}
         dropped = _turns_of(turns, marks.dropped)
         newest = len(turns) - 1
@@ -50,17 +50,17 @@ class TurnSelector:
     def _summaries(
         self, conversation: Conversation, turns: Turns
     ) -> list[tuple[Message, frozenset[int]]]:
-        """Return the summaries in force with the turns that each stands for; newer ones win."""
+        """Return the effective summaries with the turns that each replaces; newer ones win."""
         found: list[tuple[Message, frozenset[int]]] = []
         for summary in reversed(conversation.summaries):
-            covered = self._turns_under(summary, turns)
+            covered = self._replaced_turns(summary, turns)
             is_free = not any(covered & others for _, others in found)
             if summary.id not in conversation.marks.dropped and covered and is_free:
                 found.append((summary, covered))
         return found
 
-    def _turns_under(self, summary: Message, turns: Turns) -> frozenset[int]:
-        """Return the turns that a summary stands for: the same as long as it is on the path."""
+    def _replaced_turns(self, summary: Message, turns: Turns) -> frozenset[int]:
+        """Return the turns that a summary replaces, which do not change while it is on the path."""
         if summary.id not in self._covered:
             self._covered[summary.id] = _turns_of(turns, summary.summary_of)
         return self._covered[summary.id]
