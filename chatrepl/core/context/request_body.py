@@ -26,7 +26,7 @@ def example_message(role: str, content: str, now: datetime) -> Message:
 
 
 def with_reminder(message: Message, reminder: str) -> str:
-    """Return a message's text as sent: followed by attached texts and, if a user's, the reminder."""
+    """Return a message's text as sent, with attached texts and, for a user's, the reminder."""
     content = with_files(message)
     if not content and message.extra and message.role == "assistant":
         return placeholder_text(message)
@@ -54,7 +54,7 @@ def _is_folded(sent: Sequence[Message]) -> bool:
 class BodyWriter:
     """Writes the ``messages`` of requests, reusing those of the request before.
 
-    The returned values are shared between requests, so nobody may change them.
+    The returned values are shared between requests, so they must not be changed.
     """
 
     def __init__(self) -> None:
@@ -69,10 +69,10 @@ class BodyWriter:
             lead, sent = sent[0].content + SEAM, sent[1:]
         first = _first_of_path(sent)
         path = self._path(sent[first:], reminder)
-        written = [*_written(sent[:first], 0, reminder), *path]
+        written = [*_message_bodies(sent[:first], 0, reminder), *path]
         if lead:
             at = next(at for at, message in enumerate(sent) if message.role == "user")
-            written[at] = _one(sent, at, reminder, lead)
+            written[at] = _message_body(sent, at, reminder, lead)
         return written
 
     async def ahead(self, sent: Sequence[Message], reminder: str) -> None:
@@ -81,7 +81,7 @@ class BodyWriter:
         Stops when a request is written meanwhile.
         """
         path = sent[_first_of_path(sent) :]
-        start = self._same(path) if reminder == self._reminder else 0
+        start = self._common_length(path) if reminder == self._reminder else 0
         for end in range(start + _STEP_MESSAGES, len(path) + _STEP_MESSAGES, _STEP_MESSAGES):
             written = self._path(path[:end], reminder)
             await asyncio.sleep(0)
@@ -90,14 +90,14 @@ class BodyWriter:
 
     def _path(self, sent: Sequence[Message], reminder: str) -> list[Json]:
         """Write the conversation, reusing the messages that it has in common with the last one."""
-        same = self._same(sent) if reminder == self._reminder else 0
+        common = self._common_length(sent) if reminder == self._reminder else 0
         # The form of a message may depend on the next one, so the last in common is written anew.
-        reused = max(0, same - 1)
-        self._written = [*self._written[:reused], *_written(sent, reused, reminder)]
+        reused = max(0, common - 1)
+        self._written = [*self._written[:reused], *_message_bodies(sent, reused, reminder)]
         self._sent, self._reminder = sent, reminder
         return self._written
 
-    def _same(self, sent: Sequence[Message]) -> int:
+    def _common_length(self, sent: Sequence[Message]) -> int:
         """Count the messages at the beginning that are the same objects as the last time."""
         length = min(len(sent), len(self._sent))
         # The fast test for the usual case; lists compare their items by identity first.
@@ -107,16 +107,16 @@ class BodyWriter:
         return next((at for at, (old, new) in enumerate(both) if old is not new), length)
 
 
-def _written(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
+def _message_bodies(sent: Sequence[Message], start: int, reminder: str) -> list[Json]:
     """Write the messages from an index on.
 
     A conversation may have 100,000 messages; most are plain, and are written without a call each.
     """
     if reminder:
-        return [_one(sent, at, reminder) for at in range(start, len(sent))]
+        return [_message_body(sent, at, reminder) for at in range(start, len(sent))]
     with _without_collector():
         return [
-            _one(sent, at, reminder)
+            _message_body(sent, at, reminder)
             if message.name
             or message.attachments
             or (message.extra and not BEYOND_TEXT.isdisjoint(message.extra))
@@ -140,7 +140,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _one(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Json:
+def _message_body(sent: Sequence[Message], at: int, reminder: str, lead: str = "") -> Json:
     """Write one message; ``lead`` is a system text to stand before its own."""
     message = sent[at]
     content = _sendable(lead + with_reminder(message, reminder))

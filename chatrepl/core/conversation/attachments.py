@@ -1,7 +1,7 @@
-"""What goes with a message beside its words: text files, web pages, images.
+"""Attachments of messages: text files, web pages, images.
 
-An attachment is a content part of the API with a ``name`` of ours. Texts travel inside the
-message, fenced, for every server takes those; images travel as parts.
+An attachment is a content part of the API with a ``name`` of ours. Texts are sent inside the
+message's text, fenced, as every server accepts that; images are sent as parts.
 """
 
 import re
@@ -13,9 +13,9 @@ __all__ = [
     "Attachment",
     "image_attachment",
     "image_tokens",
-    "in_short",
     "name_of",
     "sent_part",
+    "shortened_text",
     "size_of",
     "text_attachment",
     "text_of",
@@ -28,34 +28,34 @@ Attachment = Mapping[str, Json]
 _NAME, _TOKENS = "name", "tokens"
 _TICKS = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"\.([A-Za-z]\w{0,9})$")
-_MOST_SUMMARISED_CHARS = 8000
+_MAX_SUMMARISED_CHARS = 8000
 _USUAL_IMAGE_TOKENS = 765
-"""What OpenAI counts for an image of 1024 by 1024 pixels."""
+"""OpenAI's count for an image of 1024 by 1024 pixels."""
 
 
 def text_attachment(name: str, text: str) -> dict[str, Json]:
-    """Make an attachment of a text."""
+    """Return an attachment of a text."""
     return {"type": "text", _NAME: name, "text": text}
 
 
 def image_attachment(name: str, data_url: str, tokens: int) -> dict[str, Json]:
-    """Make an attachment of an image; ``tokens`` is what it will about count."""
+    """Return an attachment of an image; ``tokens`` is an estimate of its count."""
     return {"type": "image_url", _NAME: name, _TOKENS: tokens, "image_url": {"url": data_url}}
 
 
 def name_of(attachment: Attachment) -> str:
-    """Return what to call an attachment: its name, else its kind."""
+    """Return an attachment's name, else its type."""
     return str(attachment.get(_NAME) or attachment.get("type") or "attachment")
 
 
 def text_of(attachment: Attachment) -> str | None:
-    """Return the text that travels inside the message; None: it is no text."""
+    """Return a text attachment's text; None for other types."""
     text = attachment.get("text") if attachment.get("type") == "text" else None
     return text if isinstance(text, str) else None
 
 
 def fenced_text(attachment: Attachment) -> str:
-    """Write a text attachment as it stands in the message: its name, and a fence around it."""
+    """Return a text attachment as it is sent: its name, and its text in a fence."""
     text = text_of(attachment) or ""
     fence = "`" * max(3, 1 + max((len(run) for run in _TICKS.findall(text)), default=0))
     language = _LANGUAGE.search(name_of(attachment))
@@ -64,7 +64,7 @@ def fenced_text(attachment: Attachment) -> str:
 
 
 def with_files(message: Message) -> str:
-    """Return a message's text with its text attachments behind it, as the model gets it."""
+    """Return a message's text followed by its text attachments, as the model gets it."""
     if not message.attachments:
         return message.content
     texts = [fenced_text(one) for one in message.attachments if text_of(one) is not None]
@@ -73,7 +73,7 @@ def with_files(message: Message) -> str:
     return "\n\n".join([message.content, *texts] if message.content else texts)
 
 
-def in_short(message: Message) -> str:
+def shortened_text(message: Message) -> str:
     """Return a message's text for a summary: long attachments cut with a mark, images by name."""
     parts = [message.content] if message.content else []
     for one in message.attachments:
@@ -81,15 +81,15 @@ def in_short(message: Message) -> str:
         if text is None:
             parts.append(f"[attached: {name_of(one)}]")
             continue
-        left_out = len(text) - _MOST_SUMMARISED_CHARS
+        left_out = len(text) - _MAX_SUMMARISED_CHARS
         if left_out > 0:
-            text = f"{text[:_MOST_SUMMARISED_CHARS]}\n[… {left_out:,} more characters]"
+            text = f"{text[:_MAX_SUMMARISED_CHARS]}\n[… {left_out:,} more characters]"
         parts.append(fenced_text({**one, "text": text}))
     return "\n\n".join(parts)
 
 
 def image_tokens(attachments: Sequence[Attachment]) -> int:
-    """Add up what images will about count."""
+    """Estimate the tokens of all images."""
     total = 0
     for attachment in attachments:
         if attachment.get("type") == "image_url":
@@ -99,14 +99,14 @@ def image_tokens(attachments: Sequence[Attachment]) -> int:
 
 
 def sent_part(attachment: Attachment) -> dict[str, Json]:
-    """Return an attachment as the API takes it, without what this program noted of it."""
+    """Return an attachment as the API accepts it, without this program's own fields."""
     if attachment.get("type") != "image_url":
         return dict(attachment)
     return {key: value for key, value in attachment.items() if key not in (_NAME, _TOKENS)}
 
 
 def unmentioned(message: Message) -> tuple[Attachment, ...]:
-    """Return the attachments that the message's own words do not name by ``@path``."""
+    """Return the attachments that the message's text does not mention as ``@path``."""
     words = message.content
     return tuple(
         one
@@ -116,7 +116,7 @@ def unmentioned(message: Message) -> tuple[Attachment, ...]:
 
 
 def size_of(attachment: Attachment) -> int:
-    """Return how large an attachment is, in bytes."""
+    """Return an attachment's size in bytes, of an image as decoded."""
     text = text_of(attachment)
     if text is not None:
         return len(text.encode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""The branches of a conversation's tree: where they end, what they are called, how they look."""
+"""Branches of a conversation's tree: their ends, their letters, and a drawing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ _KEPT_OF_RUN = 2
 
 
 def can_follow(message: Message) -> bool:
-    """Say whether the path may lead there.
+    """Return whether the path may lead to a message.
 
-    Not to a message that was never answered and given back (one that waits for its answer is
-    ``COMPLETE``), nor to one of several answers that never came.
+    It may not lead to a user message that failed (one that waits for its answer is ``COMPLETE``),
+    nor to an answer that ended early without any content.
     """
-    is_something = bool(
+    has_content = bool(
         visible_text(message) or message.reasoning or message.extra.get(TOOL_CALLS_FIELD)
     )
-    return message.state is State.COMPLETE or (message.role != "user" and is_something)
+    return message.state is State.COMPLETE or (message.role != "user" and has_content)
 
 
 def newest_end(conversation: Conversation, message_id: str | None) -> str | None:
-    """Follow the newest branch below a message (or all roots) to its end; itself where none is."""
+    """Return the end of the newest branch below a message (None: the roots), or itself."""
     while True:
         below = [child for child in conversation.children(message_id) if can_follow(child)]
         if not below:
@@ -39,7 +39,7 @@ def newest_end(conversation: Conversation, message_id: str | None) -> str | None
 
 
 def alternatives(conversation: Conversation) -> tuple[Sequence[Message], str | None]:
-    """Return the sibling answers at the end of the path, oldest first, and the current one's id."""
+    """Return the alternative answers at the path's end, oldest first, and the current one's id."""
     path = conversation.path
     if path and path[-1].role == "user":
         return answers_to(conversation, path[-1].id), None
@@ -55,12 +55,12 @@ def answers_to(conversation: Conversation, parent: str | None) -> Sequence[Messa
 
 
 def branch_ends(conversation: Conversation) -> dict[str, str]:
-    """Name the ends of all branches off the path by letters, as ``draw_tree`` shows them."""
+    """Return the ids of the ends of all branches off the path, by letters as in ``draw_tree``."""
     return {row.label: row.message.id for row in _rows(conversation) if row.is_branch_end}
 
 
 def draw_tree(conversation: Conversation) -> list[str]:
-    """Draw all branches in lines: the path straight down, with its numbers; others beside it."""
+    """Draw the tree in lines: the path straight down with its numbers, branches indented."""
     rows = list(_rows(conversation))
     width = max((len(row.label) for row in rows), default=1)
     return [_line(row, width, conversation.head) for row in _shortened(rows)]
@@ -68,18 +68,21 @@ def draw_tree(conversation: Conversation) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """A line of the drawing: a message, or the hidden middle of a long run."""
+
     message: Message
     guide: str
+    """The lines of the tree in front of the message."""
     label: str = ""
     is_on_path: bool = False
     is_branch_end: bool = False
     hidden: int = 0
-    """How many messages it stands for, if not for its own."""
+    """The number of messages it stands for; 0: for its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Strand:
-    """Messages in a line, and how the first and the further rows are led to."""
+    """Messages that follow each other, with the guides of the first and of the further rows."""
 
     messages: Sequence[Message]
     first: str
@@ -88,7 +91,7 @@ class _Strand:
 
 
 def _rows(conversation: Conversation) -> Iterator[_Row]:
-    # A stack of its own: branches of branches may go deeper than Python's.
+    # An explicit stack, as branches of branches may nest deeper than Python's.
     stack: list[_Row | _Strand] = [_Strand(conversation.path, "", "", is_path=True)]
     ends = 0
     number = 0
@@ -107,7 +110,7 @@ def _rows(conversation: Conversation) -> Iterator[_Row]:
 
 
 def _unravel(conversation: Conversation, strand: _Strand) -> list[_Row | _Strand]:
-    """Turn a strand into its rows, each after the strands that branch off before it."""
+    """Return a strand's rows, each after the strands that branch off before it."""
     items: list[_Row | _Strand] = []
     parent: str | None = None
     for at, message in enumerate(strand.messages):
@@ -115,7 +118,7 @@ def _unravel(conversation: Conversation, strand: _Strand) -> list[_Row | _Strand
             others = [
                 child for child in conversation.children(message.parent) if child.id != message.id
             ]
-            items += [_side(conversation, other, strand.further) for other in others]
+            items += [_branch(conversation, other, strand.further) for other in others]
         guide = strand.first if at == 0 else strand.further
         is_last = at == len(strand.messages) - 1
         items.append(
@@ -129,13 +132,14 @@ def _unravel(conversation: Conversation, strand: _Strand) -> list[_Row | _Strand
         parent = message.id
     below = conversation.children(parent)
     for at, child in enumerate(below):
-        items.append(_side(conversation, child, strand.further, is_last=at == len(below) - 1))
+        items.append(_branch(conversation, child, strand.further, is_last=at == len(below) - 1))
     return items
 
 
-def _side(
+def _branch(
     conversation: Conversation, start: Message, guide: str, *, is_last: bool = False
 ) -> _Strand:
+    """Return the strand that begins at a message off the path and follows the newest children."""
     messages = [start]
     while True:
         below = [child for child in conversation.children(messages[-1].id) if can_follow(child)]
@@ -147,7 +151,7 @@ def _side(
 
 
 def _shortened(rows: Sequence[_Row]) -> Iterator[_Row]:
-    """Put one row in the place of the middle of each long run without branches."""
+    """Replace the middle of each long run without branches by one row."""
     start = 0
     for end in range(1, len(rows) + 1):
         if end < len(rows) and _is_run(rows[end - 1], rows[end]):
@@ -165,6 +169,7 @@ def _shortened(rows: Sequence[_Row]) -> Iterator[_Row]:
 
 
 def _is_run(before: _Row, after: _Row) -> bool:
+    """Return whether two rows follow each other in one strand with nothing between them."""
     is_led_alike = before.guide == after.guide or before.guide.endswith(("├─", "└─"))
     return is_led_alike and after.message.parent == before.message.id
 
@@ -181,6 +186,7 @@ def _line(row: _Row, width: int, head: str | None) -> str:
 
 
 def _letters(number: int) -> str:
+    """Return the label of a branch, by its number from 0: a to z, then aa and so on."""
     letters = ""
     number += 1
     while number:

@@ -1,7 +1,7 @@
-"""How sure the model was of an answer's tokens: kept with the answer, and told in words.
+"""Log probabilities of an answer's tokens, stored with the answer, and as words.
 
-What is kept has the form of the API's ``logprobs``, less what is not needed: ``bytes`` only where
-the text does not say them, other tokens only where the model was unsure.
+They are stored in the form of the API's ``logprobs``, without redundant parts: ``bytes`` only where
+they do not follow from the text, other tokens only where the model was unsure.
 """
 
 import math
@@ -15,48 +15,51 @@ from chatrepl.core.messages import Json, Message
 __all__ = ["SURE", "Piece", "pieces_of", "scores_of", "with_scores", "words_of"]
 
 SURE = 0.9
-"""From this probability on, a token counts as sure."""
+"""The least probability of a token that counts as sure."""
 
-_MOST_TOKENS = 4000
-_MOST_OTHERS = 5
+_MAX_TOKENS = 4000
+_MAX_OTHERS = 5
 _DIGITS = 4
 _FIRST_IDEOGRAPH = "\u2e80"
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The least tokens that are whole characters together, mostly one."""
+    """One token, or the fewest tokens that form whole characters together."""
 
     text: str
     probability: float
     others: tuple[tuple[str, float], ...] = ()
-    """What could stand in its place, with probabilities, the likeliest first."""
+    """Alternatives with their probabilities, the likeliest first."""
 
 
 def with_scores(
     extra: Mapping[str, Json], scores: Sequence[TokenScore], continued: Message | None = None
 ) -> dict[str, Json]:
-    """Add scores to an answer's further fields: those of its first 4,000 tokens.
+    """Return an answer's extra fields with the scores of its first 4,000 tokens.
 
-    ``continued`` is the answer that this one goes on with; where its tokens have no scores, the
-    new ones would stand for the wrong text, and are left out.
+    ``continued`` is the answer that this one goes on with, and begins with. If its tokens have no
+    scores, the new ones are left out, as they would be taken for those of its text.
     """
     before: list[Json] = []
     if continued is not None and continued.content:
         before = _rows(continued)
         if not before:
             return dict(extra)
-    rows = [*before, *(_row(score) for score in scores)][:_MOST_TOKENS]
+    rows = [*before, *(_row(score) for score in scores)][:_MAX_TOKENS]
     return {**extra, LOGPROBS_FIELD: {"content": rows}} if rows else dict(extra)
 
 
 def scores_of(answer: Message) -> list[TokenScore]:
-    """Return the scores that an answer keeps; it may come from another program's transcript."""
+    """Return an answer's stored scores, without those that are invalid (in imported answers)."""
     return [score for row in _rows(answer) if (score := _score(row)) is not None]
 
 
 def pieces_of(scores: Sequence[TokenScore]) -> list[Piece]:
-    """Join tokens that are parts of a character; their probabilities multiply."""
+    """Convert scores to pieces: tokens that are parts of a character are joined.
+
+    Their probabilities multiply.
+    """
     pieces: list[Piece] = []
     held: list[TokenScore] = []
     for score in scores:
@@ -73,13 +76,13 @@ def pieces_of(scores: Sequence[TokenScore]) -> list[Piece]:
 
 
 def words_of(pieces: Sequence[Piece]) -> list[tuple[str, float]]:
-    """Join pieces into words, each as sure as its least sure piece.
+    """Join pieces into words, each with the probability of its least probable piece.
 
-    Blanks and marks, and each piece of a script that has no blanks, stand for themselves.
+    Blanks, punctuation, and each piece of a script without blanks remain single.
     """
     words: list[tuple[str, float]] = []
     for piece in pieces:
-        # A blank by itself is nothing to be unsure of.
+        # A blank by itself is never marked as unsure.
         probability = piece.probability if piece.text.strip() else 1.0
         if words and _is_of_word(piece.text[0]) and _is_of_word(words[-1][0][-1]):
             text, before = words.pop()
@@ -121,7 +124,7 @@ def _row(score: TokenScore) -> Json:
     if score.data is not None and score.data != score.token.encode():
         row["bytes"] = list(score.data)
     if score.others and math.exp(score.logprob) < SURE:
-        likeliest = sorted(score.others, key=lambda other: -other[1])[:_MOST_OTHERS]
+        likeliest = sorted(score.others, key=lambda other: -other[1])[:_MAX_OTHERS]
         row["top_logprobs"] = [
             {"token": token, "logprob": round(logprob, _DIGITS)} for token, logprob in likeliest
         ]

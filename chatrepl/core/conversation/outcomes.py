@@ -1,4 +1,4 @@
-"""How an answer ended that is not an ordinary one: refused, filtered, or with a call of a tool."""
+"""Outcomes of answers other than ordinary text: refusals, filtered answers, tool calls."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from chatrepl.core.messages import Message, State
 __all__ = [
     "CONTENT_FILTER",
     "REFUSES",
+    "content_events",
     "describe_filtered",
     "describe_tool_call",
-    "pieces_of",
     "placeholder_text",
     "status_word",
     "visible_text",
@@ -21,8 +21,8 @@ CONTENT_FILTER = "content_filter"
 REFUSES = "the model refuses to answer"
 
 
-def pieces_of(message: Message) -> Iterator[TextDelta | RefusalDelta]:
-    """Yield an answer's content as it came: the text, then the refusal."""
+def content_events(message: Message) -> Iterator[TextDelta | RefusalDelta]:
+    """Yield an answer's content as events: the text, then the refusal."""
     refusal = refusal_of(message)
     text = message.content.removesuffix(refusal) if refusal else message.content
     if text:
@@ -32,28 +32,27 @@ def pieces_of(message: Message) -> Iterator[TextDelta | RefusalDelta]:
 
 
 def visible_text(message: Message) -> str:
-    """Return a message's text; of one that came by import, a refusal that stands beside it too."""
-    refusal = refusal_of(message) if message.extra else ""
-    return message.content if message.content or not refusal else refusal
+    """Return a message's text, else its refusal, which an imported message holds apart."""
+    return message.content or refusal_of(message)
 
 
 def placeholder_text(message: Message) -> str:
-    """Say to the model what an answer of its own was that has no text: a refusal, or calls.
+    """Return a text to send in place of an answer without text: its refusal or its tool calls.
 
-    A server may refuse an empty answer, and one that holds calls which nothing answers; without it
-    two messages of the user would follow each other, which chat templates refuse.
+    Servers may reject an empty answer, and tool calls that no message answers. Without the answer,
+    two user messages would follow each other, which chat templates reject.
     """
     calls = [f"{name}({arguments})" for name, arguments in called_tools(message)]
     return refusal_of(message) or (f"[called {', '.join(calls)}: no such tool]" if calls else "")
 
 
 def describe_tool_call(name: str, arguments: str) -> str:
-    """Say that a tool was called, as the model wrote it."""
+    """Return a line about a tool call, with the arguments as the model wrote them."""
     return f"the model called a tool: {name}({arguments})"
 
 
 def describe_filtered(message: Message) -> str:
-    """Say that the server's content filter ended an answer; empty where it did not."""
+    """Return a line if the server's content filter ended an answer, else an empty text."""
     if message.finish_reason != CONTENT_FILTER:
         return ""
     is_empty = not message.content.strip()
@@ -61,7 +60,7 @@ def describe_filtered(message: Message) -> str:
 
 
 def status_word(message: Message) -> str:
-    """Say in lists what is special about an answer; empty for an ordinary one."""
+    """Return a word or two about an answer's state for lists; empty for an ordinary answer."""
     if message.state is not State.COMPLETE:
         return message.state.value
     if refusal_of(message):

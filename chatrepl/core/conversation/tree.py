@@ -1,7 +1,7 @@
 """A conversation: a tree of immutable messages with a head, like a small git.
 
-The path from the root to the head is what is talked about. Undo moves the head; retry and edit add
-siblings; nothing is ever removed.
+The path from the root to the head is the current conversation. Undo moves the head; retry and edit
+add siblings; no message is ever removed.
 """
 
 from bisect import bisect_right
@@ -15,19 +15,25 @@ __all__ = ["Conversation", "TurnMessages", "Turns"]
 
 @dataclass(frozen=True, slots=True)
 class TurnMessages:
-    """A user message and all that answers it; a path may begin with a turn that has no question."""
+    """A user message and the messages up to the next one.
+
+    The first turn of a path may begin with another message.
+    """
 
     messages: tuple[Message, ...]
 
     @property
     def question(self) -> Message | None:
-        """Return the user message, or None."""
+        """The user message, or None."""
         first = self.messages[0]
         return first if first.role == "user" else None
 
 
 class Turns:
-    """The turns of a path, each made when it is looked at: a path may have 100,000 messages."""
+    """A lazy sequence of a path's turns, as a path may have 100,000 messages.
+
+    ``question`` is a further user message to follow the path.
+    """
 
     def __init__(
         self,
@@ -51,7 +57,7 @@ class Turns:
         return TurnMessages(tuple(self.messages(index, index + 1)))
 
     def start_of(self, index: int) -> int:
-        """Return where on the path, from 0, a turn begins; of the turn after the last: its end."""
+        """Return the path's index of a turn's first message; past the last turn: the end."""
         return self._starts[index] if index < len(self._starts) else len(self._path)
 
     def first_id(self, index: int) -> str:
@@ -79,13 +85,16 @@ class Turns:
         return self.start_of(after) - self.start_of(first) + has_question
 
     def index_of(self, message_id: str) -> int | None:
-        """Return the turn that holds a message; None: it is not on the path."""
+        """Return the index of the turn that holds a message; None: it is not on the path."""
         position = self._positions.get(message_id)
         return None if position is None else bisect_right(self._starts, position) - 1
 
 
 class Conversation:
-    """The tree, the head, and the marks on top."""
+    """The tree of messages, its head, and the marks on it.
+
+    The path to the head is kept as a list, which each move of the head changes only where it must.
+    """
 
     def __init__(
         self,
@@ -135,12 +144,12 @@ class Conversation:
         return self._messages.values()
 
     def children(self, message_id: str | None) -> Sequence[Message]:
-        """Return the answers to a message (or the roots), oldest first; summaries are none."""
+        """Return the children of a message (None: the roots), oldest first, without summaries."""
         children = (self._messages[child] for child in self._children.get(message_id, ()))
         return [child for child in children if not child.summary_of]
 
     def add(self, message: Message, *, move_head: bool = True) -> None:
-        """Add a message, or replace the one of the same id by its end state."""
+        """Add a message, or replace the one with the same id."""
         known = message.id in self._messages
         self._insert(message)
         if not move_head:
@@ -152,23 +161,23 @@ class Conversation:
             self.head = message.id
 
     def set_state(self, message_id: str, state: State) -> Message:
-        """Change how far a message came; everything else about it is immutable."""
+        """Replace a message by a copy in another state, and return it."""
         message = replace(self._messages[message_id], state=state)
         self._insert(message)
         return message
 
     def turns(self) -> list[TurnMessages]:
-        """Cut the path into turns: each begins at a user message."""
+        """Return the turns of the path; each begins at a user message."""
         view = self.view()
         return [view[index] for index in range(len(view))]
 
     def view(self, question: Message | None = None) -> Turns:
-        """Look at the path's turns, and a further question, without going through them."""
+        """Return the path's turns as a lazy sequence, with a further question after them."""
         return Turns(self._path, self._starts, self._positions, question)
 
     @property
     def summaries(self) -> Sequence[Message]:
-        """Return the summaries of this tree that stand for messages on the path, oldest first."""
+        """The summaries of messages on the path, oldest first."""
         return [
             self._messages[id_]
             for id_ in self._summaries
@@ -202,7 +211,10 @@ class Conversation:
             self._path[position] = message
 
     def _follow(self, message_id: str | None) -> None:
-        """Lead the path to a message, by no more steps than it is from where the path is now."""
+        """Move the path's end to a message, in as many steps as it is from the present path.
+
+        Parents are followed up to the path; a circle in damaged data ends the walk.
+        """
         ahead: list[Message] = []
         seen: set[str] = set()
         while message_id in self._messages and message_id not in self._positions:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chatrepl.core.context.fitting import Plan, fit
-from chatrepl.core.conversation.attachments import in_short, with_files
+from chatrepl.core.conversation.attachments import shortened_text, with_files
 from chatrepl.core.conversation.metadata import with_cost
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
@@ -160,7 +160,7 @@ class Compaction:
         parts: list[str] = []
         used = 0
         for message in messages:
-            text = f"{message.role}: {in_short(message)}"
+            text = f"{message.role}: {shortened_text(message)}"
             tokens = measure.scaled(measure.message(message))
             whole = len(with_files(message))
             if message.attachments and len(text) < whole:

@@ -10,9 +10,9 @@ from itertools import chain
 from chatrepl.core.conversation.attachments import name_of
 from chatrepl.core.conversation.metadata import called_tools, format_figures
 from chatrepl.core.conversation.outcomes import (
+    content_events,
     describe_filtered,
     describe_tool_call,
-    pieces_of,
 )
 from chatrepl.core.events import (
     AnswerEnded,
@@ -205,7 +205,7 @@ def _message_lines(
         return [paint([span(f"{safe_line(message.role)}:", "muted")], style), *lines]
     answer = AnswerView(style, is_markdown=is_markdown, width=width)
     lines = answer.feed(ReasoningDelta(message.reasoning), width) if message.reasoning else []
-    lines += chain.from_iterable(answer.feed(piece, width) for piece in pieces_of(message))
+    lines += chain.from_iterable(answer.feed(piece, width) for piece in content_events(message))
     lines += answer.finish(width)
     return [*lines, *draw_answer_end(AnswerEnded(message), style, width)]
 
