@@ -1,4 +1,7 @@
-"""What JSON can hold: the type of settings, parameters and request bodies."""
+"""The type of JSON values: settings, parameters and request bodies.
+
+Apart from ``messages``, as the command line is read with it before anything else is loaded.
+"""
 
 import json
 
@@ -10,9 +13,9 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def check_json(value: Json) -> Json:
-    """Return a value that JSON can hold.
+    """Return a value if JSON can represent it.
 
-    Raises ``UsageError`` for what Python or TOML can and JSON cannot: infinity, no number, dates.
+    Raises ``UsageError`` for values that only Python or TOML have: infinity, NaN, dates.
     """
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()

@@ -1,4 +1,4 @@
-"""The values a conversation is made of: messages, usage, sessions. Immutable; times are UTC."""
+"""Immutable values of conversations: messages, usage, sessions. Times are in UTC."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, astuple, dataclass, field
@@ -23,22 +23,22 @@ __all__ = [
 
 
 class State(StrEnum):
-    """How far a message came."""
+    """The state of a message."""
 
     COMPLETE = "complete"
     STOPPED = "stopped"
-    """The user stopped it; what came is kept."""
+    """Stopped by the user; the received part is kept."""
     CUT = "cut"
-    """The stream, or the program, ended before the answer did."""
+    """Incomplete, as the stream or the program ended early."""
     FAILED = "failed"
-    """Sent (or about to be), and not one byte of an answer came."""
+    """A sent message to which not one byte of an answer came."""
     STREAMING = "streaming"
-    """Arriving now. On disk after a crash: becomes ``CUT`` at the next start."""
+    """Being received. Found on disk after a crash, it becomes ``CUT``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a server reported that one answer used, in tokens; ``None`` where it said nothing."""
+    """One answer's usage in tokens, as the server reported it; None: not reported."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -67,7 +67,7 @@ class UsageTotal:
 
 
 def usage_fields(usage: Usage | None) -> dict[str, Json] | None:
-    """Put what was used into the form of every JSON that this program writes; None: nothing."""
+    """Return usage in the form of the program's own JSON; None for none."""
     return None if usage is None else asdict(usage)
 
 
@@ -82,7 +82,7 @@ class Message:
     created: datetime
     name: str | None = None
     reasoning: str = ""
-    """Thinking shown apart from the answer; never sent back."""
+    """The model's reasoning, shown apart from the answer and never sent back."""
     attachments: tuple[Mapping[str, Json], ...] = ()
     state: State = State.COMPLETE
     model: str | None = None
@@ -92,19 +92,19 @@ class Message:
     """The sampling parameters that were sent."""
     response_id: str | None = None
     prompt_digest: str | None = None
-    """Names the exact messages this answer was given to, for the count the server reported."""
+    """A digest of the answered prompt, by which its reported count is reused."""
     summary_of: tuple[str, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
-    """What else there is to keep, by its name in the JSON form; it survives a round trip.
+    """Further fields by their names in the JSON form; they survive a round trip.
 
-    Of this program's own answers: cost, timing, log probabilities, refusal, tool calls and
-    fingerprint. Of an imported message: every field that this program does not know.
+    In this program's own answers: cost, timing, log probabilities and other metadata (see
+    ``core.conversation.metadata``). In imported messages: every field that is not known here.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Ids of messages whose whole turn is pinned in, or dropped from, what is sent."""
+    """Ids of messages whose whole turn is pinned in, or dropped from, requests."""
 
     pinned: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
@@ -112,25 +112,25 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A session: a head in the tree, and settings."""
+    """The database record of a session."""
 
     id: str
     title: str
     created: datetime
     updated: datetime
     name: str | None = None
-    """Unique, given by the user."""
+    """Unique; given by the user."""
     head: str | None = None
     """Id of the newest message on the current path."""
     settings: Mapping[str, Json] = field(default_factory=dict)
-    """Values set by commands in this session, by setting key; ``None`` resets to unset."""
+    """Values set by commands in this session, by setting key; None resets one to unset."""
     extra: Mapping[str, Json] = field(default_factory=dict)
-    """Fields of an imported transcript that this program does not know; kept."""
+    """Fields of an imported transcript that this program does not know."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """One row of the list of sessions."""
+    """A row of the list of sessions."""
 
     id: str
     title: str
@@ -145,10 +145,10 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A message that holds all the words of a search, with the first of them in context."""
+    """A message that contains all the words of a search, with its first match in context."""
 
     session_id: str
-    """A session outside the bin that shows the message: the one that made it, else a fork."""
+    """A session outside the bin with the message: the one that made it, else a fork."""
     session_name: str | None
     title: str
     message_id: str
@@ -156,5 +156,5 @@ class SearchHit:
     created: datetime
     before: str
     match: str
-    """As it is written in the message."""
+    """The matched words as they are in the message."""
     after: str

@@ -1,14 +1,11 @@
-"""Ports to models: servers, requests, the chat model, tokenizers, windows and prices."""
+"""Ports to models: servers, requests, tokenizers, context windows and prices."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from chatrepl.core.events import ModelEvent, Progress
-from chatrepl.core.messages import (
-    Json,
-    Usage,
-)
+from chatrepl.core.messages import Json, Usage
 
 __all__ = [
     "Catalog",
@@ -25,7 +22,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A key; shown by its last four characters only."""
+    """A key, of which only the last four characters are shown."""
 
     value: str
 
@@ -35,22 +32,22 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where requests go, with the key that belongs there; both come from one layer."""
+    """A server with its key; both come from the same layer of the configuration."""
 
     base_url: str
     """With scheme and path (``https://api.openai.com/v1``), no user, no trailing slash."""
     origin: str
-    """Which layer chose it, in words, e.g. ``environment`` or ``profile cluster``."""
+    """The layer that set it, as shown, e.g. ``environment`` or ``profile cluster``."""
     api_key: Secret | None = None
-    """``None``: the server gets a placeholder."""
+    """None: a placeholder is sent."""
     key_origin: str = ""
-    """Where the key came from, in words, e.g. ``OPENAI_API_KEY``."""
+    """The source of the key, as shown, e.g. ``OPENAI_API_KEY``."""
     organization: str | None = None
     project: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     timeout_s: float = 120.0
-    """The longest silence while an answer is awaited or streams."""
+    """The longest silence before and within an answer."""
     is_openai: bool = False
     is_local: bool = False
     """The built-in model's own server."""
@@ -60,7 +57,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request to ``/chat/completions``; ``body`` is to the letter what travels."""
+    """One request to ``/chat/completions``; ``body`` is sent as it is."""
 
     server: Server
     body: Mapping[str, Json]
@@ -74,18 +71,19 @@ class ModelInfo:
     id: str
     owned_by: str = ""
     context_window: int | None = None
-    """In tokens, where the server tells (vLLM, llama.cpp, OpenRouter do)."""
+    """In tokens; None where the server does not tell (vLLM, llama.cpp, OpenRouter do)."""
 
 
 class ChatModel(Protocol):
     """A chat-completions server."""
 
     def stream(self, request: ChatRequest) -> AsyncIterator[ModelEvent]:
-        """Send the request, and yield events as they arrive.
+        """Send a request, and yield events as they arrive.
 
         A request with ``"stream": false`` yields the same events from the whole response.
         A stream that ends with neither a finish reason nor its end mark raises ``ModelError`` with
-        ``Fault.CUT`` after the last event. Raises ``ModelError`` only; closing stops the server.
+        ``Fault.CUT`` after the last event. Raises ``ModelError`` only. Closing the iterator stops
+        the server's work.
         """
         ...
 
@@ -94,18 +92,18 @@ class ChatModel(Protocol):
         ...
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
-        """Ask the server what the request's prompt counts, in tokens.
+        """Return the server's count of a request's prompt, in tokens.
 
-        None: it does not tell, or not in time. Raises nothing.
+        None: the server does not count prompts, or not in time. Raises nothing.
         """
         ...
 
     async def warm_up(self) -> None:
-        """Pay in a background thread what the first request would otherwise wait for."""
+        """Do the expensive preparations of the first request in a background thread."""
         ...
 
     async def close(self) -> None:
-        """Release connections."""
+        """Close all connections."""
         ...
 
 
@@ -113,76 +111,76 @@ class TokenCounter(Protocol):
     """Counts tokens with the vocabularies that ship with the program."""
 
     def encoding_for(self, model: str) -> tuple[str, bool]:
-        """Name the encoding for a model; False with it: the model is unknown, counts estimate."""
+        """Return a model's encoding; False with it: the model is unknown, counts are estimates."""
         ...
 
     async def prepare(self, encoding: str) -> None:
-        """Load an encoding off the event loop; at once when it is loaded already."""
+        """Load an encoding in a thread, unless it is loaded already."""
         ...
 
     def count(self, text: str, encoding: str) -> int:
-        """Count one text's tokens. ``prepare`` must have ended; special tokens count as text."""
+        """Count a text's tokens, after ``prepare``. Special tokens count as text."""
         ...
 
     def ids(self, text: str, encoding: str) -> Sequence[int]:
-        """Return a text's token ids, in order; as ``count`` sees them."""
+        """Return the ids of the tokens that ``count`` counts, in order."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a model costs, in US dollars per million tokens; ``None``: not known."""
+    """A model's price, in US dollars per million tokens."""
 
     prompt: float
     completion: float
     cached: float | None = None
-    """Of prompt tokens that the server had in its cache; None: as the others."""
+    """For prompt tokens from the server's cache; None: as for the others."""
     reasoning: float | None = None
-    """Of completion tokens that were thinking; None: as the others."""
+    """For completion tokens of reasoning; None: as for the others."""
 
 
 class Catalog(Protocol):
-    """What is known of models without asking a server."""
+    """Context windows and prices of known models, without a request."""
 
     async def prepare(self) -> None:
-        """Load what is known, off the event loop."""
+        """Load the catalog in a thread."""
         ...
 
     def context_window(self, model: str) -> int | None:
-        """Return a model's window in tokens, or None for an unknown model."""
+        """Return a model's context window in tokens; None: not known."""
         ...
 
     def price(self, model: str) -> Price | None:
-        """Return a model's price, or None for an unknown model: never a guess."""
+        """Return a model's price; None: not known, never a guess."""
         ...
 
     def cost(self, model: str, usage: Usage) -> float | None:
-        """Return what one answer costs, in US dollars; None: the price is not known."""
+        """Return one answer's cost in US dollars; None: the price is not known."""
         ...
 
 
 class LocalModel(Protocol):
-    """The built-in model: fetched once, run as a server of our own."""
+    """The built-in model: downloaded once, and run as a local server."""
 
     name: str
     context_window: int
-    """In tokens; once it runs, what there really is."""
+    """In tokens; exact once the server runs."""
     is_demo: bool
-    """It is the small one that comes with the program, not one of the user's."""
+    """It is the small model that comes with the program, not one of the user's."""
 
     def prepare(self) -> AsyncIterator[Progress]:
-        """Fetch and start what is missing, yielding progress; any number of callers share one run.
+        """Download and start what is missing, yielding progress; concurrent calls share one run.
 
         Ends when the server is ready. Raises ``LocalModelError``; a later call tries again.
         """
         ...
 
     def server(self) -> Server:
-        """Return the running server; ``prepare`` must have ended."""
+        """Return the running server, after ``prepare``."""
         ...
 
     def is_fetched(self) -> bool:
-        """Say whether the weights are on this machine."""
+        """Return whether the weights are on this machine."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The ports to what the user and the program keep in files of their own: profiles, roles, facts."""
+"""Ports to the files of the user and of the program: profiles, roles, learned facts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,68 +12,71 @@ __all__ = ["Memory", "Profile", "Profiles", "Roles"]
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A server with the settings that go with it."""
+    """A server with its settings."""
 
     server: Server | None
     values: Mapping[str, Json]
     origin: str
-    """In words, e.g. ``profile cluster``."""
+    """As shown, e.g. ``profile cluster``."""
 
 
 class Profiles(Protocol):
     """The server profiles of the configuration."""
 
     def names(self) -> Sequence[str]:
-        """List the profiles, in the configuration's order."""
+        """Return the names of all profiles, in the configuration's order."""
         ...
 
     def current(self) -> str | None:
-        """Name the profile that was loaded last, at the start at first; None: none."""
+        """Return the name of the profile in use; None: none is."""
         ...
 
     def about(self, name: str) -> tuple[str, str]:
-        """Return the address and the model that a profile names; empty: it names none."""
+        """Return a profile's address and model, each empty if it has none."""
         ...
 
     async def load(self, name: str | None) -> Profile:
-        """Find a profile's server and key; None: what holds without a profile.
+        """Return a profile with its key, and make it the one in use; None: without a profile.
 
         May run the user's own key command. Raises ``UsageError``.
         """
         ...
 
     async def look_up(self, name: str) -> Profile:
-        """Find a profile's server and key as ``load`` does, without making it the current one."""
+        """Return a profile with its key as ``load`` does, without making it the one in use."""
         ...
 
 
 class Roles(Protocol):
-    """Roles by name, as the texts of their files."""
+    """The files of roles, by name."""
 
     def names(self) -> Sequence[str]:
-        """List them in the order of the alphabet."""
+        """Return the names of all roles in alphabetical order."""
         ...
 
     async def read(self, name: str) -> str:
-        """Return a role's text. Raises ``UsageError`` for one that is not there."""
+        """Return the text of a role's file. Raises ``UsageError`` if there is none."""
         ...
 
     def place_of(self, path: str) -> str:
-        """Return the full path of a file that a role names: it lies beside the user's roles."""
+        """Return the full path of a file that a role names relative to the user's roles."""
         ...
 
     async def write(self, name: str, text: str, *, replace: bool = False) -> str:
-        """Write a role of the user's own; return where. There already: only if ``replace``."""
+        """Write one of the user's roles, and return its path.
+
+        Raises ``UsageError`` if there is one already, unless ``replace``.
+        """
         ...
 
 
 class Memory(Protocol):
-    """Small facts remembered across runs; losing them costs a request or two. Never raises."""
+    """A cache of small facts across runs; losing one costs a request or two. Never raises."""
 
     async def recall(self, topic: str, /) -> Mapping[str, Json]:
-        """Return what is remembered under a topic."""
+        """Return a topic's facts by their keys."""
         ...
 
     async def remember(self, topic: str, key: str, value: Json, /) -> None:
-        """Remember a fact; ``None`` forgets it."""
+        """Store a fact; None deletes it."""
         ...

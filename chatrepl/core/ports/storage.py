@@ -1,4 +1,4 @@
-"""What the core needs of the outside world, as protocols; services and terminal implement them."""
+"""The port to the store of sessions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,36 +19,39 @@ __all__ = ["LoadedSession", "Store"]
 
 @dataclass(frozen=True, slots=True)
 class LoadedSession:
-    """A session as it is on disk."""
+    """A session as read from disk."""
 
     record: SessionRecord
     messages: Sequence[Message]
     """Every message of its tree, parents first."""
     marks: Marks = field(default_factory=Marks)
     recovered: Sequence[str] = ()
-    """Ids of answers that a crash had left unfinished and that are now marked as cut."""
+    """Ids of answers that a crash left unfinished, marked as cut by this load."""
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """Tokens of a message's content by (message id, encoding), where counted before."""
+    """Stored token counts of messages' contents, by (message id, encoding)."""
 
 
 class Store(Protocol):
-    """Keeps sessions. Every method returns when the change is on disk; all raise ``StoreError``.
+    """Sessions on disk. Every method returns when its change is written; all raise ``StoreError``.
 
-    A lone surrogate or NUL in a text survives a round trip.
+    Lone surrogates and NUL in texts survive a round trip.
     """
 
     warnings: list[str]
-    """What users must be told, one line each; whoever tells it takes it out."""
+    """Warnings for the user, one line each; removed by the caller that shows them."""
 
     async def create(self, record: SessionRecord, messages: Sequence[Message] = ()) -> None:
         """Add a session with its first messages (parents first), in one transaction.
 
-        A name that another session (not in the bin) has is a ``UsageError``.
+        Raises ``UsageError`` if another session outside the bin has its name.
         """
         ...
 
     async def update(self, record: SessionRecord) -> None:
-        """Replace a session's name, title, head and settings. A taken name: ``UsageError``."""
+        """Replace a session's name, title, head and settings.
+
+        Raises ``UsageError`` if another session has the name.
+        """
         ...
 
     async def add(self, session_id: str, messages: Sequence[Message], head: str | None) -> None:
@@ -60,17 +63,17 @@ class Store(Protocol):
         ...
 
     async def append(self, message_id: str, text: str, reasoning: str) -> None:
-        """Add received text to a streaming answer, without rewriting what is there."""
+        """Append received text to a streaming answer, without rewriting it."""
         ...
 
     async def finish_answer(self, session_id: str, message: Message, head: str | None) -> None:
-        """Write an answer's end state, all its fields, and the head, in one transaction."""
+        """Write an ended answer with all its fields, and the head, in one transaction."""
         ...
 
     async def set_state(
         self, session_id: str, message_id: str, state: str, head: str | None
     ) -> None:
-        """Change one message's state (a sent message that failed) and the head."""
+        """Change the state of a message, as of one that failed, and the head."""
         ...
 
     async def set_marks(self, session_id: str, marks: Marks) -> None:
@@ -78,51 +81,54 @@ class Store(Protocol):
         ...
 
     async def set_counts(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Remember token counts by (message id, encoding)."""
+        """Store token counts by (message id, encoding)."""
         ...
 
     async def load(self, session_id: str) -> LoadedSession:
-        """Read a session by id; unfinished answers that nobody is writing are marked as cut."""
+        """Read a session by id; mark unfinished answers that no process is writing as cut."""
         ...
 
     async def find(self, name: str, *, deleted: bool = False) -> SessionRecord | None:
         """Find a session by its exact name, else by its id or a unique beginning of its id.
 
-        A beginning has four characters at least: a digit is a number in a list. ``deleted`` looks
-        in the bin, else it is left out.
+        A beginning has at least four characters, as shorter ones are numbers in a list.
+        ``deleted`` searches only the bin, else the bin is left out. None: no session.
         """
         ...
 
     async def newest(self) -> SessionRecord | None:
-        """Return the session that was written to last, or None."""
+        """Return the session written to last; None: there is no session."""
         ...
 
     async def sessions(
         self, words: str = "", *, deleted: bool = False, limit: int = 0
     ) -> Sequence[SessionSummary]:
-        """List sessions, newest first; ``words`` filter name, title and first words."""
+        """Return sessions, newest first; ``words`` filter by name, title and first words.
+
+        ``limit`` 0: all of them.
+        """
         ...
 
     async def search(self, words: str, limit: int = 20) -> Sequence[SearchHit]:
-        """Find messages outside the bin that hold all the words, best first."""
+        """Return the messages outside the bin that contain all the words, best first."""
         ...
 
     async def delete(self, session_id: str) -> None:
-        """Put a session in the bin; one that is open elsewhere is a ``UsageError``."""
+        """Move a session to the bin. Raises ``UsageError`` if it is open elsewhere."""
         ...
 
     async def restore(self, session_id: str) -> None:
-        """Take a session out of the bin; a name that was taken meanwhile is dropped."""
+        """Move a session out of the bin; its name is dropped if another has it by now."""
         ...
 
     async def usage(self, since: datetime) -> Sequence[UsageTotal]:
-        """Add up what all sessions used from a moment on, by model."""
+        """Return the usage of all sessions since a moment, by model."""
         ...
 
     async def lock(self, session_id: str) -> bool:
-        """Take a session for this process; False: another has it. One session at a time."""
+        """Lock a session for this process, releasing the one before; False: another has it."""
         ...
 
     async def close(self) -> None:
-        """Finish writing, release the lock and the file."""
+        """Finish writing, and release the lock and the file."""
         ...

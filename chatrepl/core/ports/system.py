@@ -1,13 +1,11 @@
-"""Ports to the machine and the person: clipboard, files, clock, questions, shell."""
+"""Ports to the machine and the person: clipboard, files, clock, questions, shell, debug log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from chatrepl.core.messages import (
-    Json,
-)
+from chatrepl.core.messages import Json
 
 __all__ = [
     "Attachments",
@@ -25,39 +23,42 @@ class Clipboard(Protocol):
     """The desktop's clipboard."""
 
     async def copy(self, text: str) -> bool:
-        """Put text on the clipboard; False: no clipboard program is there."""
+        """Copy text to the clipboard; False: there is no clipboard program."""
         ...
 
 
 class Files(Protocol):
-    """Files that the user names. Paths may begin with ``~``. All raise ``UsageError``."""
+    """Files that the user names; paths may begin with ``~``. All raise ``UsageError``."""
 
     async def read(self, path: str) -> str:
-        """Return a text file's content; too large, binary or missing: an error that says so."""
+        """Return a text file's content; too large, binary and missing files are errors."""
         ...
 
     async def write(self, path: str, text: str, *, replace: bool = False) -> str:
-        """Write a private file, and return its full path. There already: only if ``replace``."""
+        """Write a private file, and return its full path.
+
+        A file that exists is an error, unless ``replace``.
+        """
         ...
 
     def names_file(self, path: str) -> bool:
-        """Say whether a path names an existing file or folder."""
+        """Return whether a path names an existing file or folder."""
         ...
 
     def is_file(self, path: str) -> bool:
-        """Say whether a path names an existing file, and no folder."""
+        """Return whether a path names an existing file, and no folder."""
         ...
 
     def matching(self, begun: str) -> Sequence[str]:
-        """Complete a path: at most 50, as they would be typed; folders end in a slash."""
+        """Return at most 50 completions of a path, as typed; folders end in a slash."""
         ...
 
 
 class Clock(Protocol):
-    """Time, passed in."""
+    """The clock, passed in so that tests may set it."""
 
     def now(self) -> datetime:
-        """Return the time of day, in UTC."""
+        """Return the date and time in UTC."""
         ...
 
     def monotonic(self) -> float:
@@ -66,66 +67,66 @@ class Clock(Protocol):
 
 
 class Person(Protocol):
-    """Whoever may be asked something."""
+    """Questions to the person at the terminal, if there is one."""
 
     @property
     def has_input_line(self) -> bool:
-        """Whether there is a line that text can be put into, with keys that do more than type."""
+        """Whether there is an input line, into which text can be put, with its keys."""
         ...
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask yes or no; where there is no person the answer is no."""
+        """Ask a yes-or-no question; False where there is no person."""
         ...
 
     async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
-        """Ask for a line of text, not shown if ``secret``; None: cancelled, or nobody is there."""
+        """Ask for a line of text, hidden if ``secret``; None: cancelled, or there is no person."""
         ...
 
 
 class DebugLog(Protocol):
-    """A log file for finding faults; it holds no key, and nothing of what is said."""
+    """A log file for finding faults; it contains no keys and no messages."""
 
     path: str
-    """Where it is, or would be."""
+    """The path of the file, which may not exist."""
 
     @property
     def is_on(self) -> bool:
-        """Say whether it is being written."""
+        """Whether the log is being written."""
         ...
 
     def start(self) -> None:
-        """Begin to write, behind what is there. Raises ``UsageError``."""
+        """Start to append to the file. Raises ``UsageError``."""
         ...
 
     def stop(self) -> None:
-        """End it; what is written stays."""
+        """Stop writing; the file stays."""
         ...
 
 
 class Attachments(Protocol):
-    """What can go with a message: files, and pages of the web."""
+    """Sources of attachments: files and web pages."""
 
     async def load(self, place: str) -> Mapping[str, Json]:
-        """Load a path, or an ``http`` address, as ``core.conversation.attachments`` describes it.
+        """Load a file, or a page at an ``http`` address; see ``core.conversation.attachments``.
 
-        Raises ``ChatreplError``: not to be read, too large, or neither text nor image.
+        Raises ``ChatreplError`` if it is unreadable, too large, or neither text nor image.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ShellResult:
-    """How a command of the user's ended."""
+    """The result of a shell command."""
 
     code: int
-    """Its exit code; below zero: the signal that ended it."""
+    """The exit code; if negative, the signal that ended the command."""
     output: str = ""
-    """What it wrote, where that was captured."""
+    """The output, if captured."""
 
 
 class Shell(Protocol):
     """The user's shell."""
 
     async def run(self, command: str, *, capture: bool) -> ShellResult:
-        """Run a command to its end, shown as it goes. Raises ``UsageError``."""
+        """Run a command to its end, showing its output. Raises ``UsageError``."""
         ...
