@@ -1,4 +1,4 @@
-"""Titles of sessions and first words of messages: a line that stands for a long text."""
+"""Excerpts of texts: titles of sessions, first words of messages, code blocks."""
 
 import re
 from collections.abc import Iterable
@@ -9,10 +9,11 @@ __all__ = ["code_blocks", "first_words", "title_of"]
 
 _TITLE_CHARS = 60
 _READ_CHARS = 400
+"""Characters read for one line, so that a long text costs no more than a short one."""
 
 
 def title_of(messages: Iterable[Message]) -> str:
-    """Make a title of the first user message that says anything, cut at a word; else empty."""
+    """Return a title from the first user message with any words, cut at a word; else empty."""
     texts = (message.content[:_READ_CHARS] for message in messages if message.role == "user")
     words = next((words for words in map(str.split, texts) if words), [])
     title = ""
@@ -24,21 +25,21 @@ def title_of(messages: Iterable[Message]) -> str:
 
 
 def first_words(text: str, most_chars: int) -> str:
-    """Put a text's beginning on one line of no more characters than that, cut by ``…``."""
+    """Return a text's beginning on one line of at most ``most_chars``, cut by ``…``."""
     words = " ".join(text[:_READ_CHARS].split())
     return words if len(words) <= most_chars else words[: most_chars - 1] + "…"
 
 
-# What may stand before a fence: marks of quotes and of list items, each with its blanks.
+# Before a fence, quotes and list items may put their marks, each with its blanks.
 _CONTAINERS = r"(?P<lead>(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{1,9}[.)][ \t]))*[ \t]*)"
 _OPENING = re.compile(_CONTAINERS + r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})")
 _QUOTE = re.compile(r"[ \t]*>[ ]?")
 
 
 def code_blocks(text: str) -> list[str]:
-    """Return the code of each fenced block in order, without what quotes and lists put before it.
+    """Return the code of each fenced block in order, without the marks of quotes and lists.
 
-    A block that is not closed goes on to the text's end.
+    A block that is not closed extends to the text's end.
     """
     blocks: list[str] = []
     code: list[str] | None = None
@@ -58,7 +59,7 @@ def code_blocks(text: str) -> list[str]:
 
 
 def _without_lead(line: str, lead: str) -> str:
-    """Take away the quotes' marks, and as many blanks as the fence itself is in."""
+    """Remove the quotes' marks, and as many blanks as the fence is indented by."""
     for _ in range(lead.count(">")):
         line = _QUOTE.sub("", line, count=1) if _QUOTE.match(line) else line
     inside = lead.rpartition(">")[2]

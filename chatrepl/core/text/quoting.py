@@ -1,4 +1,4 @@
-"""Words as they are typed: separated by blanks, quoted where they hold some, or mistyped."""
+"""Typed words: splitting at blanks, quotes, and suggestions for mistyped names."""
 
 import difflib
 import re
@@ -23,15 +23,15 @@ def split_words(text: str) -> list[str]:
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """Return a hint that names what the word may have meant, or an empty one."""
+    """Return a hint with up to three names that are like a word; empty if none is."""
 
-    def likeness(name: str) -> float:
+    def similarity(name: str) -> float:
         pairs = enumerate(zip(word, name, strict=False))
         shorter = min(len(word), len(name))
         same = next((at for at, (typed, meant) in pairs if typed != meant), shorter)
-        # Whoever mistypes mostly begins well.
+        # Typing errors are rare in a word's first letters, so an equal beginning counts more.
         return difflib.SequenceMatcher(None, word, name).ratio() + 0.08 * same
 
-    alike = sorted(set(names), key=likeness, reverse=True)[:3]
-    close = [name for name in alike if likeness(name) >= 0.7]
+    candidates = sorted(set(names), key=similarity, reverse=True)[:3]
+    close = [name for name in candidates if similarity(name) >= 0.7]
     return f"did you mean {' or '.join(close)}?" if close else ""

@@ -1,16 +1,15 @@
-"""Make text from outside harmless to a terminal, character by character.
+"""Escaping of untrusted text for terminals, character by character.
 
-A model, a server, a file or a person may have written it; shown raw it could move the cursor, set
-the clipboard, or read differently from what it is. Escape sequences are not parsed: the characters
-that make them work are replaced, one by one and each by a mark of one cell, so that nothing hides
-in a sequence cut in two. What is stored, copied or sent stays exact; only what is shown
-passes here.
+Text of a model, a server, a file or a person, shown raw, could move the cursor, set the clipboard,
+or look different from what it is. Escape sequences are not parsed: the characters that make them
+work are replaced, each by a mark of one cell, so that a sequence cut in two is harmless as well.
+Only displayed text is escaped; stored, copied and sent text stays exact.
 
 - Controls become their pictures (``␛``); C1, surrogates, tag characters and noncharacters ``�``.
-- Bidirectional controls and everything else that is invisible become ``␦``.
+- Bidirectional controls and all other invisible characters become ``␦``.
 - Line and paragraph separators become new lines; new line and tab stay.
-- A joiner or an emoji/text selector stays where the character before it can bear one (emoji, Indic,
-  Arabic, …), which is the only context that is looked at; elsewhere it is a mark.
+- A joiner or an emoji/text selector stays after a character that can bear one (emoji, Indic,
+  Arabic, …), which is the only context considered; elsewhere it becomes a mark.
 """
 
 import json
@@ -53,7 +52,7 @@ _PLANES = 0x11
 
 @cache
 def _marks() -> dict[int, str]:
-    """Map each character that is never shown as it is to its mark (built at the first use)."""
+    """Return the marks of all characters that are never shown (built at the first use)."""
     marks = {code: chr(0x2400 + code) for code in range(0x20) if code not in (0x09, 0x0A)}
     marks[0x7F] = "\u2421"
     for mark, ranges in ((_INVISIBLE, _INVISIBLE_RANGES), (_BAD, _BAD_RANGES)):
@@ -66,12 +65,12 @@ def _marks() -> dict[int, str]:
 
 
 def safe_text(text: str, *, before: str = "") -> str:
-    """Return text with a visible mark for every character that could act or hide.
+    """Replace every control and invisible character by a visible mark.
 
-    Tab and new line stay; every character becomes exactly one. ``before`` is the character in
-    front of ``text``, if there is one: a joiner at the beginning is judged by it. Apart from that a
-    text may be cleaned in any pieces. A carriage return is a control like others: see
-    ``TextCleaner`` for text with CRLF line ends.
+    Tab and new line stay; every character becomes exactly one. ``before`` is the character in front
+    of ``text``, if any: a joiner at the beginning is judged by it. Apart from that, a text may be
+    escaped in any pieces. A carriage return is a control like others: see ``TextCleaner`` for text
+    with CRLF line ends.
     """
     if _HAS_JOINER.search(text):
         context = before[-1:]
@@ -80,15 +79,15 @@ def safe_text(text: str, *, before: str = "") -> str:
 
 
 def safe_line(text: str) -> str:
-    """Return text made safe on one line: line ends show as ``⏎``, tabs as a space."""
+    """Escape text on one line: line ends become ``⏎``, tabs a space."""
     whole = text.replace("\r\n", "\n").rstrip("\n")
     return safe_text(whole).replace("\n", "\u23ce").replace("\t", " ")
 
 
 class TextCleaner:
-    """Cleans a stream of text: any way of cutting it into pieces gives the same result.
+    """Escapes a stream of text; the result does not depend on its pieces.
 
-    CRLF becomes a new line; a carriage return alone is shown as a mark.
+    CRLF becomes a new line; a carriage return alone becomes a mark.
     """
 
     __slots__ = ("_before", "_carriage_return")
@@ -98,7 +97,7 @@ class TextCleaner:
         self._carriage_return = False
 
     def feed(self, text: str) -> str:
-        """Return what is certain of the text so far; a carriage return at its end is held."""
+        """Return the escaped text; a carriage return at its end is held until the next piece."""
         if not text:
             return ""
         if self._carriage_return:
@@ -113,30 +112,30 @@ class TextCleaner:
         return clean
 
     def finish(self) -> str:
-        """Return what was held, and start anew."""
+        """Return the held text, and reset."""
         held = safe_text("\r") if self._carriage_return else ""
         self._before, self._carriage_return = "", False
         return held
 
 
 def safe_json(value: Json, *, indent: int | None = None) -> str:
-    """Write JSON on one line, or indented on several; what is read from it is the value.
+    """Format JSON on one line, or indented on several, escaping only unsafe characters.
 
-    Only what a terminal must not be sent is escaped.
+    Reading it gives the same value.
     """
     return escape_json(json.dumps(value, indent=indent, ensure_ascii=False))
 
 
 def escape_json(written: str, encoding: str = "utf-8") -> str:
-    """Escape, in JSON, what a terminal must not be sent, and what an encoding may lack.
+    """Escape the characters of JSON that are unsafe on a terminal or that an encoding lacks.
 
-    What is read from it stays the same.
+    Reading it gives the same value.
     """
     shown = safe_text(written)
     has_all = _has_all(encoding, shown)
     if has_all and shown == written:
         return written
-    # Outside of texts JSON is ASCII without controls, so all that is escaped stands in a text.
+    # Outside of strings JSON is ASCII without controls, so every escape is within a string.
     pairs = zip(written, shown, strict=True)
     return "".join(
         char if char == mark and (has_all or char.isascii()) else _escape(char)
@@ -146,7 +145,7 @@ def escape_json(written: str, encoding: str = "utf-8") -> str:
 
 def _has_all(encoding: str, text: str) -> bool:
     try:
-        # Shift JIS writes a yen sign as a backslash, so that it can be written is not enough.
+        # Encoding without an error is not enough: Shift JIS writes a yen sign as a backslash.
         return text.encode(encoding).decode(encoding) == text
     except UnicodeError:
         return False

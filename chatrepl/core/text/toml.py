@@ -1,4 +1,7 @@
-"""Write TOML, which the standard library reads only; walk a table of settings."""
+"""TOML: writing tables, the lines of keys, and the fields of settings tables.
+
+The standard library only reads it.
+"""
 
 import json
 import re
@@ -14,9 +17,9 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(table: Mapping[str, Json]) -> str:
-    """Write a table: plain values first, then tables, then lists of tables, one level of each.
+    """Format a table: plain values first, then tables and lists of tables, one level of each.
 
-    What is nested deeper is written inline. ``None`` has no form in TOML and is left out.
+    Deeper levels are written inline. None has no form in TOML and is left out.
     """
     lines: list[str] = []
     below: list[str] = []
@@ -41,7 +44,7 @@ def _key(key: str) -> str:
 
 
 def _string(text: str) -> str:
-    # JSON's strings are TOML's, but for the one control character that JSON leaves alone.
+    # JSON's strings are valid TOML, except for the one control character that JSON leaves as is.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
@@ -60,7 +63,7 @@ def _value(value: Json) -> str:
 
 
 def setting_fields(table: Mapping[str, Json]) -> Iterator[tuple[tuple[str, ...], Json]]:
-    """Yield each key, as its parts, with its value; those of the table ``extra`` one by one."""
+    """Yield each key, as its parts, with its value; the keys of the table ``extra`` one by one."""
     for key, value in table.items():
         if key == "extra" and isinstance(value, dict):
             yield from (((key, name), own) for name, own in value.items())
@@ -105,7 +108,7 @@ def key_lines(text: str) -> Mapping[Key, int]:
 
 def _keys(parsed: Mapping[str, object], table: Key) -> Iterator[Key]:
     """Yield the keys that one statement names, a table before what is in it."""
-    # A stack, as dotted keys may nest deeper than Python's.
+    # A stack, as dotted keys may nest deeper than Python's calls.
     waiting = [(table, parsed)]
     while waiting:
         table, values = waiting.pop()

@@ -1,6 +1,6 @@
-"""Small facts that are remembered across runs, in one file of the cache folder.
+"""The cache of learned facts: one JSON file in the cache folder.
 
-Losing them costs a request or two, so whatever is wrong with the file, it counts as empty.
+Losing it costs a request or two, so a file that is damaged in any way counts as empty.
 """
 
 import asyncio
@@ -14,35 +14,30 @@ from chatrepl.services.files.private_files import make_private_folder, replace_p
 
 __all__ = ["FileMemory", "NoMemory"]
 
-_KEPT_S = 30 * 86_400
-_MOST_BYTES = 4 << 20
-_MOST_FACTS = 2000
+_MAX_AGE_S = 30 * 86_400
+_MAX_BYTES = 4 << 20
+_MAX_FACTS = 2000
+"""By topic; the oldest are dropped."""
 
 
 class FileMemory:
-    """Implements the core's ``Memory``. Facts are forgotten after 30 days: servers change."""
+    """A ``Memory`` in a file. Facts expire after 30 days, as servers change."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def recall(self, topic: str) -> Mapping[str, Json]:
-        """Return what is remembered under a topic."""
-        facts = (await asyncio.to_thread(self._read)).get(topic)
-        if not isinstance(facts, dict):
-            return {}
-        return {
-            key: fact.get("value")
-            for key, fact in facts.items()
-            if isinstance(fact, dict) and _is_fresh(fact)
-        }
+        """Return a topic's facts by their keys."""
+        topics = await asyncio.to_thread(self._read)
+        return {key: fact.get("value") for key, fact in _fresh_facts(topics.get(topic)).items()}
 
     async def remember(self, topic: str, key: str, value: Json) -> None:
-        """Remember a fact; ``None`` forgets it."""
+        """Store a fact; None deletes it."""
         await asyncio.to_thread(self._write, topic, key, value)
 
     def _read(self) -> dict[str, Json]:
         try:
-            if self._path.stat().st_size > _MOST_BYTES:
+            if self._path.stat().st_size > _MAX_BYTES:
                 return {}
             topics = json.loads(self._path.read_text("utf-8"))
         except (OSError, ValueError, RecursionError):
@@ -50,15 +45,14 @@ class FileMemory:
         return topics if isinstance(topics, dict) else {}
 
     def _write(self, topic: str, key: str, value: Json) -> None:
-        # Read anew: another terminal may have learnt something meanwhile.
+        # Read again, as another process may have added facts meanwhile.
         topics = self._read()
-        old = topics.get(topic)
-        facts: dict[str, Json] = {}
-        if isinstance(old, dict):
-            facts = {k: fact for k, fact in old.items() if k != key and _is_fresh(fact)}
+        facts = _fresh_facts(topics.get(topic))
+        # A changed fact moves to the end, as the newest.
+        facts.pop(key, None)
         if value is not None:
             facts[key] = {"value": value, "learnt": int(time.time())}
-        topics[topic] = dict(list(facts.items())[-_MOST_FACTS:])
+        topics[topic] = dict(list(facts.items())[-_MAX_FACTS:])
         try:
             make_private_folder(self._path.parent)
             replace_private(self._path, json.dumps(topics))
@@ -67,18 +61,22 @@ class FileMemory:
 
 
 class NoMemory:
-    """Remembers nothing: for runs that leave no traces."""
+    """A ``Memory`` that stores nothing, for runs that leave no traces."""
 
     async def recall(self, _topic: str, /) -> Mapping[str, Json]:
-        """Return nothing."""
+        """Return no facts."""
         return {}
 
     async def remember(self, _topic: str, _key: str, _value: Json, /) -> None:
-        """Let it go."""
+        """Do nothing."""
 
 
-def _is_fresh(fact: Json) -> bool:
-    if not isinstance(fact, dict):
-        return False
-    learnt = fact.get("learnt")
-    return isinstance(learnt, int) and abs(time.time() - learnt) < _KEPT_S
+def _fresh_facts(facts: Json) -> dict[str, dict[str, Json]]:
+    """Return the valid facts of a topic that have not expired."""
+    fresh: dict[str, dict[str, Json]] = {}
+    for key, fact in facts.items() if isinstance(facts, dict) else ():
+        if isinstance(fact, dict):
+            learnt = fact.get("learnt")
+            if isinstance(learnt, int) and abs(time.time() - learnt) < _MAX_AGE_S:
+                fresh[key] = fact
+    return fresh
