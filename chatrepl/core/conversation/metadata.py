@@ -3,10 +3,11 @@
 Readers accept anything in a field, as messages may come from other programs' transcripts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from chatrepl.core.events import AnswerEnded, ResponseStarted
-from chatrepl.core.messages import Json, Message
+from chatrepl.core.messages import Json, Message, Usage, UsageTotal
 
 __all__ = [
     "COST_FIELD",
@@ -18,6 +19,7 @@ __all__ = [
     "RESPONSE_FIELD",
     "TOOL_CALLS_FIELD",
     "USAGE_FIELD",
+    "Spent",
     "called_tools",
     "choice_of",
     "continued_chars",
@@ -29,6 +31,8 @@ __all__ = [
     "format_figures",
     "refusal_of",
     "response_fields",
+    "spent_by",
+    "sum_by_model",
     "times_of",
     "timing_fields",
     "tokens_per_second",
@@ -188,6 +192,57 @@ def cost_of(message: Message) -> float | None:
 def with_cost(extra: Mapping[str, Json], cost: float | None) -> Mapping[str, Json]:
     """Return a message's extra fields with a cost in dollars; None: not known, and left out."""
     return extra if cost is None else {**extra, COST_FIELD: cost}
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The usage of answers, as one total for each model."""
+
+    totals: Sequence[UsageTotal]
+
+    @property
+    def cost_usd(self) -> float:
+        """The cost of all answers whose price is known."""
+        return sum(total.cost_usd for total in self.totals)
+
+    @property
+    def unpriced(self) -> int:
+        """The number of answers whose price is not known."""
+        return sum(total.unpriced for total in self.totals)
+
+    @property
+    def answers(self) -> int:
+        """The number of answers."""
+        return sum(total.answers for total in self.totals)
+
+
+def spent_by(messages: Iterable[Message]) -> Spent:
+    """Return the usage of messages."""
+    return sum_by_model(
+        _total(message, message.usage) for message in messages if message.usage is not None
+    )
+
+
+def sum_by_model(totals: Iterable[UsageTotal]) -> Spent:
+    """Add up the totals of each model."""
+    sums: dict[str, UsageTotal] = {}
+    for total in totals:
+        sums[total.model] = sums.get(total.model, UsageTotal(total.model)).plus(total)
+    return Spent(list(sums.values()))
+
+
+def _total(message: Message, usage: Usage) -> UsageTotal:
+    cost = cost_of(message)
+    return UsageTotal(
+        message.model or "unknown",
+        1,
+        usage.prompt_tokens or 0,
+        usage.completion_tokens or 0,
+        usage.cached_tokens or 0,
+        usage.reasoning_tokens or 0,
+        cost or 0.0,
+        int(cost is None),
+    )
 
 
 def dollars(amount: float) -> str:

@@ -1,15 +1,14 @@
 """What answers cost: dollars as the price list says, or nothing where it says nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from chatrepl.core.conversation.metadata import cost_of, dollars
+from chatrepl.core.conversation.metadata import Spent, dollars, sum_by_model
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
-from chatrepl.core.messages import Message, Usage, UsageTotal
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.servers.target import Target
 
 if TYPE_CHECKING:
@@ -17,58 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Spending",
-    "Spent",
     "beginning_of_day",
     "beginning_of_month",
     "spent_since",
-    "total_of",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Several models' totals as one."""
-
-    totals: Sequence[UsageTotal]
-
-    @property
-    def cost_usd(self) -> float:
-        """Return the dollars, as far as prices are known."""
-        return sum(total.cost_usd for total in self.totals)
-
-    @property
-    def unpriced(self) -> int:
-        """Count the answers whose price is not known."""
-        return sum(total.unpriced for total in self.totals)
-
-    @property
-    def answers(self) -> int:
-        """Count the answers."""
-        return sum(total.answers for total in self.totals)
-
-
-def total_of(messages: Iterable[Message]) -> Spent:
-    """Add up what messages used, by model."""
-    totals: dict[str, UsageTotal] = {}
-    for message in messages:
-        usage = message.usage
-        if usage is None:
-            continue
-        model = message.model or "unknown"
-        so_far = totals.get(model, UsageTotal(model))
-        cost = cost_of(message)
-        one = UsageTotal(
-            model,
-            1,
-            usage.prompt_tokens or 0,
-            usage.completion_tokens or 0,
-            usage.cached_tokens or 0,
-            usage.reasoning_tokens or 0,
-            cost or 0.0,
-            int(cost is None),
-        )
-        totals[model] = so_far.plus(one)
-    return Spent(list(totals.values()))
 
 
 async def spent_since(session: "SessionState", since: datetime) -> Spent:
@@ -78,11 +29,7 @@ async def spent_since(session: "SessionState", since: datetime) -> Spent:
         # A run that keeps off the disk goes on where the disk cannot be read.
         with suppress(StoreError):
             found.extend(await session.disk_store.usage(since))
-    totals: dict[str, UsageTotal] = {}
-    for total in found:
-        so_far = totals.get(total.model)
-        totals[total.model] = total if so_far is None else so_far.plus(total)
-    return Spent(list(totals.values()))
+    return sum_by_model(found)
 
 
 def beginning_of_day(now: datetime) -> datetime:

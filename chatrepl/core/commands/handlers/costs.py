@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.command import Call
-from chatrepl.core.conversation.metadata import IMPORTED_FIELD, dollars
+from chatrepl.core.conversation.metadata import IMPORTED_FIELD, Spent, dollars, spent_by
 from chatrepl.core.events import Event, Table
 from chatrepl.core.messages import Message
 from chatrepl.core.turn.spending_limit import (
-    Spent,
     beginning_of_day,
     beginning_of_month,
     spent_since,
-    total_of,
 )
 
 __all__ = ["cost"]
@@ -29,8 +27,8 @@ async def cost(call: Call) -> AsyncIterator[Event]:
     answer = session.conversation.last_answer()
     day = await spent_since(session, beginning_of_day(now))
     spans = [
-        ("last answer", total_of([answer] if answer else [])),
-        ("this session", total_of(session.conversation.all())),
+        ("last answer", spent_by([answer] if answer else [])),
+        ("this session", spent_by(session.conversation.all())),
         ("today", day),
         ("this month", await spent_since(session, beginning_of_month(now))),
     ]
