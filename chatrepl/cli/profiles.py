@@ -37,7 +37,7 @@ class ConfiguredProfiles:
         """Name the profile that was loaded last, at the start at first; None: none."""
         return self._current
 
-    def about(self, name: str) -> tuple[str, str]:
+    def address_and_model(self, name: str) -> tuple[str, str]:
         """Return the address and the model that a profile names; empty: it names none."""
         fields = self._configuration.profiles[name]
         return str(fields.get("base_url", "")), str(fields.get("model", ""))

@@ -282,7 +282,7 @@ class ListedProfiles:
     def current(self) -> str | None:
         return self.name
 
-    def about(self, name: str) -> tuple[str, str]:
+    def address_and_model(self, name: str) -> tuple[str, str]:
         server = self.profiles[name].server
         return (server.base_url if server else "", str(self.profiles[name].values.get("model", "")))
 

@@ -88,7 +88,7 @@ class TokenCalibration:
 
     @property
     def is_off(self) -> bool:
-        """Whether the server is known to count otherwise than the model's own vocabulary."""
+        """True if the server is known to count otherwise than the model's own vocabulary."""
         return self.ratio != 1.0 or self.is_contradicted
 
     def set_prior(self, ratio: float, frame: int, hidden: float) -> None:
@@ -171,9 +171,9 @@ def _fit_all(reports: Sequence[_Report], prior: _Formula) -> _Formula:
 def _fit_frame(reports: Sequence[_Report], prior: _Formula, frame: int) -> _Formula:
     """Fit ratio and hidden by weighted least squares, the prior being two observations more."""
     ratio_weight, hidden_weight = _RATIO_DEVIATION**-2, _HIDDEN_DEVIATION**-2
-    # The sums of the normal equations: weighted products of x (our tokens), y (reported) and 1.
+    # The sums of the normal equations: weighted products of x (our tokens) and y (reported).
     xx, xy, x = ratio_weight, ratio_weight * prior.ratio, 0.0
-    y, one = hidden_weight * prior.hidden, hidden_weight
+    y, weights = hidden_weight * prior.hidden, hidden_weight
     for report in reports:
         weight = report.noise**-2
         framed = report.plain + frame * report.messages
@@ -181,9 +181,9 @@ def _fit_frame(reports: Sequence[_Report], prior: _Formula, frame: int) -> _Form
         xy += weight * framed * report.reported
         x += weight * framed
         y += weight * report.reported
-        one += weight
-    ratio = (xy * one - x * y) / (xx * one - x * x)
-    hidden = (y - ratio * x) / one
+        weights += weight
+    ratio = (xy * weights - x * y) / (xx * weights - x * x)
+    hidden = (y - ratio * x) / weights
     if hidden < _MIN_HIDDEN:
         # Outside its range hidden is fixed at the bound, and the ratio is fitted alone.
         hidden = _MIN_HIDDEN

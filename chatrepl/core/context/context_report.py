@@ -30,7 +30,7 @@ class Place(Enum):
 
     @property
     def is_in(self) -> bool:
-        """Whether the message would be sent."""
+        """True if the message would be sent."""
         return self not in (Place.OUT, Place.DROPPED, Place.SUMMARISED)
 
 

@@ -144,7 +144,7 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether the request fits; if not, its fixed part alone is too large."""
+        """True if the request fits; otherwise its fixed part alone is too large."""
         return self.tokens <= self.limits.room
 
 

@@ -58,7 +58,7 @@ class Limits:
 
     @property
     def is_guessed(self) -> bool:
-        """Whether the room follows from the default for an unknown window."""
+        """True if the room follows from the default for an unknown window."""
         return not (self.window_is_known or self.budget_is_set)
 
     @property

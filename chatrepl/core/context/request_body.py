@@ -21,7 +21,7 @@ _STEP_MESSAGES = 2_000
 
 
 def example_message(role: str, content: str, now: datetime) -> Message:
-    """Make a message that opens the conversation and is no part of it."""
+    """Return an example message, which is sent before the conversation and is no part of it."""
     return Message("", None, role, content, now, extra={_EXAMPLE: True})
 
 
@@ -144,13 +144,13 @@ def _message_body(sent: Sequence[Message], at: int, reminder: str, lead: str = "
     """Write one message; ``lead`` is a system text to stand before its own."""
     message = sent[at]
     content = _sendable(lead + with_reminder(message, reminder))
-    one: dict[str, Json] = {"role": message.role, "content": content}
+    body: dict[str, Json] = {"role": message.role, "content": content}
     if message.name:
-        one["name"] = message.name
+        body["name"] = message.name
     if message.attachments or not BEYOND_TEXT.isdisjoint(message.extra):
         is_answered = any(after.role == "tool" for after in sent[at + 1 : at + 2])
-        one.update(_more_than_text(message, content, with_calls=is_answered))
-    return one
+        body.update(_more_than_text(message, content, with_calls=is_answered))
+    return body
 
 
 def _sendable(text: str) -> str:

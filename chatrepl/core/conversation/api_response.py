@@ -1,4 +1,4 @@
-"""A response in the API's own form, put together again from the answers that it brought."""
+"""Responses in the API's own form, reassembled from their answers."""
 
 from collections.abc import Sequence
 
@@ -33,13 +33,13 @@ def answers_of_response(conversation: Conversation, answer: Message) -> Sequence
         for other in siblings
         if (other.response_id, created_s(other)) == (answer.response_id, created_s(answer))
     }
-    # Where a server gives each response the same id, this one's own answer counts.
+    # A server may give every response the same id; then an answer is its own response's.
     choices[choice_of(answer)] = answer
     return [choices[choice] for choice in sorted(choices)]
 
 
 def format_usage(usage: Usage) -> str:
-    """Say what was used, as far as it was reported."""
+    """Format the reported parts of usage."""
     return ", ".join(
         f"{name} {count:,}"
         for name, count in (
@@ -53,12 +53,12 @@ def format_usage(usage: Usage) -> str:
 
 
 def completion_of(conversation: Conversation, answer: Message) -> dict[str, Json]:
-    """Write the response that an answer came in as the API's chat-completion object."""
+    """Return the response that contained an answer as the API's chat-completion object."""
     answers = answers_of_response(conversation, answer)
     fingerprint = answer.extra.get(FINGERPRINT_FIELD)
     tier = field_of(answer, RESPONSE_FIELD).get("service_tier")
     created = created_s(answer)
-    usage = next((used for one in answers if (used := _usage(one))), None)
+    usage = next(filter(None, map(_usage, answers)), None)
     return {
         "id": answer.response_id,
         "object": "chat.completion",
@@ -66,7 +66,7 @@ def completion_of(conversation: Conversation, answer: Message) -> dict[str, Json
         "model": answer.model,
         **({FINGERPRINT_FIELD: fingerprint} if fingerprint else {}),
         **({"service_tier": tier} if tier else {}),
-        "choices": [_choice_object(one) for one in answers],
+        "choices": [*map(_choice_object, answers)],
         **({"usage": usage} if usage else {}),
     }
 
@@ -81,17 +81,17 @@ def _choice_object(answer: Message) -> Json:
 
 
 def _logprobs(answer: Message) -> Json:
-    """Write scores with all the fields of the API's form; what it is clear from is not kept."""
-    kept = answer.extra.get(LOGPROBS_FIELD)
-    rows = kept.get("content") if isinstance(kept, dict) else None
+    """Return an answer's scores with all fields of the API's form, also those not stored."""
+    stored = answer.extra.get(LOGPROBS_FIELD)
+    rows = stored.get("content") if isinstance(stored, dict) else None
     if not isinstance(rows, list):
-        return kept
-    written: list[Json] = []
+        return stored
+    completed: list[Json] = []
     for row in rows:
         fields = row if isinstance(row, dict) else {}
         data: list[Json] = [*str(fields.get("token", "")).encode("utf-8", "replace")]
-        written.append({"bytes": data, "top_logprobs": [], **fields})
-    return {"content": written}
+        completed.append({"bytes": data, "top_logprobs": [], **fields})
+    return {"content": completed}
 
 
 def _message(answer: Message) -> dict[str, Json]:
@@ -117,7 +117,7 @@ def _usage(answer: Message) -> dict[str, Json] | None:
 
 
 def _nested(usage: Usage) -> dict[str, Json]:
-    """Put counts into the API's form."""
+    """Convert usage to the API's form."""
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     nested: dict[str, Json] = {"prompt_tokens": prompt, "completion_tokens": completion}
     if prompt is not None and completion is not None:

@@ -67,7 +67,7 @@ def with_files(message: Message) -> str:
     """Return a message's text followed by its text attachments, as the model gets it."""
     if not message.attachments:
         return message.content
-    texts = [fenced_text(one) for one in message.attachments if text_of(one) is not None]
+    texts = [fenced_text(file) for file in message.attachments if text_of(file) is not None]
     if not texts:
         return message.content
     return "\n\n".join([message.content, *texts] if message.content else texts)
@@ -76,15 +76,15 @@ def with_files(message: Message) -> str:
 def shortened_text(message: Message) -> str:
     """Return a message's text for a summary: long attachments cut with a mark, images by name."""
     parts = [message.content] if message.content else []
-    for one in message.attachments:
-        text = text_of(one)
+    for attachment in message.attachments:
+        text = text_of(attachment)
         if text is None:
-            parts.append(f"[attached: {name_of(one)}]")
+            parts.append(f"[attached: {name_of(attachment)}]")
             continue
         left_out = len(text) - _MAX_SUMMARISED_CHARS
         if left_out > 0:
             text = f"{text[:_MAX_SUMMARISED_CHARS]}\n[… {left_out:,} more characters]"
-        parts.append(fenced_text({**one, "text": text}))
+        parts.append(fenced_text({**attachment, "text": text}))
     return "\n\n".join(parts)
 
 
@@ -109,9 +109,9 @@ def unmentioned(message: Message) -> tuple[Attachment, ...]:
     """Return the attachments that the message's text does not mention as ``@path``."""
     words = message.content
     return tuple(
-        one
-        for one in message.attachments
-        if f"@{name_of(one)}" not in words and f'@"{name_of(one)}"' not in words
+        attachment
+        for attachment in message.attachments
+        if f"@{name_of(attachment)}" not in words and f'@"{name_of(attachment)}"' not in words
     )
 
 

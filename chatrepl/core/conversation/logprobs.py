@@ -61,17 +61,17 @@ def pieces_of(scores: Sequence[TokenScore]) -> list[Piece]:
     Their probabilities multiply.
     """
     pieces: list[Piece] = []
-    held: list[TokenScore] = []
+    parts: list[TokenScore] = []
     for score in scores:
-        if not held and (score.data is None or _is_whole(score.data)):
+        if not parts and (score.data is None or _is_whole(score.data)):
             pieces.append(_piece(score))
             continue
-        held.append(score)
-        if score.data is None or _is_whole(b"".join(one.data or b"" for one in held)):
-            pieces.append(_joined(held))
-            held = []
-    if held:
-        pieces.append(_joined(held))
+        parts.append(score)
+        if score.data is None or _is_whole(b"".join(part.data or b"" for part in parts)):
+            pieces.append(_joined(parts))
+            parts = []
+    if parts:
+        pieces.append(_joined(parts))
     return [piece for piece in pieces if piece.text]
 
 
@@ -114,9 +114,9 @@ def _piece(score: TokenScore) -> Piece:
     )
 
 
-def _joined(held: Sequence[TokenScore]) -> Piece:
-    data = b"".join(score.token.encode() if score.data is None else score.data for score in held)
-    return Piece(data.decode("utf-8", "replace"), math.exp(sum(score.logprob for score in held)))
+def _joined(parts: Sequence[TokenScore]) -> Piece:
+    data = b"".join(score.token.encode() if score.data is None else score.data for score in parts)
+    return Piece(data.decode("utf-8", "replace"), math.exp(sum(score.logprob for score in parts)))
 
 
 def _row(score: TokenScore) -> Json:

@@ -31,7 +31,7 @@ class Profiles(Protocol):
         """Return the name of the profile in use; None: none is."""
         ...
 
-    def about(self, name: str) -> tuple[str, str]:
+    def address_and_model(self, name: str) -> tuple[str, str]:
         """Return a profile's address and model, each empty if it has none."""
         ...
 

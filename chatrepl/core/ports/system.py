@@ -71,7 +71,7 @@ class Person(Protocol):
 
     @property
     def has_input_line(self) -> bool:
-        """Whether there is an input line, into which text can be put, with its keys."""
+        """True if there is an input line, into which text can be put, with its keys."""
         ...
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
@@ -91,7 +91,7 @@ class DebugLog(Protocol):
 
     @property
     def is_on(self) -> bool:
-        """Whether the log is being written."""
+        """True while the log is being written."""
         ...
 
     def start(self) -> None:

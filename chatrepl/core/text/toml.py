@@ -109,10 +109,10 @@ def key_lines(text: str) -> Mapping[Key, int]:
 def _keys(parsed: Mapping[str, object], table: Key) -> Iterator[Key]:
     """Yield the keys that one statement names, a table before what is in it."""
     # A stack, as dotted keys may nest deeper than Python's calls.
-    waiting = [(table, parsed)]
-    while waiting:
-        table, values = waiting.pop()
+    stack = [(table, parsed)]
+    while stack:
+        table, values = stack.pop()
         for name, value in values.items():
             yield (*table, name)
             if isinstance(value, dict):
-                waiting.append(((*table, name), value))
+                stack.append(((*table, name), value))

@@ -136,7 +136,9 @@ def _profile_list(session: Session) -> list[Event]:
             hint=f"/profile {LOCAL_PROFILE} is the built-in model",
         )
         return [in_use, none]
-    rows = [("→" if name == current else "", name, *profiles.about(name)) for name in names]
+    rows = [
+        ("→" if name == current else "", name, *profiles.address_and_model(name)) for name in names
+    ]
     if not is_named:
         is_current = "→" if current == LOCAL_PROFILE else ""
         rows.append((is_current, LOCAL_PROFILE, "this machine", "the built-in model"))
