@@ -5,7 +5,7 @@ Everything that is accepted is on disk before a request leaves.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,23 +20,15 @@ from chatrepl.core.events import (
     Progress,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.ports.chat_model import ModelInfo, Server
-from chatrepl.core.servers.candidates import (
-    Candidate,
-    ask_or_not,
-    names_local,
-    opening_of,
-    system_text_of,
-    target_of,
-)
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.servers.continuation import is_cut
-from chatrepl.core.servers.selection import ServerSelection
-from chatrepl.core.servers.target import Target
+from chatrepl.core.servers.target import Candidate, Target
 from chatrepl.core.sessions.state import Ports, SessionState
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.preflight import Preflight
+from chatrepl.core.turn.spending_limit import SpendingLimit
 from chatrepl.core.turn.turn import Turn, TurnRequest
 
 if TYPE_CHECKING:
@@ -66,75 +58,14 @@ class Session(SessionState):
     def __init__(
         self, ports: Ports, settings: Settings, *, server: Server | None, uses_local: bool = False
     ) -> None:
-        super().__init__(ports, settings)
-        self.answerer = ServerSelection(
-            ports.model, ports.local, self.planner, ports.memory, server
-        )
-        self.preflight = Preflight(self, self.answerer)
+        super().__init__(ports, settings, server, uses_local=uses_local)
+        self.spending = SpendingLimit(ports.catalog, ports.clock, ports.person)
+        self.preflight = Preflight(self, self.spending)
         self._run: AnswerRun | None = None
         self._preparing: asyncio.Task[Any] | None = None
         self._is_stopped = False
         self.comparing: Sequence[str] = ()
         """The models that the next message goes to, in the place of the one in force."""
-        self._told_estimate: set[str] = set()
-        if uses_local:
-            self.use_local()
-
-    # Who answers.
-
-    @property
-    def uses_local(self) -> bool:
-        """Say whether the built-in model answers."""
-        return self.answerer.uses_local
-
-    @property
-    def server(self) -> Server | None:
-        """The server in use; None while the built-in one is not up, or none is known."""
-        return self.answerer.server
-
-    def use_local(self) -> None:
-        """Talk to the built-in model from now on."""
-        self.settings = self.answerer.use_local(self.settings)
-
-    def leave_local(self) -> None:
-        """Talk to the server again that was chosen before the built-in model."""
-        self.settings = self.answerer.leave_local(self.settings)
-
-    def model_name(self) -> str | None:
-        """Return the model in force without asking anybody; None: the server must be asked."""
-        return self.answerer.model_name(self.settings)
-
-    async def models(self) -> Sequence[ModelInfo]:
-        """Ask the server what it offers. Raises ``ModelError``, ``UsageError`` without a server."""
-        return await self.answerer.models()
-
-    async def target(self) -> Target:
-        """Find out who is asked. May ask the server for its models, once."""
-        server = self.answerer.need()
-        model = await self.answerer.need_model(self.settings)
-        await self.planner.prepare(self.settings, model)
-        now = self.ports.clock.now()
-        return target_of(self.settings, server, model, now, is_local=self.uses_local)
-
-    async def asked(self, models: Sequence[str] = ()) -> list[Candidate]:
-        """Find out who is asked: these models, else the one in force."""
-        if models:
-            return [await ask_or_not(self, model, is_only=len(models) == 1) for model in models]
-        return [Candidate(await self.target(), self.settings, self.settings.integer("n") or 1)]
-
-    def system_text(self) -> str | None:
-        """Return the system text in force. The built-in model always gets one."""
-        return system_text_of(self.settings, is_local=self.uses_local)
-
-    def opening_messages(self) -> Sequence[Message]:
-        """Return the example messages that open the conversation."""
-        return opening_of(self.settings, self.ports.clock.now())
-
-    async def prepare_local(self, models: Sequence[str] = ()) -> AsyncIterator[Event]:
-        """Bring up the built-in model where it is used, or is among those asked by name."""
-        is_asked = any(names_local(self, model) for model in models)
-        async for progress in self.answerer.prepare_local(is_asked=is_asked):
-            yield progress
 
     # Turns.
 
@@ -242,7 +173,7 @@ class Session(SessionState):
     async def _check(self, question: Message) -> None:
         """Refuse a message that no model can be sent."""
         refused: list[ChatreplError] = []
-        for asked in await self.asked(self.comparing):
+        for asked in await self.candidates(self.comparing):
             try:
                 if asked.error is not None:
                     raise asked.error
@@ -273,7 +204,7 @@ class Session(SessionState):
             work.cancel()
 
     async def _answer(self, about: TurnRequest) -> AsyncIterator[Event]:
-        turn = Turn(self, about)
+        turn = Turn(self, self.preflight, about)
         mailbox = EventQueue()
         ready = asyncio.ensure_future(self._stoppable(turn.prepare(mailbox)))
         try:
@@ -334,38 +265,9 @@ class Session(SessionState):
         await self.keeper.set_state(self.move_head(about.fallback), failed)
         yield DraftReturned(question.content)
 
-    def settle(self, message: Message) -> None:
-        """Put a message's end state into the conversation; the head stays."""
-        if message.role == "user":
-            self.conversation.set_state(message.id, message.state)
-            self._failed = message
-            self.take_back(message)
-        else:
-            self.conversation.add(message, move_head=False)
-
-    def estimate_notices(self, targets: Sequence[Target]) -> Iterator[Notice]:
-        """Tell once for each model, and of several at once, that its figures are estimates."""
-        # The built-in model's own server counts each request before it leaves.
-        models = {
-            target.model: self.planner.encoding(target.model)
-            for target in targets
-            if self.planner.is_estimate(target.model) and not target.server.is_local
-        }
-        untold = [model for model in models if model not in self._told_estimate]
-        self._told_estimate.update(untold)
-        if untold:
-            names = " and ".join(untold)
-            lack = (
-                f"vocabulary of {names} is" if len(untold) == 1 else f"vocabularies of {names} are"
-            )
-            yield Notice(
-                f"token figures are estimates (≈): the {lack} not known, {models[untold[0]]} counts"
-            )
-
     async def warm_up(self) -> AsyncIterator[Progress]:
         """Pay ahead for what the first message would wait for."""
-        await self.answerer.recall()
+        await self.model_directory.recall()
         await self.ports.model.warm_up()
-        async for event in self.prepare_local():
-            if isinstance(event, Progress):
-                yield event
+        async for progress in self.servers.prepare_local():
+            yield progress

@@ -103,7 +103,8 @@ async def to_the_server(session: Session, count: int) -> None:
     """Print how long it is from a message to its request's first byte at a server, and its last."""
     listener, model = Listener(), OpenAIChatModel()
     await model.warm_up()
-    server = replace(session.server, base_url=listener.url) if session.server else None
+    chosen = session.servers.current
+    server = replace(chosen, base_url=listener.url) if chosen else None
     real = Session(replace(session.ports, model=model), session.settings, server=server)
     real.conversation = conversation_of(count)
     target = await real.target()

@@ -15,8 +15,9 @@ from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
-from chatrepl.core.ports.chat_model import Catalog, ChatRequest, ModelInfo, TokenCounter
+from chatrepl.core.ports.chat_model import Catalog, ChatRequest, TokenCounter
 from chatrepl.core.ports.remembered import Memory
+from chatrepl.core.servers.model_directory import ModelDirectory
 from chatrepl.core.servers.refused_parameters import COUNT, Refusals
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Settings
@@ -31,9 +32,12 @@ _LLAMA_BUILD = re.compile(r"b\d+-\w")
 class Planner:
     """Knows what everything counts. Holds caches; the truth is in the conversation and settings."""
 
-    def __init__(self, counter: TokenCounter, catalog: Catalog, memory: Memory) -> None:
+    def __init__(
+        self, counter: TokenCounter, catalog: Catalog, memory: Memory, directory: ModelDirectory
+    ) -> None:
         self._counter = counter
         self._catalog = catalog
+        self._directory = directory
         self._counts = Counts(counter)
         self._writer = BodyWriter()
         self.refusals = Refusals(memory)
@@ -41,10 +45,6 @@ class Planner:
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
         self._reports = Reports()
         self._sorter = TurnSelector()
-        self.models: dict[str, ModelInfo] = {}
-        """What the current server listed, by id."""
-        self.elsewhere: dict[str, dict[str, ModelInfo]] = {}
-        """What other servers listed that were asked beside it, by base URL and id."""
 
     def is_estimate(self, model: str) -> bool:
         """Say whether counts for a model are estimates: its encoding is not known."""
@@ -75,7 +75,7 @@ class Planner:
         await self.refusals.recall()
         await self._lessons.recall()
         await self._counter.prepare(self.encoding(model))
-        listed = self.models.get(model)
+        listed = self._directory.current.get(model)
         if settings.integer("context_window") is None and not (listed and listed.context_window):
             await self._catalog.prepare()
 
@@ -112,17 +112,11 @@ class Planner:
 
     def window(self, settings: Settings, target: Target) -> int | None:
         """Return the context window in tokens: as set, listed or known, and no more than taught."""
-        models = self.elsewhere.get(target.server.base_url, self.models)
-        listed = models.get(target.model)
+        listed = self._directory.find(target.server, target.model)
         told = settings.integer("context_window") or (listed.context_window if listed else None)
         known = told or self._catalog.context_window(target.model)
         taught = self.lessons(target).window
         return min(known, taught) if known and taught else known or taught
-
-    def knows_window(self, settings: Settings, model: str) -> bool:
-        """Say whether a model's window is known without its server; ``prepare`` comes before."""
-        told = settings.integer("context_window") or self._catalog.context_window(model)
-        return told is not None
 
     def plan(
         self,
@@ -253,14 +247,14 @@ class Planner:
 
     def digest(self, target: Target, plan: Plan) -> str | None:
         """Name the prompt of a plan, to be kept with what the server reports of it."""
-        return digest_of(plan, target.key)
+        return digest_of(plan, target.prompt_key)
 
     def record_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
         """Remember what the server says that exactly this prompt counts."""
         ids = sent_ids(plan)
-        self._anchor = (target.key, Anchor(ids, tokens, *answer))
+        self._anchor = (target.prompt_key, Anchor(ids, tokens, *answer))
         if any(map(has_more_than_text, plan.sent)):
             # What that counts nobody knows, so it tells nothing of words.
             return
@@ -285,7 +279,7 @@ class Planner:
 
     def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
         """Return what was reported last; of another conversation, or none: what is kept."""
-        key = target.key
+        key = target.prompt_key
         if self._anchor is not None and self._anchor[0] == key:
             anchor = self._anchor[1]
             ids = anchor.message_ids

@@ -4,26 +4,20 @@ import asyncio
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 from chatrepl.core.conversation.attachments import image_tokens, with_files
 from chatrepl.core.conversation.outcomes import placeholder_text
 from chatrepl.core.messages import Json, Message
+from chatrepl.core.settings.kinds import EXAMPLE_FIELD
 from chatrepl.core.text.surrogates import valid_text
 
-__all__ = ["SEAM", "BodyWriter", "example_message", "has_more_than_text", "with_reminder"]
+__all__ = ["SEAM", "BodyWriter", "has_more_than_text", "with_reminder"]
 
 SEAM = "\n\n"
-_EXAMPLE = "example"
 _STEP_MESSAGES = 2_000
 
 _BEYOND_TEXT = frozenset({"parts", "tool_calls", "tool_call_id", "refusal"})
 """Keys of ``Message.extra``; without them, what knows the API's form need not be loaded."""
-
-
-def example_message(role: str, content: str, now: datetime) -> Message:
-    """Make a message that opens the conversation and is no part of it."""
-    return Message("", None, role, content, now, extra={_EXAMPLE: True})
 
 
 def has_more_than_text(message: Message) -> bool:
@@ -53,7 +47,7 @@ def _is_folded(sent: Sequence[Message]) -> bool:
     return (
         len(sent) > 1
         and not sent[0].id
-        and _EXAMPLE not in sent[0].extra
+        and EXAMPLE_FIELD not in sent[0].extra
         and sent[0].role == "user"
         and any(message.role == "user" for message in sent[1:])
     )

@@ -9,8 +9,8 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.ports.storage import Store
-from chatrepl.core.session import Session
 from chatrepl.core.sessions.autosave import Autosave
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.text.quoting import nearest
 from chatrepl.core.usage import IMPORTED_FIELD
@@ -49,7 +49,7 @@ class SessionChoice:
     """The person chooses from a menu."""
 
 
-async def find(session: Session, choice: SessionChoice) -> SessionRecord | None:
+async def find(session: SessionState, choice: SessionChoice) -> SessionRecord | None:
     """Return the session on disk that is asked for; None: begin a new one.
 
     Raises ``UsageError`` for a name that must be there and is not.
@@ -79,7 +79,7 @@ async def find(session: Session, choice: SessionChoice) -> SessionRecord | None:
     return None
 
 
-async def bring_back(session: Session, name: str) -> SessionRecord | None:
+async def bring_back(session: SessionState, name: str) -> SessionRecord | None:
     """Take a session of that name or id out of the bin; None: there is none."""
     store = session.ports.store
     record = await store.find(name, deleted=True)
@@ -111,7 +111,7 @@ def check_name(name: str) -> None:
         raise UsageError(f"a session's name has 1 to {_NAME_CHARS} characters, on one line")
 
 
-def fork(session: Session) -> None:
+def fork(session: SessionState) -> None:
     """Go on in a session of its own from here; the old one stays as it is.
 
     It has the path with its summaries, not the branches beside it, and comes to the disk with the
@@ -135,7 +135,7 @@ def fork(session: Session) -> None:
     session.keeper.pending(summaries)
 
 
-async def rename(session: Session, name: str) -> None:
+async def rename(session: SessionState, name: str) -> None:
     """Give a session a name, which no other may have: that is a ``UsageError``."""
     await check_free(session, name)
     session.keeper.claim(name)
@@ -143,7 +143,7 @@ async def rename(session: Session, name: str) -> None:
     await session.save_settings()
 
 
-async def check_free(session: Session, name: str, *, is_for_copy: bool = False) -> None:
+async def check_free(session: SessionState, name: str, *, is_for_copy: bool = False) -> None:
     """Refuse what cannot be a session's name, or is another's already: a copy's own one's too."""
     check_name(name)
     own_id = session.record.id if session.record and not is_for_copy else None
@@ -154,7 +154,7 @@ async def check_free(session: Session, name: str, *, is_for_copy: bool = False) 
             raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
-async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[str, str]:
+async def copy_in(session: SessionState, session_id: str, message_id: str) -> tuple[str, str]:
     """Bring a saved session into a run that is not saved; return the id of what may be opened.
 
     It is a copy, with ids of its own: what is on the disk stays as it is. The second id is the one
@@ -172,7 +172,7 @@ async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[s
     return copy, ids.get(message_id, "")
 
 
-async def bring_in(session: Session, transcript: "Transcript") -> str:
+async def bring_in(session: SessionState, transcript: "Transcript") -> str:
     """Put a transcript into the store as a session of its own; the current one stays current.
 
     Returns its id. A name that is taken is left out. It was last used when its newest message was
@@ -192,7 +192,7 @@ async def bring_in(session: Session, transcript: "Transcript") -> str:
     return record.id
 
 
-async def start_saving(session: Session) -> None:
+async def start_saving(session: SessionState) -> None:
     """End keeping a run off the disk: all that was said so far goes there with the next write."""
     if session.disk_store is None:
         return
@@ -205,7 +205,7 @@ async def start_saving(session: Session) -> None:
     await memory.close()
 
 
-async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
+async def adopt(session: SessionState, transcript: "Transcript", name: str) -> None:
     """Make a session of a transcript that came from outside, and go on with it.
 
     It gets the transcript's own name, else ``name``, where that is free. A server or a key in it
@@ -230,7 +230,7 @@ async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
     await session.keeper.set_marks(record, transcript.marks)
 
 
-def _as_imported(session: Session, transcript: "Transcript") -> "Transcript":
+def _as_imported(session: SessionState, transcript: "Transcript") -> "Transcript":
     """Give a transcript ids of its own, and mark its answers as paid for before."""
     from chatrepl.core.transcript import with_new_ids
 
@@ -246,7 +246,7 @@ def _as_paid(message: Message) -> Message:
     return replace(message, extra={**message.extra, IMPORTED_FIELD: True})
 
 
-def unsaved(session: Session) -> "list[Transcript]":
+def unsaved(session: SessionState) -> "list[Transcript]":
     """Return the sessions of this run that are not on disk, or not wholly; all of each."""
     from chatrepl.core.transcript import Transcript
 
@@ -259,7 +259,7 @@ def unsaved(session: Session) -> "list[Transcript]":
     return found
 
 
-def transcript_of(session: Session) -> "Transcript":
+def transcript_of(session: SessionState) -> "Transcript":
     """Return all of a session as a transcript."""
     from chatrepl.core.transcript import Transcript
 

@@ -8,15 +8,17 @@ from chatrepl.core.conversation.attachments import unmentioned
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Json, Message, SearchHit, SessionRecord
-from chatrepl.core.ports.chat_model import Catalog, ChatModel, LocalModel, TokenCounter
+from chatrepl.core.ports.chat_model import Catalog, ChatModel, LocalModel, Server, TokenCounter
 from chatrepl.core.ports.remembered import Memory, Profiles, Roles
 from chatrepl.core.ports.storage import Store
 from chatrepl.core.ports.system import Attachments, Clipboard, Clock, DebugLog, Files, Person, Shell
+from chatrepl.core.servers.model_directory import ModelDirectory
+from chatrepl.core.servers.selection import ServerSelection
+from chatrepl.core.servers.target import Candidate, Target
 from chatrepl.core.sessions.autosave import Autosave
 from chatrepl.core.sessions.imports import ForeignLogs
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.excerpts import title_of
-from chatrepl.core.turn.spending_limit import Spending
 
 __all__ = ["Ports", "SessionState"]
 
@@ -52,16 +54,21 @@ class Ports:
 class SessionState:
     """What a session keeps, and where: every move of the head ends up in its record."""
 
-    def __init__(self, ports: Ports, settings: Settings) -> None:
+    def __init__(
+        self, ports: Ports, settings: Settings, server: Server | None, *, uses_local: bool = False
+    ) -> None:
         self.ports = ports
-        self.settings = settings
+        self.model_directory = ModelDirectory(ports.memory)
+        self.servers = ServerSelection(
+            ports.model, ports.local, ports.profiles, ports.catalog, self.model_directory, server
+        )
+        self.settings = self.servers.use_local(settings) if uses_local else settings
         self.conversation = Conversation()
         self.record: SessionRecord | None = None
         self.name: str | None = None
         """The name that the session gets when it is first saved."""
-        self.planner = Planner(ports.counter, ports.catalog, ports.memory)
+        self.planner = Planner(ports.counter, ports.catalog, ports.memory, self.model_directory)
         self.keeper = Autosave(ports.store)
-        self.spending = Spending(self)
         self.undone: list[str] = []
         """Heads that ``/redo`` goes back to."""
         self.disk_store: Store | None = None
@@ -75,6 +82,23 @@ class SessionState:
         """What is attached to the next message."""
         self._returned: Sequence[Mapping[str, Json]] = ()
 
+    def model_name(self) -> str | None:
+        """Return the model in force without a request; None: the server must list its models."""
+        return self.servers.model_name(self.settings)
+
+    async def target(self) -> Target:
+        """Return the target in force, ready to be counted for; may list the server's models.
+
+        Raises ``UsageError`` without a server, and ``ModelError``.
+        """
+        target = await self.servers.target(self.settings, self.ports.clock.now())
+        await self.planner.prepare(self.settings, target.model)
+        return target
+
+    async def candidates(self, names: Sequence[str] = ()) -> list[Candidate]:
+        """Resolve the models to ask: those of these names, else the one in force."""
+        return await self.servers.candidates(self.settings, self.ports.clock.now(), names)
+
     def listed_at(self, number: str) -> str | SearchHit | None:
         """Return what a row of the last numbered list stands for; None: that is no row's number."""
         if number.isdecimal() and 1 <= int(number[:9]) <= len(self.listed):
@@ -86,6 +110,15 @@ class SessionState:
         self.let_go()
         self._returned = unmentioned(question)
         self.pending = (*self.pending, *self._returned)
+
+    def settle(self, message: Message) -> None:
+        """Put a message's end state into the conversation; the head stays."""
+        if message.role == "user":
+            self.conversation.set_state(message.id, message.state)
+            self._failed = message
+            self.take_back(message)
+        else:
+            self.conversation.add(message, move_head=False)
 
     def let_go(self) -> None:
         """Take off what came back with a text: the message it belongs to stands after all."""

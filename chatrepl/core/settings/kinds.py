@@ -6,14 +6,17 @@ See ``chatrepl.core.settings.kinds`` for what each must offer.
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json, check_json
+from chatrepl.core.messages import Message
 from chatrepl.core.settings.logit_bias import check_bias_key, parse_biases, show_biases
 from chatrepl.core.settings.response_format import check_format
 from chatrepl.core.text.quoting import WORD, split_words, unescape
 
 __all__ = [
+    "EXAMPLE_FIELD",
     "AnyJson",
     "Bias",
     "Choice",
@@ -25,6 +28,7 @@ __all__ = [
     "Switch",
     "Text",
     "Words",
+    "example_message",
     "examples_in",
     "shown",
 ]
@@ -34,6 +38,8 @@ _RESET = "default"
 """The word that unsets: where it is a value too, that one stands in quotes."""
 
 _ROLES = ("user", "assistant")
+EXAMPLE_FIELD = "example"
+"""Key of ``Message.extra`` that marks an example message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +440,11 @@ class Examples:
         """Say how many there are."""
         count = len(examples_in(value))
         return "1 message" if count == 1 else f"{count} messages"
+
+
+def example_message(role: str, content: str, now: datetime) -> Message:
+    """Make a message that opens the conversation and is no part of it."""
+    return Message("", None, role, content, now, extra={EXAMPLE_FIELD: True})
 
 
 def examples_in(value: Json) -> list[tuple[str, str]]:

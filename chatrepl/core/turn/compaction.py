@@ -7,7 +7,6 @@ path; it takes effect on every path through that message, until it is marked as 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from chatrepl.core.context.fitting import Plan, fit
 from chatrepl.core.conversation.attachments import in_short, with_files
@@ -25,10 +24,9 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.target import Target
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.text.surrogates import valid_text
-
-if TYPE_CHECKING:
-    from chatrepl.core.sessions.state import SessionState
+from chatrepl.core.turn.spending_limit import SpendingLimit, price_of
 
 __all__ = ["Compaction", "undo_summary"]
 
@@ -61,8 +59,11 @@ class _Choice:
 class Compaction:
     """One summary."""
 
-    def __init__(self, session: "SessionState", target: Target, hint: str = "") -> None:
+    def __init__(
+        self, session: SessionState, spending: SpendingLimit, target: Target, hint: str = ""
+    ) -> None:
         self._session = session
+        self._spending = spending
         self._target = target
         self._hint = hint
         self._prompt_tokens = 0
@@ -85,7 +86,8 @@ class Compaction:
         replaced += measure.message(choice.before) if choice.before else 0
         chunks = list(self._chunks(choice.fresh, plan))
         most = self._most(replaced, len(chunks))
-        for notice in await self._session.spending.check([(self._target, most)]):
+        limit_usd, stores = self._session.settings.get("spending_limit"), self._session.stores
+        for notice in await self._spending.check(limit_usd, [(self._target, most)], stores):
             yield notice
         for number, chunk in enumerate(chunks):
             yield Progress(_LABEL, number, len(chunks) + 1, unit="parts")
@@ -120,7 +122,7 @@ class Compaction:
         return Usage(prompts, parts * longest)
 
     async def _priced(self, summary: Message) -> Message:
-        cost = await self._session.spending.cost(self._target, summary)
+        cost = await price_of(self._session.ports.catalog, self._target, summary)
         return replace(summary, extra=with_cost(summary.extra, cost))
 
     def _plan(self) -> Plan:
@@ -257,7 +259,7 @@ async def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEv
             await close()
 
 
-async def undo_summary(session: "SessionState") -> Message | None:
+async def undo_summary(session: SessionState) -> Message | None:
     """Send again what the newest summary stands for; the summary is returned. None: there is none.
 
     It stays in the tree, marked as dropped.

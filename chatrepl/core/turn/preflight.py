@@ -1,5 +1,6 @@
 """Between a message and its request: the server's own count, what no longer fits, what it costs."""
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from chatrepl.core.context.fitting import Plan
@@ -7,17 +8,16 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message
 from chatrepl.core.ports.chat_model import ChatRequest
-from chatrepl.core.servers.candidates import Candidate
-from chatrepl.core.servers.selection import ServerSelection
-from chatrepl.core.servers.target import Target
+from chatrepl.core.servers.target import Candidate, Target
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.turn.compaction import Compaction
 from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.exchange import for_answers
+from chatrepl.core.turn.spending_limit import SpendingLimit
 
 if TYPE_CHECKING:
     from chatrepl.core.conversation.tree import Conversation
-    from chatrepl.core.sessions.state import SessionState
 
 __all__ = ["Preflight"]
 
@@ -27,10 +27,11 @@ _MOST_COUNTS = 4
 class Preflight:
     """Makes the plan of a request final. Asks, where settings say so, before anything is sent."""
 
-    def __init__(self, session: "SessionState", answerer: ServerSelection) -> None:
+    def __init__(self, session: SessionState, spending: SpendingLimit) -> None:
         self._session = session
-        self._answerer = answerer
+        self.spending = spending
         self._declined: Conversation | None = None
+        self._reported_estimates: set[str] = set()
 
     async def check(self, asked: Candidate, question: Message) -> None:
         """Raise ``MessageTooLarge`` where a message cannot fit, before it is accepted."""
@@ -73,6 +74,25 @@ class Preflight:
         most = min(asked.answers, planner.most_answers(target) or asked.answers)
         return plan, for_answers(planner.request(settings, target, plan), most)
 
+    def estimate_notices(self, targets: Sequence[Target]) -> Iterator[Notice]:
+        """Tell once for each model, and of several at once, that its figures are estimates."""
+        planner = self._session.planner
+        # The built-in model's own server counts each request before it leaves.
+        models = {
+            target.model: planner.encoding(target.model)
+            for target in targets
+            if planner.is_estimate(target.model) and not target.server.is_local
+        }
+        unreported = [model for model in models if model not in self._reported_estimates]
+        self._reported_estimates.update(unreported)
+        if unreported:
+            names, encoding = " and ".join(unreported), models[unreported[0]]
+            is_one = len(unreported) == 1
+            lack = f"vocabulary of {names} is" if is_one else f"vocabularies of {names} are"
+            yield Notice(
+                f"token figures are estimates (≈): the {lack} not known, {encoding} counts"
+            )
+
     async def confirmed(
         self,
         target: Target,
@@ -93,7 +113,7 @@ class Preflight:
             return self._plan(target, question, settings, newest_goes=goes)
 
         may_ask = not is_idle and _depends_on_guess(plan)
-        if may_ask and await self._answerer.record_window(target.server):
+        if may_ask and await self._session.servers.query_window(target.server):
             plan = anew()
         planner, lessons = self._session.planner, self._session.planner.lessons(target)
         server = target.server
@@ -146,7 +166,7 @@ class Preflight:
 
     async def _summarise(self, target: Target, mailbox: EventQueue) -> None:
         try:
-            async for event in Compaction(self._session, target).run():
+            async for event in Compaction(self._session, self.spending, target).run():
                 mailbox.put(event)
         except ChatreplError as error:
             mailbox.put(

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.branches import answers_to
@@ -12,17 +11,16 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message, Usage
 from chatrepl.core.ports.chat_model import ChatRequest
-from chatrepl.core.servers.candidates import Candidate
 from chatrepl.core.servers.continuation import Way, as_continuation, instruction, way_for
 from chatrepl.core.servers.refused_parameters import COUNT, how_to_try
-from chatrepl.core.servers.target import Target
+from chatrepl.core.servers.target import Candidate, Target
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.turn.answer_run import AnswerRun
 from chatrepl.core.turn.answer_set import TurnContext
 from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.exchange import ModelRequest
-
-if TYPE_CHECKING:
-    from chatrepl.core.session import Session
+from chatrepl.core.turn.preflight import Preflight
+from chatrepl.core.turn.spending_limit import price_of
 
 __all__ = ["Turn", "TurnRequest"]
 
@@ -45,8 +43,9 @@ class TurnRequest:
 class Turn:
     """Prepares what is asked for; ``prepare`` comes first."""
 
-    def __init__(self, session: "Session", about: TurnRequest) -> None:
+    def __init__(self, session: SessionState, preflight: Preflight, about: TurnRequest) -> None:
         self._session = session
+        self._preflight = preflight
         self._about = about
         self._asked: list[tuple[Candidate, Plan | ChatreplError]] = []
         self._way: Way | None = None
@@ -69,7 +68,7 @@ class Turn:
         """Bring up the built-in model. That it cannot be does not harm others that are asked."""
         models = self._about.models
         try:
-            async for event in self._session.prepare_local(models):
+            async for event in self._session.servers.prepare_local(models):
                 mailbox.put(event)
         except ChatreplError as error:
             if len(models) < 2:
@@ -89,7 +88,7 @@ class Turn:
                 if asked.target.server.is_local and self._local_error is not None:
                     raise self._local_error
                 await session.planner.prepare(asked.settings, asked.target.model)
-                plan = await session.preflight.run(asked, mailbox, is_only=is_only)
+                plan = await self._preflight.run(asked, mailbox, is_only=is_only)
             except ChatreplError as error:
                 errors.append(error)
                 self._asked.append((asked, error))
@@ -98,7 +97,8 @@ class Turn:
                 self._asked.append((asked, plan))
         if len(errors) == len(all_asked):
             raise errors[0]
-        for notice in await session.spending.check(requests):
+        limit_usd = session.settings.get("spending_limit")
+        for notice in await self._preflight.spending.check(limit_usd, requests, session.stores):
             mailbox.put(notice)
 
     async def _plan_going_on(self, continued: Message) -> None:
@@ -115,7 +115,7 @@ class Turn:
 
     async def _find_asked(self) -> list[Candidate]:
         about = self._about
-        found = await self._session.asked(about.models)
+        found = await self._session.candidates(about.models)
         if about.continued is None and about.is_first and not about.models:
             return found
         return [replace(each, answers=1) for each in found]
@@ -123,7 +123,7 @@ class Turn:
     def notices(self) -> Iterator[Notice]:
         """Tell what is special about the requests, before they leave."""
         sent = [asked.target for asked, plan in self._asked if isinstance(plan, Plan)]
-        yield from self._session.estimate_notices(sent)
+        yield from self._preflight.estimate_notices(sent)
         for asked, plan in self._asked:
             if isinstance(plan, ChatreplError):
                 continue
@@ -145,7 +145,7 @@ class Turn:
             record=session.move_head,
             settle=session.settle,
             fallback_head=about.fallback,
-            cost=session.spending.cost,
+            cost=lambda target, answer: price_of(session.ports.catalog, target, answer),
             older=len(answers_to(session.conversation, about.question.id)),
             compared=models if len(models) > 1 else (),
         )
@@ -180,13 +180,13 @@ class Turn:
     async def _find_way(self, target: Target) -> Way:
         """Find out how the server goes on with an answer."""
         session = self._session
-        if not session.planner.models:
+        if not session.model_directory.current:
             # Who the server is decides the way; without an answer, the way is that of any.
             with suppress(ChatreplError):
-                await session.models()
+                await session.servers.list_models()
         return way_for(
             target.server,
-            session.planner.models.get(target.model),
+            session.model_directory.current.get(target.model),
             is_llama=bool(session.planner.lessons(target).counts_itself),
         )
 
@@ -196,7 +196,7 @@ def _most_of(plan: Plan, answers: int) -> Usage:
     return Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
 
 
-def _refusal_notices(session: "Session", asked: Candidate) -> Iterator[Notice]:
+def _refusal_notices(session: SessionState, asked: Candidate) -> Iterator[Notice]:
     target = asked.target
     key = (target.server.base_url, target.model)
     most = session.planner.most_answers(target) or asked.answers

@@ -48,10 +48,11 @@ async def compact(call: Call) -> AsyncIterator[Event]:
         return
     if call.rest.startswith("--"):
         raise UsageError(f"/compact has no {call.words[0]}", "/compact [hint], or --undo")
-    async for event in session.prepare_local():
-        yield event
+    async for progress in session.servers.prepare_local():
+        yield progress
     target = await session.target()
-    async for event in session.stoppable(Compaction(session, target, call.rest).run()):
+    compaction = Compaction(session, session.spending, target, call.rest)
+    async for event in session.stoppable(compaction.run()):
         yield event
     await session.keeper.set_counts(session.planner.take_fresh())
     for notice in session.take_notices():
@@ -64,12 +65,12 @@ async def cost(call: Call) -> AsyncIterator[Event]:
     session = call.session
     now = session.ports.clock.now()
     answer = session.conversation.last_answer()
-    day = await spent_since(session, beginning_of_day(now))
+    day = await spent_since(session.stores, beginning_of_day(now))
     spans = [
         ("last answer", total_of([answer] if answer else [])),
         ("this session", total_of(session.conversation.all())),
         ("today", day),
-        ("this month", await spent_since(session, beginning_of_month(now))),
+        ("this month", await spent_since(session.stores, beginning_of_month(now))),
     ]
     rows = [row for name, spent in spans for row in _rows(name, spent)]
     # Parts that nobody reported take room and tell nothing.

@@ -23,7 +23,7 @@ from chatrepl.core.errors import MessageTooLarge, UsageError
 from chatrepl.core.events import Event, Level, Notice, PlainText, Table
 from chatrepl.core.messages import Message
 from chatrepl.core.ports.system import DebugLog
-from chatrepl.core.servers.candidates import Candidate
+from chatrepl.core.servers.target import Candidate
 from chatrepl.core.session import Session
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import safe_json
@@ -89,9 +89,9 @@ async def info(call: Call) -> AsyncIterator[Event]:
 
 
 def _server_rows(session: Session) -> list[tuple[str, str]]:
-    if session.uses_local:
+    if session.servers.uses_local:
         return [("server", "the built-in model, on this machine")]
-    server = session.server
+    server = session.servers.current
     if server is None:
         return [("server", "none: set OPENAI_API_KEY or --base-url, or use /local")]
     key = server.key_origin if server.api_key else "none"
@@ -200,7 +200,7 @@ async def request(call: Call) -> AsyncIterator[Event]:
     session = call.session
     question = await _question(session, call.rest) if call.rest else None
     is_folded = False
-    for asked in await session.asked(session.comparing):
+    for asked in await session.candidates(session.comparing):
         if asked.error is not None:
             yield Notice.of(asked.error)
             continue

@@ -8,6 +8,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.session import Session
+from chatrepl.core.settings.kinds import examples_in
 from chatrepl.core.settings.layers import Layer
 from chatrepl.core.settings.response_format import FORMAT_KEY, format_of_schema
 from chatrepl.core.settings.roles import (
@@ -146,7 +147,7 @@ async def _save(session: Session, words: Sequence[str]) -> Event:
 
 
 def _examples(session: Session) -> tuple[tuple[str, str], ...]:
-    kept = [(message.role, message.content) for message in session.opening_messages()]
+    kept = examples_in(session.settings.get("examples"))
     pinned = session.conversation.marks.pinned
     kept += [
         (message.role, message.content)

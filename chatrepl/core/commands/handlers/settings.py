@@ -7,6 +7,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.messages import Json
 from chatrepl.core.servers.refused_parameters import STREAM, how_to_try
+from chatrepl.core.servers.target import system_text_of
 from chatrepl.core.session import Session
 from chatrepl.core.settings.kinds import ResponseFormat, Text
 from chatrepl.core.settings.layers import Layer, Settings
@@ -101,7 +102,7 @@ async def show_or_set(session: Session, setting: Setting, text: str) -> AsyncIte
 
 async def left_out(session: Session) -> Sequence[str]:
     """Name what is set and is not sent, because the model in force refused it."""
-    server, model = session.server, session.model_name()
+    server, model = session.servers.current, session.model_name()
     if server is None or model is None:
         return ()
     await session.planner.refusals.recall()
@@ -116,7 +117,7 @@ def describe_left_out(session: Session, refused: Sequence[str]) -> str:
 
 async def _try_anew(session: Session, setting: Setting) -> None:
     """Forget that a model refused a parameter, be it in an earlier run: the new value may do."""
-    server, model = session.server, session.model_name()
+    server, model = session.servers.current, session.model_name()
     name = setting.key.removeprefix("extra.")
     is_sent = setting.is_parameter or name != setting.key or name == STREAM
     if is_sent and server is not None and model is not None:
@@ -204,7 +205,8 @@ async def system(call: Call) -> AsyncIterator[Event]:
             raise UsageError("--file wants a path", "/system --file PATH")
         text = (await session.ports.files.read(rest.strip())).strip()
     elif call.rest == "--edit":
-        yield EditorRequested("/system " + (session.system_text() or ""))
+        text = system_text_of(session.settings, is_local=session.servers.uses_local)
+        yield EditorRequested(f"/system {text or ''}")
         return
     elif call.rest in ("--clear", "default"):
         text = None
@@ -229,7 +231,7 @@ async def system(call: Call) -> AsyncIterator[Event]:
 async def model(call: Call) -> AsyncIterator[Event]:
     """/model: show the model in force, or switch to another."""
     session = call.session
-    if session.uses_local:
+    if session.servers.uses_local:
         yield Notice(
             f"model: {session.model_name()}  (the built-in model)",
             hint="" if not call.rest else "/local off goes back to the server, then /model",
@@ -248,7 +250,7 @@ async def model(call: Call) -> AsyncIterator[Event]:
         raise UsageError("a model's name has no blanks", "/model NAME")
     async for event in show_or_set(session, find_setting("model"), call.rest):
         yield event
-    known = session.planner.models
+    known = session.model_directory.current
     if known and call.rest not in known and call.rest != "default":
         yield Notice(f"the server does not list {call.rest}", Level.WARNING, hint="/models")
 
@@ -257,8 +259,8 @@ def complete_model(session: Session, text: str) -> Sequence[Value]:
     """Offer the models that the server listed."""
     if " " in text.lstrip():
         return ()
-    listed = session.planner.models
+    listed = session.model_directory.current
     return [
         Value(name, listed[name].owned_by if name in listed else "")
-        for name in session.answerer.known_models()
+        for name in session.servers.known_models()
     ]
