@@ -109,7 +109,7 @@ async def to_the_server(session: Session, count: int) -> None:
     real.conversation = conversation_of(count)
     target = await real.target()
     known = {(m.id, real.planner.encoding(target.model)): 10 for m in real.conversation.path}
-    real.planner.remember(known)
+    real.planner.counts.remember(known)
     # As the line below the prompt does, when a session is opened.
     await real.plan_ahead()
     ways: list[tuple[float, float]] = []
@@ -157,7 +157,7 @@ async def measure(count: int) -> None:
     session.conversation = conversation_of(count)
     target = await session.target()
     known = {(m.id, session.planner.encoding(target.model)): 10 for m in session.conversation.path}
-    session.planner.remember(known)
+    session.planner.counts.remember(known)
     planner, settings, conversation = session.planner, session.settings, session.conversation
     try:
         await planner.prepare(settings, target.model)

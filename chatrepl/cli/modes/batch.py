@@ -74,7 +74,7 @@ class EachLine:
             self._show_progress(is_last=True)
         for session in self._sessions:
             # What the disk did not take of each must not stay untold.
-            first.keeper.notices.extend(() if session is first else session.take_notices())
+            first.autosave.notices.extend(() if session is first else session.take_notices())
         if self._failure is not None:
             raise self._failure
         if self._is_stopped:

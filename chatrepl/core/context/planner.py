@@ -38,13 +38,13 @@ class Planner:
         self._counter = counter
         self._catalog = catalog
         self._directory = directory
-        self._counts = Counts(counter)
+        self.counts = Counts(counter)
         self._writer = BodyWriter()
         self.refusals = Refusals(memory)
-        self._lessons = Calibrations(memory)
+        self._calibrations = Calibrations(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
         self._reports = Reports()
-        self._sorter = TurnSelector()
+        self._selector = TurnSelector()
 
     def is_estimate(self, model: str) -> bool:
         """Say whether counts for a model are estimates: its encoding is not known."""
@@ -64,7 +64,7 @@ class Planner:
         return self._is_corrected(target) or has_more_than_text(message)
 
     def _is_corrected(self, target: Target) -> bool:
-        return self.is_estimate(target.model) or self.lessons(target).is_off
+        return self.is_estimate(target.model) or self.calibration(target).is_off
 
     def encoding(self, model: str) -> str:
         """Name a model's encoding."""
@@ -73,7 +73,7 @@ class Planner:
     async def prepare(self, settings: Settings, model: str) -> None:
         """Load the vocabulary, and where it is needed the catalog, off the event loop."""
         await self.refusals.recall()
-        await self._lessons.recall()
+        await self._calibrations.recall()
         await self._counter.prepare(self.encoding(model))
         listed = self._directory.current.get(model)
         if settings.integer("context_window") is None and not (listed and listed.context_window):
@@ -82,19 +82,7 @@ class Planner:
     async def keep(self) -> None:
         """Write what servers taught for later runs."""
         await self.refusals.keep()
-        await self._lessons.keep()
-
-    async def count_ahead(self, target: Target, message: Message) -> None:
-        """Count a long message off the event loop, before it is planned with."""
-        await self._counts.ahead(message, target.model, target.reminder)
-
-    def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Take counts that were made before."""
-        self._counts.remember(counts)
-
-    def take_fresh(self) -> dict[tuple[str, str], int]:
-        """Return the counts made since the last call, to be kept with the messages."""
-        return self._counts.take_fresh()
+        await self._calibrations.keep()
 
     def check_fits(self, target: Target, plan: Plan) -> None:
         """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
@@ -115,7 +103,7 @@ class Planner:
         listed = self._directory.find(target.server, target.model)
         told = settings.integer("context_window") or (listed.context_window if listed else None)
         known = told or self._catalog.context_window(target.model)
-        taught = self.lessons(target).window
+        taught = self.calibration(target).window
         return min(known, taught) if known and taught else known or taught
 
     def plan(
@@ -128,7 +116,7 @@ class Planner:
         newest_goes: bool = True,
     ) -> Plan:
         """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
-        contents = self._sorter.contents(target, conversation, question, newest_goes=newest_goes)
+        contents = self._selector.contents(target, conversation, question, newest_goes=newest_goes)
         measure = self.measure(target)
         limits = self.limits(settings, target)
         plan = fit(contents, measure, limits, self._anchor_for(target, contents))
@@ -138,7 +126,7 @@ class Planner:
 
     def measure(self, target: Target) -> Measure:
         """Tell how much things count for a target."""
-        model, reminder, counts = target.model, target.reminder, self._counts
+        model, reminder, counts = target.model, target.reminder, self.counts
         frame, hidden = self._beyond_ours(target)
         return Measure(
             message=lambda message: counts.message(message, model, reminder) + frame,
@@ -149,15 +137,16 @@ class Planner:
             system=self._system_tokens(target) + (frame if target.system else 0),
             folded=self._folding(target),
             priming=format_of(model).priming + hidden,
-            ratio=self.lessons(target).ratio,
+            ratio=self.calibration(target).ratio,
         )
 
-    def count_text(self, text: str, model: str) -> int:
-        """Count a text by itself."""
-        return self._counts.text(text, model)
+    def request(
+        self, settings: Settings, target: Target, plan: Plan, answers: int | None = None
+    ) -> ChatRequest:
+        """Write the request, less what this server refused before.
 
-    def request(self, settings: Settings, target: Target, plan: Plan) -> ChatRequest:
-        """Write the request, less what this server refused before."""
+        ``answers``: how many it is to bring; None: as many as the settings say.
+        """
         body: dict[str, Json] = {
             "model": target.model,
             "messages": self._writer.messages_of(plan.sent, target.reminder),
@@ -166,8 +155,12 @@ class Planner:
         if settings.is_on("stream"):
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
-        refused = self.refusals.about(target.server.base_url, target.model)
-        return ChatRequest(target.server, refused.apply(body))
+        body = self.refusals.about(*target.model_key).apply(body)
+        if answers is not None and body.get(COUNT, answers) != answers:
+            del body[COUNT]
+            if answers > 1:
+                body[COUNT] = answers
+        return ChatRequest(target.server, body)
 
     async def write_ahead(self, target: Target, plan: Plan) -> None:
         """Write what goes with the next request while nobody waits for it."""
@@ -181,7 +174,7 @@ class Planner:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        refused = self.refusals.about(target.server.base_url, target.model)
+        refused = self.refusals.about(*target.model_key)
         return ChatRequest(target.server, refused.apply(whole))
 
     def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
@@ -191,23 +184,10 @@ class Planner:
             parameters["logit_bias"] = token_biases(biases, self._counter, model)
         return parameters
 
-    def record_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
-        """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
-        return self.refusals.learn((target.server.base_url, target.model), error, body)
-
-    def refuses(self, target: Target, parameter: str) -> bool:
-        """Say whether a parameter is left out, because the server refused it for this model."""
-        return parameter in self.refusals.about(target.server.base_url, target.model).left_out
-
-    def record_most_answers(self, target: Target, most: int) -> None:
-        """Remember how many answers the server gives to one request."""
-        self.refusals.record_most_answers((target.server.base_url, target.model), most)
-
     def most_answers(self, target: Target) -> int | None:
         """Return how many answers one request may ask for; None: as many as are wanted."""
-        if self.refuses(target, COUNT):
-            return 1
-        return self.refusals.about(target.server.base_url, target.model).most_answers
+        refused = self.refusals.about(*target.model_key)
+        return 1 if COUNT in refused.left_out else refused.most_answers
 
     def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
         """Return an answer's length: as the server reported it, else counted; True: estimated."""
@@ -219,21 +199,21 @@ class Planner:
 
     def record_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
         """Remember the server's own numbers after it refused a request's length."""
-        lessons = self.lessons(target)
-        before = (lessons.window, lessons.ratio)
+        calibration = self.calibration(target)
+        before = (calibration.window, calibration.ratio)
         window = error.details.get("window")
         if isinstance(window, int) and window > 0:
-            lessons.window = window
+            calibration.window = window
         prompt_tokens = error.details.get("prompt_tokens")
         if isinstance(prompt_tokens, int) and plan.plain_tokens > 0:
             frame, hidden = self._beyond_ours(target)
             counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
             if self.is_estimate(target.model) or prompt_tokens > counted:
-                lessons.record_refusal(counted, prompt_tokens)
+                calibration.record_refusal(counted, prompt_tokens)
             if prompt_tokens > plan.tokens:
                 self._reports.distrust(plan.contents)
         self._anchor = None
-        return before != (lessons.window, lessons.ratio)
+        return before != (calibration.window, calibration.ratio)
 
     def record_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
         """Remember what the server counted for exactly this prompt, and for its answer.
@@ -259,23 +239,23 @@ class Planner:
             # What that counts nobody knows, so it tells nothing of words.
             return
         if not self.is_estimate(target.model):
-            self.lessons(target).is_contradicted = tokens != plan.plain_tokens
+            self.calibration(target).is_contradicted = tokens != plan.plain_tokens
         elif target.server.is_local:
             # It counts for itself in every run, and has another address in each.
-            self.lessons(target).record_report(plan.plain_tokens, _messages_of(plan), tokens)
+            self.calibration(target).record_report(plan.plain_tokens, _messages_of(plan), tokens)
         else:
-            key = (target.server.base_url, target.model)
-            self._lessons.record_report(key, plan.plain_tokens, _messages_of(plan), tokens)
+            key = target.model_key
+            self._calibrations.record_report(key, plan.plain_tokens, _messages_of(plan), tokens)
 
     def record_server(self, target: Target, started: ResponseStarted) -> None:
-        """See by its answers whether a server is one that counts prompts when it is asked to."""
-        lessons = self.lessons(target)
-        if lessons.counts_itself is None and _LLAMA_BUILD.match(started.system_fingerprint or ""):
-            lessons.counts_itself = True
+        """Record by its answer whether a server is one that counts prompts when it is asked to."""
+        calibration, fingerprint = self.calibration(target), started.system_fingerprint or ""
+        if calibration.counts_itself is None and _LLAMA_BUILD.match(fingerprint):
+            calibration.counts_itself = True
 
-    def lessons(self, target: Target) -> TokenCalibration:
+    def calibration(self, target: Target) -> TokenCalibration:
         """Return what is known of how a server deals with a model."""
-        return self._lessons.about((target.server.base_url, target.model))
+        return self._calibrations.about(target.model_key)
 
     def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
         """Return what was reported last; of another conversation, or none: what is kept."""
@@ -299,25 +279,25 @@ class Planner:
         tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
         frame, _ = self._beyond_ours(target)
         frame += self._framed(target, "assistant")
-        return max(0, tokens + round(frame * self.lessons(target).ratio))
+        return max(0, tokens + round(frame * self.calibration(target).ratio))
 
     def _beyond_ours(self, target: Target) -> tuple[int, int]:
         """Return what a server counts beyond ours for each message and each prompt, in ours."""
         if not self.is_estimate(target.model):
             return 0, 0
-        lessons = self.lessons(target)
-        hidden = round(lessons.hidden / lessons.ratio)
-        return lessons.frame, max(-format_of(target.model).priming, hidden)
+        calibration = self.calibration(target)
+        hidden = round(calibration.hidden / calibration.ratio)
+        return calibration.frame, max(-format_of(target.model).priming, hidden)
 
     def _framed(self, target: Target, role: str) -> int:
         """Count what the format adds to a message."""
         role = role or "user"
-        return format_of(target.model).per_message + self._counts.text(role, target.model)
+        return format_of(target.model).per_message + self.counts.text(role, target.model)
 
     def _system_tokens(self, target: Target) -> int:
         if target.system is None:
             return 0
-        content = self._counts.text(target.system.content, target.model)
+        content = self.counts.text(target.system.content, target.model)
         return content + self._framed(target, target.system.role)
 
     def _folding(self, target: Target) -> Callable[[Sequence[Message]], int] | None:
@@ -329,7 +309,7 @@ class Planner:
             first = next((message for message in sent if message.role == "user"), None)
             if first is None:
                 return self._system_tokens(target)
-            return self._counts.lead(system.content + SEAM, first, target.model, target.reminder)
+            return self.counts.lead(system.content + SEAM, first, target.model, target.reminder)
 
         return tokens
 

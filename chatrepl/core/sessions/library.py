@@ -86,7 +86,7 @@ async def bring_back(session: SessionState, name: str) -> SessionRecord | None:
     if record is None:
         return None
     await store.restore(record.id)
-    session.keeper.notices.append(Notice("brought back from the bin", Level.SUCCESS))
+    session.autosave.notices.append(Notice("brought back from the bin", Level.SUCCESS))
     return record
 
 
@@ -131,14 +131,14 @@ def fork(session: SessionState) -> None:
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.name = None
-    session.keeper.fork(old, session.conversation.marks)
-    session.keeper.pending(summaries)
+    session.autosave.fork(old, session.conversation.marks)
+    session.autosave.pending(summaries)
 
 
 async def rename(session: SessionState, name: str) -> None:
     """Give a session a name, which no other may have: that is a ``UsageError``."""
     await check_free(session, name)
-    session.keeper.claim(name)
+    session.autosave.claim(name)
     session.name = name
     await session.save_settings()
 
@@ -199,9 +199,9 @@ async def start_saving(session: SessionState) -> None:
     memory = session.ports.store
     session.ports = replace(session.ports, store=session.disk_store)
     session.disk_store = None
-    session.keeper = Autosave(session.ports.store)
-    session.keeper.fork(session.conversation, session.conversation.marks)
-    session.keeper.pending(session.conversation.all())
+    session.autosave = Autosave(session.ports.store)
+    session.autosave.fork(session.conversation, session.conversation.marks)
+    session.autosave.pending(session.conversation.all())
     await memory.close()
 
 
@@ -226,8 +226,8 @@ async def adopt(session: SessionState, transcript: "Transcript", name: str) -> N
         title=transcript.record.title or title_of(session.conversation.path),
     )
     record = session.move_head(session.conversation.head)
-    await session.keeper.save(record, list(transcript.messages))
-    await session.keeper.set_marks(record, transcript.marks)
+    await session.autosave.save(record, list(transcript.messages))
+    await session.autosave.set_marks(record, transcript.marks)
 
 
 def _as_imported(session: SessionState, transcript: "Transcript") -> "Transcript":
@@ -252,9 +252,9 @@ def unsaved(session: SessionState) -> "list[Transcript]":
 
     found = [
         Transcript(record, tuple(conversation.all()), conversation.marks)
-        for record, conversation in session.keeper.left_unsaved
+        for record, conversation in session.autosave.left_unsaved
     ]
-    if not session.keeper.is_current_saved:
+    if not session.autosave.is_current_saved:
         found.append(transcript_of(session))
     return found
 

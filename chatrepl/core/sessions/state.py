@@ -68,7 +68,7 @@ class SessionState:
         self.name: str | None = None
         """The name that the session gets when it is first saved."""
         self.planner = Planner(ports.counter, ports.catalog, ports.memory, self.model_directory)
-        self.keeper = Autosave(ports.store)
+        self.autosave = Autosave(ports.store)
         self.undone: list[str] = []
         """Heads that ``/redo`` goes back to."""
         self.disk_store: Store | None = None
@@ -134,7 +134,7 @@ class SessionState:
 
     def take_notices(self) -> list[Notice]:
         """Return what the disk has to tell."""
-        warnings, notices = self.ports.store.warnings, self.keeper.notices
+        warnings, notices = self.ports.store.warnings, self.autosave.notices
         told = [Notice(text, Level.WARNING) for text in warnings] + list(notices)
         warnings.clear()
         notices.clear()
@@ -166,7 +166,11 @@ class SessionState:
     async def save_settings(self) -> None:
         """Keep the settings with the session, where there is one yet."""
         if self.record is not None:
-            await self.keeper.save(self.move_head(self.conversation.head))
+            await self.autosave.save(self.move_head(self.conversation.head))
+
+    async def save_counts(self) -> None:
+        """Save token counts made since the last call, for a later run."""
+        await self.autosave.set_counts(self.planner.counts.take_fresh())
 
     def go_on_with(self, conversation: Conversation) -> None:
         """Turn to another conversation; steps that could be redone were steps in the old one."""
@@ -176,7 +180,7 @@ class SessionState:
 
     def start_new(self, name: str | None = None) -> None:
         """Begin a new conversation; settings stay. The old one stays on disk."""
-        self.keeper.leave(self.conversation, is_created=False)
+        self.autosave.leave(self.conversation, is_created=False)
         self.go_on_with(Conversation())
         self.record = None
         self.name = name
@@ -187,8 +191,8 @@ class SessionState:
         self.start_new(loaded.record.name)
         self.record = loaded.record
         self.conversation = Conversation(loaded.messages, loaded.record.head, loaded.marks)
-        self.planner.remember(loaded.counts)
-        self.keeper.leave(self.conversation, is_created=True)
+        self.planner.counts.remember(loaded.counts)
+        self.autosave.leave(self.conversation, is_created=True)
         self.settings = self.settings.for_other_session(loaded.record.settings)
         return loaded.recovered
 

@@ -272,7 +272,7 @@ def test_a_turn_in_a_long_session_counts_only_its_own_new_text() -> None:
         role = "assistant" if number % 2 else "user"
         messages.append(Message(f"m{number}", parent, role, "some words", NOW))
     session.conversation = Conversation(messages, messages[-1].id)
-    session.planner.remember({(message.id, "words"): 2 for message in messages})
+    session.planner.counts.remember({(message.id, "words"): 2 for message in messages})
 
     async def talk() -> None:
         try:

@@ -30,7 +30,7 @@ async def context(call: Call) -> AsyncIterator[Event]:
     target, plan = await session.plan()
     plan = await session.preflight.confirmed(target, plan)
     rows = await _all_rows(session, target, plan)
-    await session.keeper.set_counts(session.planner.take_fresh())
+    await session.save_counts()
     if call.rest:
         yield PlainText(json.dumps(_as_json(session, target, plan, rows), indent=2), "json")
         return
@@ -77,7 +77,7 @@ def _attached(session: Session, message: Message, model: str) -> str:
     for attachment in message.attachments:
         text = text_of(attachment)
         count = (
-            image_tokens([attachment]) if text is None else session.planner.count_text(text, model)
+            image_tokens([attachment]) if text is None else session.planner.counts.text(text, model)
         )
         told += f"+{name_of(attachment)} ({count:,})  "
     return told

@@ -31,7 +31,7 @@ async def new(call: Call) -> AsyncIterator[Event]:
     """/new: begin a new conversation; settings stay, the old one stays on disk."""
     call.takes_nothing()
     session = call.session
-    old, is_saved = session.record, session.keeper.is_current_saved
+    old, is_saved = session.record, session.autosave.is_current_saved
     session.start_new()
     yield SessionChanged(None)
     told = "new conversation"
@@ -78,20 +78,18 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     yield DraftReturned(question.content, was_sent=True)
 
 
-async def retry(call: Call) -> AsyncIterator[Event]:
+def retry(call: Call) -> AsyncIterator[Event]:
     """/retry: ask for a further answer to the same message, from another model if one is named."""
     words = call.words
     if len(words) > 1:
         raise UsageError("/retry takes one model at the most", "/retry [MODEL]")
-    async for event in call.session.retry(words[0] if words else None):
-        yield event
+    return call.session.retry(words[0] if words else None)
 
 
-async def continue_(call: Call) -> AsyncIterator[Event]:
+def continue_(call: Call) -> AsyncIterator[Event]:
     """/continue: go on with an answer that was cut; the joined text is a sibling of it."""
     call.takes_nothing()
-    async for event in call.session.continue_answer():
-        yield event
+    return call.session.continue_answer()
 
 
 async def editor(call: Call) -> AsyncIterator[Event]:
@@ -126,7 +124,7 @@ async def _set_marks(session: Session, marks: Marks) -> None:
     session.conversation.marks = marks
     if session.record is not None:
         record = session.move_head(session.conversation.head)
-        await session.keeper.set_marks(record, marks)
+        await session.autosave.set_marks(record, marks)
 
 
 pin = _marker("pinned", add=True, done="is pinned: it always goes")

@@ -52,9 +52,9 @@ async def compact(call: Call) -> AsyncIterator[Event]:
         yield progress
     target = await session.target()
     compaction = Compaction(session, session.spending, target, call.rest)
-    async for event in session.stoppable(compaction.run()):
+    async for event in session.stoppable(compaction.run):
         yield event
-    await session.keeper.set_counts(session.planner.take_fresh())
+    await session.save_counts()
     for notice in session.take_notices():
         yield notice
 

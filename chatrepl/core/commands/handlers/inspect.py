@@ -101,7 +101,7 @@ def _server_rows(session: Session) -> list[tuple[str, str]]:
 async def _session_rows(session: Session) -> list[tuple[str, str]]:
     record = session.record
     name = session.name or (record.title if record else "")
-    saved = "yes" if session.keeper.is_saved else "NOT SAVED"
+    saved = "yes" if session.autosave.is_saved else "NOT SAVED"
     if session.disk_store is not None:
         saved = "no, for --no-save"
     rows = [

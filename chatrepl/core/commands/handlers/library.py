@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from chatrepl.core.messages import SearchHit
 from chatrepl.core.session import Session
 from chatrepl.core.sessions import library
 from chatrepl.core.sessions.imports import read_conversations
+from chatrepl.core.turn.event_queue import EventQueue
 
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
@@ -80,7 +82,7 @@ async def delete(call: Call) -> AsyncIterator[Event]:
     if session.record is not None and session.record.id == record.id:
         session.start_new()
         yield SessionChanged(None)
-    session.keeper.drop(record.id)
+    session.autosave.drop(record.id)
     await session.list_known()
     yield Notice(
         f"“{shown}” is in the bin for 30 days",
@@ -137,7 +139,7 @@ async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncItera
     read = _Read()
     fault: ChatreplError | None = None
     try:
-        async for event in session.stoppable(_bring_in_all(session, path, read)):
+        async for event in session.stoppable(partial(_bring_in_all, session, path, read)):
             yield event
     except ChatreplError as error:
         fault = error
@@ -180,7 +182,7 @@ class _Read:
     """Why others are left out."""
 
 
-async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterator[Event]:
+async def _bring_in_all(session: Session, path: str, read: _Read, events: EventQueue) -> None:
     """Put all conversations of a file but the last on the disk."""
     ports = session.ports
     async for item in read_conversations(
@@ -192,7 +194,7 @@ async def _bring_in_all(session: Session, path: str, read: _Read) -> AsyncIterat
         on_fault=read.faults.append,
     ):
         if isinstance(item, Progress):
-            yield item
+            events.put(item)
             continue
         before, read.last = read.last, item
         read.count += 1

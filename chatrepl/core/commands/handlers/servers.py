@@ -8,7 +8,7 @@ from chatrepl.core.events import Event, Level, Notice, Table
 from chatrepl.core.ports.chat_model import ModelInfo, Server
 from chatrepl.core.servers.addresses import check_key, host_of
 from chatrepl.core.servers.selection import LOCAL_PROFILE, is_local_profile
-from chatrepl.core.session import COMPARING_TOPIC, Session, compared_next
+from chatrepl.core.session import COMPARISON_TOPIC, Session, comparison_notice
 
 __all__ = [
     "compare",
@@ -224,12 +224,12 @@ async def compare(call: Call) -> AsyncIterator[Event]:
         if not session.comparing:
             raise UsageError("nothing is to be compared", "/compare MODEL MODEL")
         session.comparing = ()
-        yield Notice("", stays=True, topic=COMPARING_TOPIC)
+        yield Notice("", stays=True, topic=COMPARISON_TOPIC)
         yield Notice(f"the next message goes to {session.model_name()} alone")
         return
     if not words:
         if session.comparing:
-            yield compared_next(session.comparing)
+            yield comparison_notice(session.comparing)
         else:
             yield Notice(
                 "/compare MODEL MODEL … sends the next message to all of them at once",
@@ -248,7 +248,7 @@ async def compare(call: Call) -> AsyncIterator[Event]:
             hint = "it is asked again with the message; the others answer in any case"
             yield Notice(f"{word} cannot be asked now: {error.message}", Level.WARNING, hint)
     session.comparing = tuple(words)
-    yield compared_next(words)
+    yield comparison_notice(words)
 
 
 def complete_asked(session: Session, _text: str) -> Sequence[Value]:

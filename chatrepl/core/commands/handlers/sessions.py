@@ -39,7 +39,7 @@ async def save(call: Call) -> AsyncIterator[Event]:
         return
     if not name:
         shown = session.name or (session.record.title if session.record else "nothing yet")
-        state = "saved" if session.keeper.is_saved else "NOT SAVED"
+        state = "saved" if session.autosave.is_saved else "NOT SAVED"
         if session.disk_store is not None:
             state = "not saved (--no-save)"
         yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
@@ -52,7 +52,7 @@ async def save(call: Call) -> AsyncIterator[Event]:
         yield notice
     if session.record is None:
         yield Notice(f"this session will be saved as “{name}”", Level.SUCCESS)
-    elif session.keeper.is_saved:
+    elif session.autosave.is_saved:
         yield Notice(f"saved as “{name}”", Level.SUCCESS, hint=f"chatrepl -r {_quoted(name)}")
 
 
@@ -131,7 +131,7 @@ async def choose_at_start(
 async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterator[Event]:
     """Go on with a session on disk, and show its last turns, or those around a message."""
     store, current = session.ports.store, session.record
-    if current is not None and current.id == session_id and not session.keeper.is_saved:
+    if current is not None and current.id == session_id and not session.autosave.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
     session_id, at = await library.copy_in(session, session_id, at)
     is_free = await store.lock(session_id)
