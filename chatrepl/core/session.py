@@ -269,7 +269,7 @@ class Session(SessionState):
         """
         target, plan = await self.plan()
         plan = await self.preflight.confirmed(target, plan, is_idle=True)
-        await self.planner.write_ahead(target, plan)
+        await self.planner.writer.ahead(plan.sent, target.reminder)
         return target, plan
 
     async def warm_up(self) -> AsyncIterator[Progress]:

@@ -8,7 +8,7 @@ from chatrepl.core.context.calibration import Calibrations, TokenCalibration
 from chatrepl.core.context.counting import Counts
 from chatrepl.core.context.fitting import Anchor, Contents, Measure, Plan, fit, too_large
 from chatrepl.core.context.limits import Limits, format_of
-from chatrepl.core.context.reported_counts import Reports, digest_of, sent_ids
+from chatrepl.core.context.reported_counts import Reports, sent_ids
 from chatrepl.core.context.request_body import SEAM, BodyWriter, has_more_than_text
 from chatrepl.core.context.turn_selection import TurnSelector
 from chatrepl.core.conversation.tree import Conversation
@@ -39,7 +39,7 @@ class Planner:
         self._catalog = catalog
         self._directory = directory
         self.counts = Counts(counter)
-        self._writer = BodyWriter()
+        self.writer = BodyWriter()
         self.refusals = Refusals(memory)
         self._calibrations = Calibrations(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
@@ -149,7 +149,7 @@ class Planner:
         """
         body: dict[str, Json] = {
             "model": target.model,
-            "messages": self._writer.messages_of(plan.sent, target.reminder),
+            "messages": self.writer.messages_of(plan.sent, target.reminder),
             **self._parameters(settings, target.model),
         }
         if settings.is_on("stream"):
@@ -161,10 +161,6 @@ class Planner:
             if answers > 1:
                 body[COUNT] = answers
         return ChatRequest(target.server, body)
-
-    async def write_ahead(self, target: Target, plan: Plan) -> None:
-        """Write what goes with the next request while nobody waits for it."""
-        await self._writer.ahead(plan.sent, target.reminder)
 
     def side_request(self, target: Target, body: Mapping[str, Json]) -> ChatRequest:
         """Write a request that is no turn, streamed, less what this server refused before."""
@@ -224,10 +220,6 @@ class Planner:
             return
         answer_tokens = self._answer_tokens(target, usage) if answer_id else 0
         self.record_count(target, plan, usage.prompt_tokens, (answer_id, answer_tokens))
-
-    def digest(self, target: Target, plan: Plan) -> str | None:
-        """Name the prompt of a plan, to be kept with what the server reports of it."""
-        return digest_of(plan, target.prompt_key)
 
     def record_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)

@@ -130,7 +130,6 @@ def fork(session: SessionState) -> None:
     session.go_on_with(Conversation([*old.path, *summaries], old.head, kept))
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
-    session.name = None
     session.autosave.fork(old, session.conversation.marks)
     session.autosave.pending(summaries)
 

@@ -258,9 +258,5 @@ async def undo_summary(session: SessionState) -> Message | None:
     active = [one for one in session.conversation.summaries if one.id not in marks.dropped]
     if not active:
         return None
-    session.conversation.marks = replace(marks, dropped=marks.dropped | {active[-1].id})
-    if session.record is not None:
-        await session.autosave.set_marks(
-            session.move_head(session.conversation.head), session.conversation.marks
-        )
+    await session.set_marks(replace(marks, dropped=marks.dropped | {active[-1].id}))
     return active[-1]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from chatrepl.core.context.fitting import Plan
+from chatrepl.core.context.reported_counts import digest_of
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, unexpected
 from chatrepl.core.events import (
     ChoiceFinished,
@@ -140,7 +141,7 @@ class Exchange:
             answer_id = self._answers[0].answer_id if len(self._answers) == 1 else ""
             planner.record_usage(self._target, plan, response.usage, answer_id)
             if answer_id:
-                response.prompt_digest = planner.digest(self._target, plan)
+                response.prompt_digest = digest_of(plan, self._target.prompt_key)
 
     async def _wait(self, error: ModelError, pause_s: float) -> None:
         """Wait before a retry, as long as the server asks for; raise where that is too long."""

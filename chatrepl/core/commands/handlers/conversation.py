@@ -112,19 +112,12 @@ def _marker(field: str, *, add: bool, done: str) -> Handler:
         # A turn is pinned or dropped, never both.
         marks = Marks(old.pinned - ids, old.dropped - ids) if add else old
         marked: frozenset[str] = getattr(marks, field)
-        await _set_marks(session, replace(marks, **{field: marked | ids if add else marked - ids}))
+        await session.set_marks(replace(marks, **{field: marked | ids if add else marked - ids}))
         for notice in session.take_notices():
             yield notice
         yield Notice(f"turn of message {number} {done}", Level.SUCCESS)
 
     return mark
-
-
-async def _set_marks(session: Session, marks: Marks) -> None:
-    session.conversation.marks = marks
-    if session.record is not None:
-        record = session.move_head(session.conversation.head)
-        await session.autosave.set_marks(record, marks)
 
 
 pin = _marker("pinned", add=True, done="is pinned: it always goes")
