@@ -113,8 +113,9 @@ class ModelError(ChatreplError):
     """A failure of the model, the server or the network.
 
     ``details`` may hold ``status`` (int), ``retry_after_s`` (float), ``parameter`` (the request
-    field that was refused), ``replacement`` (the field the server wants in its place), and
-    ``window`` and ``prompt_tokens`` (int) where the server gave them.
+    field that was refused), ``replacement`` (the field the server wants in its place), ``taken``
+    (the values it takes), ``most`` (int, the largest number it takes), and ``window`` and
+    ``prompt_tokens`` (int) where the server gave them.
     """
 
     def __init__(

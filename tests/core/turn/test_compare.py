@@ -61,7 +61,7 @@ def test_the_next_message_goes_to_all_and_the_one_after_it_to_one() -> None:
         assert session.conversation.path[-1].content == "from a"
         started = next(e for e in events if isinstance(e, AnswerStarted))
         assert started.among is not None
-        assert started.among.beside == ("a", "b")
+        assert started.among.models == ("a", "b")
         await say(session, "/pick 2", "more")
         assert asked_of(world)[2][1] == "test-model"
         assert [m.content for m in session.conversation.path] == [
