@@ -212,7 +212,7 @@ class Session(SessionState):
         finally:
             self._run = None
             await self.save_counts()
-            await self.planner.keep()
+            await self.planner.save_facts()
         if request.is_comparison and self.conversation.head == request.fallback_head:
             # Nothing came: the message, which goes back, is still to be compared.
             self.comparing = request.models

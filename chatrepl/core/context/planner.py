@@ -1,4 +1,4 @@
-"""What would be sent now: counts each message once, fits the budget, writes the request body."""
+"""The planner of requests: counts tokens, fits the budget, and writes the request body."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -26,11 +26,11 @@ from chatrepl.core.settings.logit_bias import token_biases
 __all__ = ["Planner"]
 
 _LLAMA_BUILD = re.compile(r"b\d+-\w")
-"""How llama.cpp's server fingerprints itself."""
+"""The form of the system fingerprint of llama.cpp's server."""
 
 
 class Planner:
-    """Knows what everything counts. Holds caches; the truth is in the conversation and settings."""
+    """Plans and writes requests. Holds only caches of what conversation and settings say."""
 
     def __init__(
         self, counter: TokenCounter, catalog: Catalog, memory: Memory, directory: ModelDirectory
@@ -39,19 +39,23 @@ class Planner:
         self._catalog = catalog
         self._directory = directory
         self.counts = Counts(counter)
+        """The token counts of messages and texts."""
         self.writer = BodyWriter()
+        """The writer of messages, which reuses those of the request before."""
         self.refusals = Refusals(memory)
+        """Parameters that servers refused."""
         self._calibrations = Calibrations(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
+        """The last reported count, with the prompt key that it is of."""
         self._reports = Reports()
         self._selector = TurnSelector()
 
     def is_estimate(self, model: str) -> bool:
-        """Say whether counts for a model are estimates: its encoding is not known."""
+        """Return whether counts for a model are estimates: its encoding is not known."""
         return not self._counter.encoding_for(model)[1]
 
     def mark(self, target: Target, plan: Plan) -> str:
-        """Return ``≈`` where some of a plan's figure is an estimate, else nothing."""
+        """Return ``≈`` where a part of a plan's count is an estimate, else an empty text."""
         if plan.is_reported and not plan.new_messages:
             return ""
         if self._is_corrected(target):
@@ -60,18 +64,21 @@ class Planner:
         return "≈" if any(has_more_than_text(message) for message in new) else ""
 
     def is_estimated(self, target: Target, message: Message) -> bool:
-        """Say whether what a message counts is an estimate: beside texts nothing is exact."""
+        """Return whether a message's count is an estimate: only texts are counted exactly."""
         return self._is_corrected(target) or has_more_than_text(message)
 
     def _is_corrected(self, target: Target) -> bool:
         return self.is_estimate(target.model) or self.calibration(target).is_off
 
     def encoding(self, model: str) -> str:
-        """Name a model's encoding."""
+        """Return the name of a model's encoding."""
         return self._counter.encoding_for(model)[0]
 
     async def prepare(self, settings: Settings, model: str) -> None:
-        """Load the vocabulary, and where it is needed the catalog, off the event loop."""
+        """Load the vocabulary, what servers taught, and the catalog where it is needed.
+
+        Off the event loop; at once when all is loaded.
+        """
         await self.refusals.recall()
         await self._calibrations.recall()
         await self._counter.prepare(self.encoding(model))
@@ -79,18 +86,18 @@ class Planner:
         if settings.integer("context_window") is None and not (listed and listed.context_window):
             await self._catalog.prepare()
 
-    async def keep(self) -> None:
-        """Write what servers taught for later runs."""
+    async def save_facts(self) -> None:
+        """Save what servers taught for later runs."""
         await self.refusals.keep()
         await self._calibrations.keep()
 
     def check_fits(self, target: Target, plan: Plan) -> None:
-        """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
+        """Raise ``MessageTooLarge``, with the numbers, where a plan does not fit."""
         if not plan.fits:
             raise too_large(plan, self.mark(target, plan))
 
     def limits(self, settings: Settings, target: Target) -> Limits:
-        """Work out what one request may use."""
+        """Return the limits of one request."""
         return Limits.of(
             window=self.window(settings, target),
             budget=settings.integer("budget"),
@@ -99,12 +106,15 @@ class Planner:
         )
 
     def window(self, settings: Settings, target: Target) -> int | None:
-        """Return the context window in tokens: as set, listed or known, and no more than taught."""
+        """Return the context window in tokens: as set, listed or in the catalog.
+
+        It is never larger than what the server said when it refused a length. None: not known.
+        """
         listed = self._directory.find(target.server, target.model)
-        told = settings.integer("context_window") or (listed.context_window if listed else None)
-        known = told or self._catalog.context_window(target.model)
-        taught = self.calibration(target).window
-        return min(known, taught) if known and taught else known or taught
+        stated = settings.integer("context_window") or (listed.context_window if listed else None)
+        known = stated or self._catalog.context_window(target.model)
+        learned = self.calibration(target).window
+        return min(known, learned) if known and learned else known or learned
 
     def plan(
         self,
@@ -115,7 +125,10 @@ class Planner:
         *,
         newest_goes: bool = True,
     ) -> Plan:
-        """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
+        """Plan what would be sent now, or with a further question. ``prepare`` comes before.
+
+        ``newest_goes``: the newest turn must be sent.
+        """
         contents = self._selector.contents(target, conversation, question, newest_goes=newest_goes)
         measure = self.measure(target)
         limits = self.limits(settings, target)
@@ -125,7 +138,7 @@ class Planner:
         return replace(plan, plain_tokens=plan.plain_tokens - added) if added else plan
 
     def measure(self, target: Target) -> Measure:
-        """Tell how much things count for a target."""
+        """Return the measure of messages and turns for a target, in tokens."""
         model, reminder, counts = target.model, target.reminder, self.counts
         frame, hidden = self._beyond_ours(target)
         return Measure(
@@ -143,9 +156,9 @@ class Planner:
     def request(
         self, settings: Settings, target: Target, plan: Plan, answers: int | None = None
     ) -> ChatRequest:
-        """Write the request, less what this server refused before.
+        """Write the request, without what this server refused before.
 
-        ``answers``: how many it is to bring; None: as many as the settings say.
+        ``answers``: the number that it asks for; None: as the settings say.
         """
         body: dict[str, Json] = {
             "model": target.model,
@@ -163,7 +176,7 @@ class Planner:
         return ChatRequest(target.server, body)
 
     def side_request(self, target: Target, body: Mapping[str, Json]) -> ChatRequest:
-        """Write a request that is no turn, streamed, less what this server refused before."""
+        """Write a streamed request outside the conversation, without what was refused before."""
         whole: dict[str, Json] = {
             "model": target.model,
             **body,
@@ -181,12 +194,12 @@ class Planner:
         return parameters
 
     def most_answers(self, target: Target) -> int | None:
-        """Return how many answers one request may ask for; None: as many as are wanted."""
+        """Return the largest number of answers to one request; None: there is no limit."""
         refused = self.refusals.about(*target.model_key)
         return 1 if COUNT in refused.left_out else refused.most_answers
 
     def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
-        """Return an answer's length: as the server reported it, else counted; True: estimated."""
+        """Return an answer's length in tokens, reported or else counted; True: an estimate."""
         reported = answer.usage.completion_tokens if answer.usage else None
         if reported is not None:
             return reported, False
@@ -194,7 +207,10 @@ class Planner:
         return self._counter.count(text, self.encoding(model)), self.is_estimate(model)
 
     def record_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
-        """Remember the server's own numbers after it refused a request's length."""
+        """Record the server's own numbers when it refused a request's length.
+
+        False: they change nothing.
+        """
         calibration = self.calibration(target)
         before = (calibration.window, calibration.ratio)
         window = error.details.get("window")
@@ -212,9 +228,9 @@ class Planner:
         return before != (calibration.window, calibration.ratio)
 
     def record_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
-        """Remember what the server counted for exactly this prompt, and for its answer.
+        """Record what the server counted for exactly this prompt, and for its answer.
 
-        Without an answer's id: for several, whose tokens are not told apart.
+        ``answer_id`` is empty for several answers, whose tokens are not told apart.
         """
         if not usage.prompt_tokens:
             return
@@ -224,11 +240,11 @@ class Planner:
     def record_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
-        """Remember what the server says that exactly this prompt counts."""
+        """Record the server's count of exactly this prompt; ``answer`` is an id and its tokens."""
         ids = sent_ids(plan)
         self._anchor = (target.prompt_key, Anchor(ids, tokens, *answer))
         if any(map(has_more_than_text, plan.sent)):
-            # What that counts nobody knows, so it tells nothing of words.
+            # Images and calls have no count of ours, so the report says nothing about texts.
             return
         if not self.is_estimate(target.model):
             self.calibration(target).is_contradicted = tokens != plan.plain_tokens
@@ -240,17 +256,17 @@ class Planner:
             self._calibrations.record_report(key, plan.plain_tokens, _messages_of(plan), tokens)
 
     def record_server(self, target: Target, started: ResponseStarted) -> None:
-        """Record by its answer whether a server is one that counts prompts when it is asked to."""
+        """Record, by its fingerprint, that a server counts prompts when it is asked to."""
         calibration, fingerprint = self.calibration(target), started.system_fingerprint or ""
         if calibration.counts_itself is None and _LLAMA_BUILD.match(fingerprint):
             calibration.counts_itself = True
 
     def calibration(self, target: Target) -> TokenCalibration:
-        """Return what is known of how a server deals with a model."""
+        """Return what a server taught about the tokens of a model."""
         return self._calibrations.about(target.model_key)
 
     def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
-        """Return what was reported last; of another conversation, or none: what is kept."""
+        """Return the last reported count, where it is of this conversation, else a saved one."""
         key = target.prompt_key
         if self._anchor is not None and self._anchor[0] == key:
             anchor = self._anchor[1]
@@ -265,7 +281,7 @@ class Planner:
         return replace(anchor, answer_id=answer.id, answer_tokens=tokens)
 
     def _answer_tokens(self, target: Target, usage: Usage) -> int:
-        """Say what an answer counts when sent back, where the server knows better; else 0."""
+        """Return an answer's count when it is sent back, where the server knows better; else 0."""
         if not self.is_estimate(target.model) or not usage.completion_tokens:
             return 0
         tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
@@ -274,7 +290,7 @@ class Planner:
         return max(0, tokens + round(frame * self.calibration(target).ratio))
 
     def _beyond_ours(self, target: Target) -> tuple[int, int]:
-        """Return what a server counts beyond ours for each message and each prompt, in ours."""
+        """Return a server's further tokens for each message and each prompt, in our counting."""
         if not self.is_estimate(target.model):
             return 0, 0
         calibration = self.calibration(target)
@@ -282,7 +298,7 @@ class Planner:
         return calibration.frame, max(-format_of(target.model).priming, hidden)
 
     def _framed(self, target: Target, role: str) -> int:
-        """Count what the format adds to a message."""
+        """Count the tokens that the chat format adds to a message."""
         role = role or "user"
         return format_of(target.model).per_message + self.counts.text(role, target.model)
 
@@ -307,6 +323,6 @@ class Planner:
 
 
 def _messages_of(plan: Plan) -> int:
-    """Count the messages that a request has; a system text inside another is none."""
+    """Count the messages of a request; a system text inside another one does not count."""
     system = plan.contents.system
     return len(plan.sent) - (system is not None and system.role == "user")
