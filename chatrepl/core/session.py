@@ -129,7 +129,7 @@ class Session(SessionState):
             events.put(DraftReturned(text))
             return None
         self.pending = ()
-        self.let_go()
+        self.detach_returned()
         fallback_head = self.conversation.head
         self.conversation.add(question)
         self.undone.clear()
@@ -166,7 +166,7 @@ class Session(SessionState):
     async def _retried(self, model: str | None) -> TurnRequest:
         """Move the head to the newest user message, or to the one that failed after it."""
         failed = self._failed
-        self.let_go()
+        self.detach_returned()
         fallback_head = self.conversation.head
         is_first = failed is not None and failed.parent == fallback_head
         if failed is not None and is_first:

@@ -82,7 +82,7 @@ class Autosave:
         """Forget what is pending for a session that was deleted."""
         self._left = [left for left in self._left if left.record and left.record.id != session_id]
 
-    def pending(self, messages: Iterable[Message]) -> None:
+    def add(self, messages: Iterable[Message]) -> None:
         """Add messages that the next write must include."""
         self._current.messages.update((message.id, message) for message in messages)
 
@@ -108,7 +108,7 @@ class Autosave:
     async def save(self, record: SessionRecord, messages: Sequence[Message] = ()) -> bool:
         """Write the session with its head, and messages (parents first). False: it failed."""
         self._current.record = record
-        self.pending(messages)
+        self.add(messages)
         return await self._try(self._write_all)
 
     async def flush(self) -> bool:

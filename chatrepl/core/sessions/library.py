@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SessionChoice",
-    "adopt",
-    "bring_back",
-    "bring_in",
-    "check_free",
-    "copy_in",
+    "check_name_free",
+    "copy_from_disk",
     "find",
     "fork",
+    "open_transcript",
     "rename",
+    "restore",
+    "save_transcript",
     "start_saving",
     "transcript_of",
     "unsaved",
@@ -60,9 +60,7 @@ async def find(session: SessionState, choice: SessionChoice) -> SessionRecord | 
         return await _first(store.newest() for store in stores)
     if choice.existing is not None:
         name = choice.existing
-        record = await _first(store.find(name) for store in stores) or await bring_back(
-            session, name
-        )
+        record = await _first(store.find(name) for store in stores) or await restore(session, name)
         if record is None:
             listed = [summary for store in stores for summary in await store.sessions()]
             names = [summary.name or summary.title for summary in listed]
@@ -80,7 +78,7 @@ async def find(session: SessionState, choice: SessionChoice) -> SessionRecord | 
     return None
 
 
-async def bring_back(session: SessionState, name: str) -> SessionRecord | None:
+async def restore(session: SessionState, name: str) -> SessionRecord | None:
     """Restore a session of that name or id from the bin; None: there is none."""
     store = session.ports.store
     record = await store.find(name, deleted=True)
@@ -127,22 +125,22 @@ def fork(session: SessionState) -> None:
         for summary in old.summaries
         if summary.id not in old.marks.dropped
     ]
-    session.go_on_with(Conversation([*old.path, *summaries], old.head, kept))
+    session.switch_to(Conversation([*old.path, *summaries], old.head, kept))
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
     session.autosave.fork(old, session.conversation.marks)
-    session.autosave.pending(summaries)
+    session.autosave.add(summaries)
 
 
 async def rename(session: SessionState, name: str) -> None:
     """Name a session. Raises ``UsageError`` for a name that another one has."""
-    await check_free(session, name)
+    await check_name_free(session, name)
     session.autosave.claim(name)
     session.name = name
     await session.save_settings()
 
 
-async def check_free(session: SessionState, name: str, *, is_for_copy: bool = False) -> None:
+async def check_name_free(session: SessionState, name: str, *, is_for_copy: bool = False) -> None:
     """Raise ``UsageError`` for what cannot be a name, or is another session's already.
 
     ``is_for_copy``: the name is for a copy of the session, whose own name is taken as well.
@@ -156,7 +154,9 @@ async def check_free(session: SessionState, name: str, *, is_for_copy: bool = Fa
             raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
-async def copy_in(session: SessionState, session_id: str, message_id: str) -> tuple[str, str]:
+async def copy_from_disk(
+    session: SessionState, session_id: str, message_id: str
+) -> tuple[str, str]:
     """Copy a saved session into a run that is not saved; return the id of what may be opened.
 
     The copy has ids of its own: what is on the disk stays as it is. The second id is the one of
@@ -168,13 +168,13 @@ async def copy_in(session: SessionState, session_id: str, message_id: str) -> tu
     if disk is None or await session.ports.store.find(session_id) is not None:
         return session_id, message_id
     loaded = await disk.load(session_id)
-    copy = await bring_in(session, Transcript(loaded.record, loaded.messages, loaded.marks))
+    copy = await save_transcript(session, Transcript(loaded.record, loaded.messages, loaded.marks))
     copied = (await session.ports.store.load(copy)).messages
     ids = {old.id: new.id for old, new in zip(loaded.messages, copied, strict=True)}
     return copy, ids.get(message_id, "")
 
 
-async def bring_in(session: SessionState, transcript: "Transcript") -> str:
+async def save_transcript(session: SessionState, transcript: "Transcript") -> str:
     """Save a transcript as a session of its own; return its id. The current one stays current.
 
     A name that is taken is left out. The time of its newest message is the one of its last use, so
@@ -203,11 +203,11 @@ async def start_saving(session: SessionState) -> None:
     session.disk_store = None
     session.autosave = Autosave(session.ports.store)
     session.autosave.fork(session.conversation, session.conversation.marks)
-    session.autosave.pending(session.conversation.all())
+    session.autosave.add(session.conversation.all())
     await memory.close()
 
 
-async def adopt(session: SessionState, transcript: "Transcript", name: str) -> None:
+async def open_transcript(session: SessionState, transcript: "Transcript", name: str) -> None:
     """Make a session of an imported transcript, and go on with it.
 
     It gets the transcript's own name, else ``name``, where that is free. A server or a key in it

@@ -142,17 +142,17 @@ class SessionState:
         if message.role == "user":
             self.conversation.set_state(message.id, message.state)
             self._failed = message
-            self.take_back(message)
+            self.reattach(message)
         else:
             self.conversation.add(message, move_head=False)
 
-    def take_back(self, question: Message) -> None:
+    def reattach(self, question: Message) -> None:
         """Attach again what went with a message whose text returns, but for ``@path`` in it."""
-        self.let_go()
+        self.detach_returned()
         self._returned = unmentioned(question)
         self.pending = (*self.pending, *self._returned)
 
-    def let_go(self) -> None:
+    def detach_returned(self) -> None:
         """Detach what came back with a message: the message stands after all."""
         self.pending = tuple(one for one in self.pending if one not in self._returned)
         self._returned = ()
@@ -210,7 +210,7 @@ class SessionState:
 
     # Other conversations.
 
-    def go_on_with(self, conversation: Conversation) -> None:
+    def switch_to(self, conversation: Conversation) -> None:
         """Switch to another conversation; what could be redone was of the old one."""
         self.conversation = conversation
         self.undone.clear()
@@ -219,7 +219,7 @@ class SessionState:
     def start_new(self, name: str | None = None) -> None:
         """Begin a new conversation; settings stay. The old one stays on disk."""
         self.autosave.leave(self.conversation, is_created=False)
-        self.go_on_with(Conversation())
+        self.switch_to(Conversation())
         self.record = None
         self._first_name = name
 

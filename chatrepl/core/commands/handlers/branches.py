@@ -187,7 +187,7 @@ async def edit(call: Call) -> AsyncIterator[Event]:
     yield Notice(
         "editing an earlier message: what you send goes beside it", hint=f"/redo goes back{keys}"
     )
-    session.take_back(question)
+    session.reattach(question)
     yield DraftReturned(question.content, was_sent=True)
 
 
@@ -203,7 +203,7 @@ async def redo(call: Call) -> AsyncIterator[Event]:
     if head == conversation.head:
         raise UsageError("there is nothing to redo")
     before = {message.id for message in conversation.path}
-    session.let_go()
+    session.detach_returned()
     await session.save_head(head)
     for notice in session.take_notices():
         yield notice

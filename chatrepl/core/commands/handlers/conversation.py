@@ -74,7 +74,7 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     # The undone text stands in the line: a command typed behind it would be sent as a message.
     clear = "Ctrl+C clears the line, " if session.ports.person.has_input_line else ""
     yield Notice(f"undid {undone}", Level.SUCCESS, hint=f"{clear}/redo brings {them} back")
-    session.take_back(question)
+    session.reattach(question)
     yield DraftReturned(question.content, was_sent=True)
 
 

@@ -39,7 +39,7 @@ async def fork(call: Call) -> AsyncIterator[Event]:
     if session.record is None:
         raise UsageError("there is nothing to copy yet", "say something first")
     if name:
-        await library.check_free(session, name, is_for_copy=True)
+        await library.check_name_free(session, name, is_for_copy=True)
     old = session.name or session.record.title
     library.fork(session)
     session.name = name or None
@@ -151,7 +151,7 @@ async def read_file(session: Session, path: str, *, goes_on: bool) -> AsyncItera
         async for event in _go_on_with(session, last, _stem(path) if count == 1 else ""):
             yield event
     elif last is not None:
-        await library.bring_in(session, last)
+        await library.save_transcript(session, last)
     if read.faults:
         yield _left_out(read.faults)
     if fault is not None:
@@ -199,7 +199,7 @@ async def _bring_in_all(session: Session, path: str, read: _Read, events: EventQ
         before, read.last = read.last, item
         read.count += 1
         if before is not None:
-            await _to_the_end(library.bring_in(session, before))
+            await _to_the_end(library.save_transcript(session, before))
 
 
 async def _to_the_end(work: Coroutine[None, None, object]) -> None:
@@ -215,7 +215,7 @@ async def _to_the_end(work: Coroutine[None, None, object]) -> None:
 async def _go_on_with(
     session: Session, transcript: "Transcript", name: str
 ) -> AsyncIterator[Event]:
-    await library.adopt(session, transcript, name)
+    await library.open_transcript(session, transcript, name)
     yield SessionChanged(session.record)
     turns = session.conversation.turns()[-_SHOWN_TURNS:]
     yield ConversationShown([message for turn in turns for message in turn.messages])

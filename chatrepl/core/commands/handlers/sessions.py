@@ -44,7 +44,7 @@ async def save(call: Call) -> AsyncIterator[Event]:
             state = "not saved (--no-save)"
         yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
         return
-    await library.check_free(session, name)
+    await library.check_name_free(session, name)
     await library.start_saving(session)
     await library.rename(session, name)
     yield SessionChanged(session.record)
@@ -69,7 +69,7 @@ async def load(call: Call) -> AsyncIterator[Event]:
         async for event in resume(session, listed.session_id, at=listed.message_id):
             yield event
     elif listed is not None:
-        record = await library.bring_back(session, listed)
+        record = await library.restore(session, listed)
         async for event in resume(session, record.id if record else listed):
             yield event
     elif record is None and (_is_file(name) or session.ports.files.names_file(name)):
@@ -133,7 +133,7 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
     store, current = session.ports.store, session.record
     if current is not None and current.id == session_id and not session.autosave.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
-    session_id, at = await library.copy_in(session, session_id, at)
+    session_id, at = await library.copy_from_disk(session, session_id, at)
     is_free = await store.lock(session_id)
     try:
         recovered = await session.open(session_id)
