@@ -257,15 +257,15 @@ class Session(SessionState):
 
     # Ahead of turns.
 
-    async def plan(self, question: Message | None = None) -> tuple[Target, Plan]:
-        """Work out what would be sent now, or with a further question."""
+    async def plan(self) -> tuple[Target, Plan]:
+        """Plan what goes with the next message."""
         target = await self.target()
-        return target, self.preflight.plan_next(Candidate(target, self.settings), question)
+        return target, self.preflight.plan_next(Candidate(target, self.settings))
 
     async def plan_ahead(self) -> tuple[Target, Plan]:
-        """Work out what goes with the next message, by what servers know better, and write it.
+        """Plan what goes with the next message, with the server's own count, and write it.
 
-        Its request then needs no more than what is new, however long the conversation is.
+        The request then adds only what is new, however long the conversation is.
         """
         target, plan = await self.plan()
         plan = await self.preflight.confirmed(target, plan, is_idle=True)

@@ -84,11 +84,8 @@ class AnswerSet:
         """Take an event of an answer: show it, and write it to the answer's journal."""
         answer.take(event, self._session.ports.clock.monotonic() - answer.response.started_s)
         match event:
-            case TextDelta(text=text):
-                self.put(TextDelta(text, answer.index))
-                await self._journal(answer, text, "")
-            case RefusalDelta(text=text):
-                self.put(RefusalDelta(text, answer.index))
+            case TextDelta(text=text) | RefusalDelta(text=text):
+                self.put(type(event)(text, answer.index))
                 await self._journal(answer, text, "")
             case ReasoningDelta(text=text):
                 self.put(ReasoningDelta(text, answer.index))
