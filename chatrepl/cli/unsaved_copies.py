@@ -16,7 +16,7 @@ __all__ = ["rescue"]
 
 async def rescue(session: Session) -> None:
     """Try a last time to save; else write a copy of each session elsewhere, and say where it is."""
-    if session.keeper.is_saved or await session.keeper.flush():
+    if session.autosave.is_saved or await session.autosave.flush():
         return
     from chatrepl.core.transcript import to_json
 

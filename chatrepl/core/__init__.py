@@ -1,1 +1,1 @@
-"""What the program means: standard library only, no I/O, no terminal; time and chance come in."""
+"""The core: the program's logic, on the standard library alone, without I/O; time is passed in."""

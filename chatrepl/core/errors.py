@@ -1,4 +1,4 @@
-"""Every failure that a user can meet, as one tree.
+"""Errors that a user can meet, as one tree of exceptions.
 
 ChatreplError
 ├── UsageError          a wrong command, value, option or configuration
@@ -7,7 +7,7 @@ ChatreplError
 ├── LocalModelError     the built-in model cannot be fetched or started
 └── ModelError          the model, the server or the network failed (see ``Fault``)
 
-An error carries what happened (``message``) and what to do now (``hint``); one function draws both.
+An error has a ``message`` on what happened and a ``hint`` on what to do; one function draws both.
 """
 
 import logging
@@ -32,9 +32,10 @@ _log = logging.getLogger(__name__)
 
 
 class ChatreplError(Exception):
-    """A failure that is told to the user in one line, with a hint."""
+    """A failure that the user sees in one line, with a hint."""
 
     exit_code = 1
+    """The program's exit code where the error ends it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -46,15 +47,15 @@ class ChatreplError(Exception):
 
 
 def about_key(key: str, message: str) -> str:
-    """Return what is said of a key's value, with the key before it unless it is named there."""
+    """Return a message about a key's value, with the key in front unless the message names it."""
     is_named = re.search(rf"(?<!\w){re.escape(key)}(?!\w)", message)
     return message if is_named else f"{key}: {message}"
 
 
 def unexpected(error: Exception) -> ChatreplError:
-    """Make a failure that nobody foresaw one that can be told: its kind and place, not its text.
+    """Turn an unforeseen exception into an error that can be shown: its class and place.
 
-    Its text could hold anything, a key too.
+    Its text is left out: it could hold anything, a key too.
     """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -72,7 +73,7 @@ def unexpected(error: Exception) -> ChatreplError:
 
 
 class UsageError(ChatreplError):
-    """A command, value, option or configuration that makes no sense."""
+    """A wrong command, value, option or configuration."""
 
     exit_code = 2
 
@@ -90,7 +91,7 @@ class LocalModelError(ChatreplError):
 
 
 class Fault(Enum):
-    """What kind of failure a server or the network gave."""
+    """The kind of a failure of a server or the network."""
 
     AUTHENTICATION = "authentication"
     PERMISSION = "permission"
@@ -109,11 +110,12 @@ class Fault(Enum):
 
 
 class ModelError(ChatreplError):
-    """The model, the server or the network failed.
+    """A failure of the model, the server or the network.
 
     ``details`` may hold ``status`` (int), ``retry_after_s`` (float), ``parameter`` (the request
-    field that was refused), ``replacement`` (the field the server wants in its place), and
-    ``window`` and ``prompt_tokens`` (int) where the server told them.
+    field that was refused), ``replacement`` (the field the server wants in its place), ``taken``
+    (the values it takes), ``most`` (int, the largest number it takes), and ``window`` and
+    ``prompt_tokens`` (int) where the server gave them.
     """
 
     def __init__(
@@ -130,7 +132,7 @@ class ModelError(ChatreplError):
 
     @property
     def is_transient(self) -> bool:
-        """Say whether the same request may succeed a moment later."""
+        """True if the same request may succeed a moment later."""
         if self.fault is Fault.UNREACHABLE:
             return "retry_after_s" in self.details
         return self.fault in (Fault.RATE_LIMIT, Fault.SERVER, Fault.TIMEOUT)

@@ -1,7 +1,7 @@
-"""Everything that can happen, as one closed union of small values.
+"""Events: one closed union of small values, which turns and commands yield and front ends draw.
 
-Turns and commands yield events; a front end draws them. Text in an event is exact, as it came from
-the outside: whoever draws it must pass it through ``chatrepl.core.text.terminal_safe`` first.
+Text in an event is exact, as it came from the outside: it must pass through
+``chatrepl.core.text.terminal_safe`` before it is drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ __all__ = [
 
 
 class Level(Enum):
-    """How much a notice matters."""
+    """The level of a notice."""
 
     INFO = "info"
     SUCCESS = "success"
@@ -53,32 +53,33 @@ class Level(Enum):
     ERROR = "error"
 
 
-# What a model's stream yields.
+# Events of a model's stream.
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
-    """The server accepted the request: its id for the response and the model's own name."""
+    """The start of a response: its id, the model's own name, and what else the server tells."""
 
     response_id: str | None = None
     model: str | None = None
     created: int | None = None
+    """In seconds since 1970."""
     system_fingerprint: str | None = None
     service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A further piece of an answer; any cut, also inside a grapheme, never inside a code point."""
+    """A further piece of an answer, cut anywhere between two code points."""
 
     text: str
     index: int = 0
-    """Which of several choices it belongs to."""
+    """The choice that it belongs to, of several."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """A further piece of the model's thinking, which comes before or between the answer's text."""
+    """A further piece of the model's reasoning, before or between the answer's text."""
 
     text: str
     index: int = 0
@@ -94,7 +95,7 @@ class RefusalDelta:
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """The model called a tool (this program offers none); whole, however it was streamed."""
+    """A whole call of a tool by the model (this program offers none)."""
 
     name: str
     arguments: str
@@ -104,16 +105,16 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class UsageReported:
-    """What the server says the request and the answer used."""
+    """The tokens that the request and the answer used, as the server reports them."""
 
     usage: Usage
     as_sent: Mapping[str, Json] = field(default_factory=dict, compare=False)
-    """All that the server said of it, in its own form."""
+    """The whole report in the server's own form."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceFinished:
-    """The server ended one choice, and why (``stop``, ``length``, ``content_filter``, …)."""
+    """The end of one choice, with its reason (``stop``, ``length``, ``content_filter``, …)."""
 
     finish_reason: str
     index: int = 0
@@ -121,20 +122,20 @@ class ChoiceFinished:
 
 @dataclass(frozen=True, slots=True)
 class TokenScore:
-    """One token of an answer, and how sure the model was of it."""
+    """One token of an answer with its probability."""
 
     token: str
     logprob: float
-    """The natural logarithm of its probability; finite, 0 at the most."""
+    """The natural logarithm of its probability: finite, at most 0."""
     data: bytes | None = None
-    """The token to the letter: its text shows a part of a character as something else."""
+    """The token's bytes: in its text, a part of a character is replaced."""
     others: tuple[tuple[str, float], ...] = ()
-    """The likeliest tokens in its place, each with its logarithm; the token may be among them."""
+    """The likeliest tokens in its place, with their logprobs; the token may be among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokensScored:
-    """How sure the model was of some further tokens of an answer, in order."""
+    """Probabilities of further tokens of an answer, in order."""
 
     scores: tuple[TokenScore, ...]
     index: int = 0
@@ -152,87 +153,88 @@ ModelEvent = (
 )
 
 
-# What a turn or a command yields.
+# Events of a turn or a command.
 
 
 @dataclass(frozen=True, slots=True)
 class MessageAccepted:
-    """A user message is in the conversation (and on disk, unless told otherwise)."""
+    """A user message that is now in the conversation (and on disk, unless a notice says no)."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """Which of several answers to one message it is."""
+    """The position of an answer among several to one message."""
 
     number: int
-    """As ``/alternatives`` and ``/pick`` count them, from 1: older answers come before it."""
+    """As ``/alternatives`` and ``/pick`` count, from 1: older answers come before it."""
     of: int
-    """How many answers the message then has."""
-    beside: tuple[str, ...] = ()
+    """The number of answers that the message then has."""
+    models: tuple[str, ...] = ()
     """The models, where several are compared: one for each new answer, in order."""
 
     @property
     def is_compared(self) -> bool:
-        """Say whether the new answers come from several models."""
-        return bool(self.beside)
+        """True if the new answers come from several models."""
+        return bool(self.models)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerStarted:
-    """A request goes out; an answer may follow. Shown as waiting until text comes.
+    """A request that goes out for an answer, which is awaited until text comes.
 
     Comes again where the request is sent again.
     """
 
     model: str
     index: int = 0
-    """Of several answers of one turn, from 0; their further events carry it too."""
+    """Among the answers of one turn, from 0; their further events carry it too."""
     among: Among | None = None
-    """``None``: it is the only one of its turn."""
+    """None: it is the only answer of its turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnded:
-    """The answer is over, in whatever state, and kept. ``elapsed_s`` from request to last byte."""
+    """The end of an answer, in whatever state; it is saved."""
 
     message: Message
     elapsed_s: float = 0.0
+    """From request to last byte."""
     first_text_s: float | None = None
     """From request to the first text."""
     index: int = 0
     among: Among | None = None
     error: "Notice | None" = None
-    """What ended one of several answers; that of the only answer of a turn is an event."""
+    """The error that ended one of several answers; for an only answer it is an event."""
     tokens: int | None = None
-    """Of a compared answer: its length as the server reported it, else as it is counted here."""
+    """The length of a compared answer, as the server reported it, else as counted here."""
     is_estimate: bool = False
-    """``tokens`` was counted with a vocabulary that is not the model's own."""
+    """``tokens`` was counted with another vocabulary than the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line about what happened; with a hint on what to do."""
+    """One line about what happened, with a hint on what to do."""
 
     text: str
     level: Level = Level.INFO
     hint: str = ""
     stays: bool = False
-    """Remains visible (in the toolbar) until a notice with the same topic and no text."""
+    """Stays visible (in the toolbar) until a notice with the same topic and no text."""
     topic: str = ""
     exit_code: int = 0
-    """What the program ends with where this is the end of it."""
+    """The program's exit code where this notice ends it."""
 
     @classmethod
     def of(cls, error: ChatreplError) -> "Notice":
-        """Tell an error."""
+        """Make the notice of an error."""
         return cls(error.message, Level.ERROR, error.hint, exit_code=error.exit_code)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under headings. ``numeric`` lists the columns (from 0) that are aligned right."""
+    """Rows under headings."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -240,13 +242,14 @@ class Table:
     footer: Sequence[str] = ()
     """Lines below the table."""
     numeric: frozenset[int] = frozenset()
+    """The columns, from 0, that are aligned right."""
     is_clipped: bool = False
-    """The last column, which may be long, is cut so that each row is one line where that fits."""
+    """The last column, which may be long, is cut so that a row is one line where that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """How something is filled: named shares of a whole, in order, and lines about it."""
+    """The shares of a whole, by name and in order, with lines about it."""
 
     shares: Sequence[tuple[str, int]]
     total: int
@@ -255,71 +258,74 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class PlainText:
-    """Text shown as it is, line by line; ``language`` (e.g. ``json``) may colour it."""
+    """Text that is shown as it is, line by line."""
 
     text: str
     language: str = ""
+    """The language to highlight it as, e.g. ``json``; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordsShaded:
-    """An answer's text in pieces, each with the probability of its least sure token."""
+    """An answer's text in pieces, each with the probability of its least likely token."""
 
     pieces: Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationShown:
-    """Messages printed again, drawn exactly as when they came."""
+    """Messages to print again, drawn exactly as when they arrived."""
 
     messages: Sequence[Message]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long task is; ``total`` of 0: unknown. ``done == total`` ends the bar."""
+    """The progress of a long task. ``done == total`` ends its bar."""
 
     label: str
     done: int
     total: int
+    """0: not known."""
     unit: str = "B"
 
 
 @dataclass(frozen=True, slots=True)
 class DraftReturned:
-    """Text that goes back to the input line (to the input history, if the line is in use)."""
+    """Text for the input line (for the input history, if the line is in use)."""
 
     text: str
     offers: bool = False
-    """The completion menu opens at its end."""
+    """Open the completion menu at its end."""
     was_sent: bool = False
-    """It is taken back out of the conversation."""
+    """It was a message of the conversation, and is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditorRequested:
-    """Open the user's editor on this text; what is saved comes back to the input line."""
+    """A request to open the user's editor on a text, and take what is saved as the draft."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class TextCopied:
-    """Text that no clipboard program took: the terminal may set its clipboard itself."""
+    """Text for the terminal's own clipboard, as no clipboard program took it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class SessionChanged:
-    """Another session, or none yet (``None``), is current: titles and toolbars follow."""
+    """A change of the current session: titles and toolbars follow."""
 
     record: SessionRecord | None
+    """None: the new one is not saved yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitRequested:
-    """The user wants to leave."""
+    """A request to end the program."""
 
 
 ShownEvent = (
@@ -338,7 +344,7 @@ ShownEvent = (
     | ConversationShown
     | Progress
 )
-"""What can be seen."""
+"""Events that are drawn."""
 
 Event = ShownEvent | DraftReturned | EditorRequested | TextCopied | SessionChanged | ExitRequested
-"""What can be seen, and what a front end is asked to do."""
+"""All events: those that are drawn, and requests to the front end."""

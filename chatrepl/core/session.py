@@ -1,183 +1,141 @@
-"""A session in use: settings, the conversation, and one turn at a time as a stream of events.
+"""A session in use: its state, and one turn at a time as a stream of events.
 
-``ask`` and ``retry`` yield events until the answer is over; ``stop`` ends it early.
-Everything that is accepted is on disk before a request leaves.
+``ask``, ``retry`` and ``continue_answer`` yield events until the answer is over; ``stop`` ends it
+early. Everything that is accepted is on disk before a request leaves.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.attachments import Attachment
 from chatrepl.core.errors import ChatreplError, UsageError
-from chatrepl.core.events import (
-    DraftReturned,
-    Event,
-    Level,
-    MessageAccepted,
-    Notice,
-    Progress,
-)
+from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice, Progress
 from chatrepl.core.messages import Message, State
-from chatrepl.core.ports.chat_model import ModelInfo, Server
-from chatrepl.core.servers.candidates import (
-    Candidate,
-    ask_or_not,
-    names_local,
-    opening_of,
-    system_text_of,
-    target_of,
-)
+from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.servers.continuation import is_cut
-from chatrepl.core.servers.selection import ServerSelection
-from chatrepl.core.servers.target import Target
+from chatrepl.core.servers.target import Candidate, Target
 from chatrepl.core.sessions.state import Ports, SessionState
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.surrogates import REPLACED, valid_text
-from chatrepl.core.turn.event_queue import EventQueue
+from chatrepl.core.turn.event_queue import EventQueue, stream_events
 from chatrepl.core.turn.preflight import Preflight
-from chatrepl.core.turn.turn import Turn, TurnRequest
+from chatrepl.core.turn.spending_limit import SpendingLimit
+from chatrepl.core.turn.turn import Turn
+from chatrepl.core.turn.turn_request import TurnRequest
 
 if TYPE_CHECKING:
     from chatrepl.core.turn.answer_run import AnswerRun
 
-__all__ = ["COMPARING_TOPIC", "Ports", "Session", "compared_next"]
+__all__ = ["COMPARISON_TOPIC", "Ports", "Session", "comparison_notice"]
 
-COMPARING_TOPIC = "compare"
+COMPARISON_TOPIC = "compare"
 """Of the notice that stays while the next message goes to several models."""
 
 T = TypeVar("T")
 
 
-def compared_next(models: Sequence[str]) -> Notice:
-    """Tell, for as long as it holds, that the next message goes to several models."""
+def comparison_notice(models: Sequence[str]) -> Notice:
+    """Return the notice that the next message goes to several models."""
     return Notice(
         f"the next message goes to {', '.join(models[:-1])} and {models[-1]}",
         hint="/retry sends them the last one, /compare off takes it back",
         stays=True,
-        topic=COMPARING_TOPIC,
+        topic=COMPARISON_TOPIC,
     )
 
 
 class Session(SessionState):
-    """What the user talks through. One turn at a time; commands may run beside it."""
+    """The session that a front end talks through.
+
+    One turn runs at a time, commands may run beside it.
+    """
 
     def __init__(
         self, ports: Ports, settings: Settings, *, server: Server | None, uses_local: bool = False
     ) -> None:
-        super().__init__(ports, settings)
-        self.answerer = ServerSelection(
-            ports.model, ports.local, self.planner, ports.memory, server
-        )
-        self.preflight = Preflight(self, self.answerer)
-        self._run: AnswerRun | None = None
-        self._preparing: asyncio.Task[Any] | None = None
-        self._is_stopped = False
+        super().__init__(ports, settings, server, uses_local=uses_local)
+        self.spending = SpendingLimit(ports.catalog, ports.clock, ports.person)
+        self.preflight = Preflight(self, self.spending)
         self.comparing: Sequence[str] = ()
         """The models that the next message goes to, in the place of the one in force."""
-        self._told_estimate: set[str] = set()
-        if uses_local:
-            self.use_local()
-
-    # Who answers.
-
-    @property
-    def uses_local(self) -> bool:
-        """Say whether the built-in model answers."""
-        return self.answerer.uses_local
-
-    @property
-    def server(self) -> Server | None:
-        """The server in use; None while the built-in one is not up, or none is known."""
-        return self.answerer.server
-
-    def use_local(self) -> None:
-        """Talk to the built-in model from now on."""
-        self.settings = self.answerer.use_local(self.settings)
-
-    def leave_local(self) -> None:
-        """Talk to the server again that was chosen before the built-in model."""
-        self.settings = self.answerer.leave_local(self.settings)
-
-    def model_name(self) -> str | None:
-        """Return the model in force without asking anybody; None: the server must be asked."""
-        return self.answerer.model_name(self.settings)
-
-    async def models(self) -> Sequence[ModelInfo]:
-        """Ask the server what it offers. Raises ``ModelError``, ``UsageError`` without a server."""
-        return await self.answerer.models()
-
-    async def target(self) -> Target:
-        """Find out who is asked. May ask the server for its models, once."""
-        server = self.answerer.need()
-        model = await self.answerer.need_model(self.settings)
-        await self.planner.prepare(self.settings, model)
-        now = self.ports.clock.now()
-        return target_of(self.settings, server, model, now, is_local=self.uses_local)
-
-    async def asked(self, models: Sequence[str] = ()) -> list[Candidate]:
-        """Find out who is asked: these models, else the one in force."""
-        if models:
-            return [await ask_or_not(self, model, is_only=len(models) == 1) for model in models]
-        return [Candidate(await self.target(), self.settings, self.settings.integer("n") or 1)]
-
-    def system_text(self) -> str | None:
-        """Return the system text in force. The built-in model always gets one."""
-        return system_text_of(self.settings, is_local=self.uses_local)
-
-    def opening_messages(self) -> Sequence[Message]:
-        """Return the example messages that open the conversation."""
-        return opening_of(self.settings, self.ports.clock.now())
-
-    async def prepare_local(self, models: Sequence[str] = ()) -> AsyncIterator[Event]:
-        """Bring up the built-in model where it is used, or is among those asked by name."""
-        is_asked = any(names_local(self, model) for model in models)
-        async for progress in self.answerer.prepare_local(is_asked=is_asked):
-            yield progress
-
-    # Turns.
+        self._run: AnswerRun | None = None
+        """The answers that are awaited or stream."""
+        self._preparation: asyncio.Task[Any] | None = None
+        """The work before a request, which ``stop`` may end."""
+        self._is_stopped = False
 
     @property
     def is_answering(self) -> bool:
-        """Say whether an answer is awaited or streams."""
+        """True if an answer is awaited or streams."""
         return self._run is not None
 
     def stop(self) -> bool:
         """Stop the answer; what came is kept. False: none is on its way."""
-        if self._preparing is not None and not self._preparing.done():
+        if self._preparation is not None and not self._preparation.done():
             self._is_stopped = True
-            return self._preparing.cancel()
+            return self._preparation.cancel()
         return self._run is not None and self._run.stop()
 
-    async def ask(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncIterator[Event]:
-        """Say something: keep it, send what fits, and yield the answer as it comes.
+    # Turns.
+
+    def ask(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncIterator[Event]:
+        """Send a message: save it, send what fits, and yield the answer as it comes.
 
         What is pending goes with it, and ``attachments`` too.
         """
+
+        async def work(events: EventQueue) -> None:
+            request = await self.accept(events, text, attachments)
+            if request is not None:
+                events.extend(self.take_notices())
+                await self.answer(events, request)
+
+        return stream_events(work)
+
+    def retry(self, model: str | None = None) -> AsyncIterator[Event]:
+        """Ask the newest user message again; the new answer is a sibling of the old one."""
+
+        async def work(events: EventQueue) -> None:
+            await self.answer(events, await self._retried(model))
+
+        return stream_events(work)
+
+    def continue_answer(self) -> AsyncIterator[Event]:
+        """Go on with the newest answer, which was cut; both joined are a sibling of it."""
+
+        async def work(events: EventQueue) -> None:
+            await self.answer(events, self._continued())
+
+        return stream_events(work)
+
+    async def accept(
+        self, events: EventQueue, text: str, attachments: Sequence[Attachment] = ()
+    ) -> TurnRequest | None:
+        """Check a message and save it; return the request of its turn.
+
+        None: no model can be sent it, and its text went back.
+        """
         content = valid_text(text)
         if content != text:
-            yield Notice(REPLACED, Level.WARNING)
+            events.put(Notice(REPLACED, Level.WARNING))
         question = self.new_question(content, (*self.pending, *attachments))
         try:
             await self._stoppable(self._check(question))
         except ChatreplError as error:
-            yield Notice.of(error)
-            yield DraftReturned(text)
-            return
+            events.put(Notice.of(error))
+            events.put(DraftReturned(text))
+            return None
         self.pending = ()
-        self.let_go()
-        fallback = self.conversation.head
+        self.detach_returned()
+        fallback_head = self.conversation.head
         self.conversation.add(question)
         self.undone.clear()
-        record = self.move_head(question.id)
-        await self.keeper.save(record, [question])
-        yield MessageAccepted(question)
-        for told in self.take_notices():
-            yield told
-        async for event in self._answer(TurnRequest(question, fallback, self.comparing)):
-            yield event
+        await self.autosave.save(self.move_head(question.id), [question])
+        events.put(MessageAccepted(question))
+        return TurnRequest(question, fallback_head, self.comparing)
 
     def new_question(self, content: str, attachments: Sequence[Attachment]) -> Message:
         """Make a message that goes on from the head; it is not in the conversation yet."""
@@ -190,29 +148,41 @@ class Session(SessionState):
             attachments=tuple(attachments),
         )
 
-    async def retry(self, model: str | None = None) -> AsyncIterator[Event]:
-        """Ask the newest user message again; the new answer is a sibling of the old one."""
+    async def _check(self, question: Message) -> None:
+        """Refuse a message that no model can be sent."""
+        refused: list[ChatreplError] = []
+        for candidate in await self.candidates(self.comparing):
+            try:
+                if candidate.error is not None:
+                    raise candidate.error
+                target = candidate.target
+                await self.planner.prepare(candidate.settings, target.model)
+                await self.planner.counts.ahead(question, target.model, target.reminder)
+                return await self.preflight.check(candidate, question)
+            except ChatreplError as error:
+                refused.append(error)
+        raise refused[0]
+
+    async def _retried(self, model: str | None) -> TurnRequest:
+        """Move the head to the newest user message, or to the one that failed after it."""
         failed = self._failed
-        self.let_go()
-        is_first = False
-        if failed is not None and failed.parent == self.conversation.head:
+        self.detach_returned()
+        fallback_head = self.conversation.head
+        is_first = failed is not None and failed.parent == fallback_head
+        if failed is not None and is_first:
             question = self.conversation.set_state(failed.id, State.COMPLETE)
-            fallback = self.conversation.head
-            is_first = True
         else:
             last = self.conversation.last_question()
             if last is None:
                 raise UsageError("there is no message to answer again", "type one")
-            question, fallback = last, self.conversation.head
+            question = last
         self.undone.clear()
         self.conversation.head = question.id
-        await self.keeper.set_state(self.move_head(question.id), question)
+        await self.autosave.set_state(self.move_head(question.id), question)
         models = (model,) if model else self.comparing
-        async for event in self._answer(TurnRequest(question, fallback, models, is_first=is_first)):
-            yield event
+        return TurnRequest(question, fallback_head, models, is_first=is_first)
 
-    async def continue_answer(self) -> AsyncIterator[Event]:
-        """Go on with the newest answer, which was cut; both joined are a sibling of it."""
+    def _continued(self) -> TurnRequest:
         answer, question = self.conversation.last_answer(), self.conversation.last_question()
         if answer is None or question is None or answer.id != self.conversation.head:
             raise UsageError("there is no answer to go on with")
@@ -221,152 +191,90 @@ class Session(SessionState):
         if answer.id in self.conversation.marks.dropped:
             number = len(self.conversation.path)
             raise UsageError("the last answer is dropped: it is not sent", f"/undrop {number}")
-        async for event in self._answer(TurnRequest(question, answer.id, continued=answer)):
-            yield event
+        return TurnRequest(question, answer.id, continued=answer)
 
-    async def plan(self, question: Message | None = None) -> tuple[Target, Plan]:
-        """Work out what would be sent now, or with a further question."""
-        target = await self.target()
-        asked = Candidate(target, self.settings)
-        return target, self.preflight.plan_next(asked, question)
-
-    async def plan_ahead(self) -> tuple[Target, Plan]:
-        """Work out what goes with the next message, by what servers know better, and write it.
-
-        Its request then needs no more than what is new, however long the conversation is.
-        """
-        target, plan = await self.plan()
-        plan = await self.preflight.confirmed(target, plan, is_idle=True)
-        await self.planner.write_ahead(target, plan)
-        return target, plan
-
-    async def _check(self, question: Message) -> None:
-        """Refuse a message that no model can be sent."""
-        refused: list[ChatreplError] = []
-        for asked in await self.asked(self.comparing):
-            try:
-                if asked.error is not None:
-                    raise asked.error
-                await self.planner.prepare(asked.settings, asked.target.model)
-                await self.planner.count_ahead(asked.target, question)
-                return await self.preflight.check(asked, question)
-            except ChatreplError as error:
-                refused.append(error)
-        raise refused[0]
-
-    async def stoppable(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        """Yield what some work tells; ``stop`` ends the work with a ``ChatreplError``."""
-        mailbox = EventQueue()
-
-        async def pump() -> None:
-            try:
-                async for event in events:
-                    mailbox.put(event)
-            finally:
-                mailbox.close()
-
-        work = asyncio.ensure_future(self._stoppable(pump(), "stopped"))
+    async def answer(self, events: EventQueue, request: TurnRequest) -> None:
+        """Run a turn to its end. A request that cannot be made gives the message back."""
+        turn = Turn(self, self.preflight, request)
         try:
-            async for event in mailbox:
-                yield event
-            await work
-        finally:
-            work.cancel()
-
-    async def _answer(self, about: TurnRequest) -> AsyncIterator[Event]:
-        turn = Turn(self, about)
-        mailbox = EventQueue()
-        ready = asyncio.ensure_future(self._stoppable(turn.prepare(mailbox)))
-        try:
-            async for event in mailbox:
-                yield event
-            await ready
+            await self._stoppable(turn.prepare(events))
         except ChatreplError as error:
-            async for event in self._give_back(about, error):
-                yield event
+            await self._give_back(events, request, error)
             return
-        finally:
-            ready.cancel()
-        for notice in turn.notices():
-            yield notice
+        events.extend(turn.notices())
         self._failed = None
-        if len(about.models) > 1:
+        if request.is_comparison:
             self.comparing = ()
-            yield Notice("", stays=True, topic=COMPARING_TOPIC)
-        self._run = run = turn.run()
+            events.put(Notice("", stays=True, topic=COMPARISON_TOPIC))
+        self._run = turn.answer_run(events)
         try:
-            async for event in run.events():
-                yield event
+            await self._run.run()
         finally:
             self._run = None
-            await self.keeper.set_counts(self.planner.take_fresh())
-            await self.planner.keep()
-        if len(about.models) > 1 and self.conversation.head == about.fallback:
+            await self.save_counts()
+            await self.planner.save_facts()
+        if request.is_comparison and self.conversation.head == request.fallback_head:
             # Nothing came: the message, which goes back, is still to be compared.
-            self.comparing = about.models
-            yield compared_next(about.models)
+            self.comparing = request.models
+            events.put(comparison_notice(request.models))
+
+    async def _give_back(
+        self, events: EventQueue, request: TurnRequest, error: ChatreplError
+    ) -> None:
+        """Move the head back, and return the text: the request never left."""
+        events.put(Notice.of(error))
+        question = request.question
+        if request.fallback_head != question.parent:
+            await self.save_head(request.fallback_head)
+            return
+        failed = replace(question, state=State.FAILED)
+        self.settle(failed)
+        await self.autosave.set_state(self.move_head(request.fallback_head), failed)
+        events.put(DraftReturned(question.content))
+
+    def stoppable(
+        self, work: Callable[[EventQueue], Coroutine[Any, Any, None]]
+    ) -> AsyncIterator[Event]:
+        """Yield the events of some work; ``stop`` ends it with a ``ChatreplError``."""
+        return stream_events(lambda events: self._stoppable(work(events), "stopped"))
 
     async def _stoppable(
-        self, work: Coroutine[Any, Any, T], said: str = "stopped before it was sent"
+        self, work: Coroutine[Any, Any, T], reason: str = "stopped before it was sent"
     ) -> T:
         """Wait for what comes before a request; ``stop`` ends it with a ``ChatreplError``."""
         task: asyncio.Task[T] = asyncio.create_task(work)
-        self._preparing = task
+        self._preparation = task
         try:
             return await task
         except asyncio.CancelledError:
             if not self._is_stopped:
                 task.cancel()
                 raise
-            raise ChatreplError(said) from None
+            raise ChatreplError(reason) from None
         finally:
-            self._preparing = None
+            self._preparation = None
             self._is_stopped = False
 
-    async def _give_back(self, about: TurnRequest, error: ChatreplError) -> AsyncIterator[Event]:
-        """The request never left: the head goes back, the text to the input line."""
-        yield Notice.of(error)
-        question = about.question
-        if about.fallback != question.parent:
-            await self.save_head(about.fallback)
-            return
-        failed = replace(question, state=State.FAILED)
-        self.settle(failed)
-        await self.keeper.set_state(self.move_head(about.fallback), failed)
-        yield DraftReturned(question.content)
+    # Ahead of turns.
 
-    def settle(self, message: Message) -> None:
-        """Put a message's end state into the conversation; the head stays."""
-        if message.role == "user":
-            self.conversation.set_state(message.id, message.state)
-            self._failed = message
-            self.take_back(message)
-        else:
-            self.conversation.add(message, move_head=False)
+    async def plan(self) -> tuple[Target, Plan]:
+        """Plan what goes with the next message."""
+        target = await self.target()
+        return target, self.preflight.plan_next(Candidate(target, self.settings))
 
-    def estimate_notices(self, targets: Sequence[Target]) -> Iterator[Notice]:
-        """Tell once for each model, and of several at once, that its figures are estimates."""
-        # The built-in model's own server counts each request before it leaves.
-        models = {
-            target.model: self.planner.encoding(target.model)
-            for target in targets
-            if self.planner.is_estimate(target.model) and not target.server.is_local
-        }
-        untold = [model for model in models if model not in self._told_estimate]
-        self._told_estimate.update(untold)
-        if untold:
-            names = " and ".join(untold)
-            lack = (
-                f"vocabulary of {names} is" if len(untold) == 1 else f"vocabularies of {names} are"
-            )
-            yield Notice(
-                f"token figures are estimates (≈): the {lack} not known, {models[untold[0]]} counts"
-            )
+    async def plan_ahead(self) -> tuple[Target, Plan]:
+        """Plan what goes with the next message, with the server's own count, and write it.
+
+        The request then adds only what is new, however long the conversation is.
+        """
+        target, plan = await self.plan()
+        plan = await self.preflight.confirmed(target, plan, is_idle=True)
+        await self.planner.writer.ahead(plan.sent, target.reminder)
+        return target, plan
 
     async def warm_up(self) -> AsyncIterator[Progress]:
-        """Pay ahead for what the first message would wait for."""
-        await self.answerer.recall()
+        """Load in advance what the first message would wait for."""
+        await self.model_directory.recall()
         await self.ports.model.warm_up()
-        async for event in self.prepare_local():
-            if isinstance(event, Progress):
-                yield event
+        async for progress in self.servers.prepare_local():
+            yield progress

@@ -103,12 +103,13 @@ async def to_the_server(session: Session, count: int) -> None:
     """Print how long it is from a message to its request's first byte at a server, and its last."""
     listener, model = Listener(), OpenAIChatModel()
     await model.warm_up()
-    server = replace(session.server, base_url=listener.url) if session.server else None
+    chosen = session.servers.current
+    server = replace(chosen, base_url=listener.url) if chosen else None
     real = Session(replace(session.ports, model=model), session.settings, server=server)
     real.conversation = conversation_of(count)
     target = await real.target()
     known = {(m.id, real.planner.encoding(target.model)): 10 for m in real.conversation.path}
-    real.planner.remember(known)
+    real.planner.counts.remember(known)
     # As the line below the prompt does, when a session is opened.
     await real.plan_ahead()
     ways: list[tuple[float, float]] = []
@@ -156,7 +157,7 @@ async def measure(count: int) -> None:
     session.conversation = conversation_of(count)
     target = await session.target()
     known = {(m.id, session.planner.encoding(target.model)): 10 for m in session.conversation.path}
-    session.planner.remember(known)
+    session.planner.counts.remember(known)
     planner, settings, conversation = session.planner, session.settings, session.conversation
     try:
         await planner.prepare(settings, target.model)

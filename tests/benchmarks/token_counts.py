@@ -79,9 +79,11 @@ async def _turn(session: Session, turn: int, words: int) -> Measured:
     plans: list[Plan] = []
     made = session.planner.request
 
-    def watched(settings: Settings, target: Target, plan: Plan) -> ChatRequest:
+    def watched(
+        settings: Settings, target: Target, plan: Plan, answers: int | None = None
+    ) -> ChatRequest:
         plans.append(plan)
-        return made(settings, target, plan)
+        return made(settings, target, plan, answers)
 
     session.planner.request = watched  # type: ignore[method-assign]
     try:

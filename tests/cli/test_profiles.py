@@ -167,7 +167,7 @@ def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Hom
             parse_options(["--base-url", base_url]), {"CHATREPL_HOME": str(home.folder)}, None
         )
         try:
-            await program.session.answerer.recall()
+            await program.session.model_directory.recall()
             return [suggestion.text for suggestion in complete(program.session, "/model q")]
         finally:
             await program.close()
@@ -195,14 +195,14 @@ def test_the_built_in_model_is_chosen_like_a_profile(
 ) -> None:
     home.configure('[profiles.mine]\nbase_url = "http://127.0.0.1:1/v1"\n')
     environment = {"CHATREPL_HOME": str(home.folder), "CHATREPL_PROFILE": variable}
-    assert wire(parse_options(arguments), environment).session.uses_local == is_local
+    assert wire(parse_options(arguments), environment).session.servers.uses_local == is_local
 
 
 def test_a_profile_of_the_name_local_is_what_the_user_says_it_is(home: Home) -> None:
     home.configure('[profiles.local]\nbase_url = "http://127.0.0.1:1/v1"\n')
     session = wire(parse_options(["-P", "local"]), {"CHATREPL_HOME": str(home.folder)}).session
-    assert not session.uses_local
-    assert session.server is not None
+    assert not session.servers.uses_local
+    assert session.servers.current is not None
 
 
 def test_profiles_are_listed_with_server_and_model(home: Home) -> None:

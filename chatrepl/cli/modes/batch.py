@@ -59,7 +59,7 @@ class EachLine:
         """
         first = self._program.session
         self._attached = first.pending
-        async for _ in first.prepare_local():
+        async for _ in first.servers.prepare_local():
             pass
         # Who is asked is found out once, and what is wrong with that is told once.
         model = (await first.target()).model
@@ -74,7 +74,7 @@ class EachLine:
             self._show_progress(is_last=True)
         for session in self._sessions:
             # What the disk did not take of each must not stay untold.
-            first.keeper.notices.extend(() if session is first else session.take_notices())
+            first.autosave.notices.extend(() if session is first else session.take_notices())
         if self._failure is not None:
             raise self._failure
         if self._is_stopped:
@@ -88,10 +88,10 @@ class EachLine:
     def _twin(self, model: str) -> Session:
         """Make a further session that talks to the same model with the same settings."""
         first = self._program.session
-        if first.uses_local:
+        if first.servers.uses_local:
             return Session(first.ports, first.settings, server=None, uses_local=True)
         settings = first.settings.with_value(Layer.COMMAND, "model", model)
-        return Session(first.ports, settings, server=first.server)
+        return Session(first.ports, settings, server=first.servers.current)
 
     async def _work(self, session: Session) -> None:
         try:

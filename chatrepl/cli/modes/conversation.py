@@ -114,9 +114,9 @@ async def _begin(program: Program) -> AsyncIterator[Event]:
     yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
     async for event in begin(program):
         yield event
-    if session.uses_local:
+    if session.servers.uses_local:
         yield introduce_local(session)
-    elif session.server is None:
+    elif session.servers.current is None:
         async for event in _offer_local(program):
             yield event
 
@@ -127,9 +127,9 @@ async def _offer_local(program: Program) -> AsyncIterator[Event]:
     size = "" if ports.local.is_fetched() else ", a download of 93 MB, once"
     question = f"No key and no server. Talk to the built-in demo model{size}?"
     if await ports.person.confirm(question, default=True):
-        session.use_local()
+        session.settings = session.servers.use_local(session.settings)
         yield introduce_local(session)
-        async for event in session.prepare_local():
+        async for event in session.servers.prepare_local():
             yield event
         return
     yield Notice(

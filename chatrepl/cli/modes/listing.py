@@ -50,9 +50,9 @@ async def list_sessions(program: Program) -> int:
 async def list_models(program: Program) -> int:
     """Print what the server offers: one a line, or JSON."""
     session = program.session
-    async for _ in session.prepare_local():
+    async for _ in session.servers.prepare_local():
         pass
-    models = await session.models()
+    models = await session.servers.list_models()
     if program.options.json:
         rows: list[Json] = [
             {

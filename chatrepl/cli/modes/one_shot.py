@@ -293,7 +293,7 @@ async def dry_run(program: Program, text: str) -> int:
     """Print the request that would be sent; nothing is sent or saved. Too large for it: 2."""
     session = program.session
     question = session.new_question(valid_text(text), session.pending)
-    [asked] = await session.asked()
+    [asked] = await session.candidates()
     plan, request = await session.preflight.next_request(asked, question)
     print_line(printable_json(dict(request.body), indent=2))
     if not plan.fits:

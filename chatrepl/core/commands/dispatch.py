@@ -1,15 +1,17 @@
 """Dispatch of an input line: as a message, a command or a shell line, to the events it causes."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from chatrepl.core.commands.command import Call, Command, find_command, with_notices
 from chatrepl.core.commands.handlers.files import describe_attachment, load_mentioned, run_in_shell
 from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
-from chatrepl.core.events import DraftReturned, Event, MessageAccepted, Notice
+from chatrepl.core.events import DraftReturned, Event, Notice
 from chatrepl.core.session import Session
+from chatrepl.core.turn.event_queue import EventQueue, stream_events
 
 __all__ = [
     "CommandLine",
@@ -82,11 +84,17 @@ def _shell_line(line: str) -> ShellLine:
 
 
 def is_message(line: str) -> bool:
-    """Return whether a line is sent to the model."""
+    """Return whether a line goes to the model."""
+    return _message_text(line) is not None
+
+
+def _message_text(line: str) -> str | None:
+    """Return the text of a line that goes to the model; None: it does not."""
     try:
-        return isinstance(parse_line(line), MessageLine)
+        parsed = parse_line(line)
     except UsageError:
-        return False
+        return None
+    return parsed.text if isinstance(parsed, MessageLine) else None
 
 
 def runs_at_once(line: str) -> bool:
@@ -113,40 +121,58 @@ def _command_of(line: str) -> Command | None:
     return find_command(parsed.name, COMMANDS) if isinstance(parsed, CommandLine) else None
 
 
-async def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
-    """Run one line, and yield its events; every error becomes a notice, none is raised."""
+def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
+    """Run one line as a stream of events: every failure becomes a notice, nothing is raised.
+
+    The events of a message come straight from the queue of its turn.
+    """
+    text = _message_text(line)
+    if text is None:
+        return _run(session, line)
+    return stream_events(partial(_send, session, line, text))
+
+
+async def _send(session: Session, line: str, text: str, events: EventQueue) -> None:
+    """Send a message with the files that it mentions."""
     try:
-        parsed = parse_line(line)
-        match parsed:
-            case MessageLine(text=text):
-                events = _send(session, line, text)
-            case ShellLine(command=command, adds_output=adds_output):
-                events = run_in_shell(session, command, adds_output=adds_output)
-            case _:
-                events = _run(session, parsed)
-        async for event in events:
-            yield event
-    except ChatreplError as error:
-        yield Notice.of(error)
-        if "\n" in line.strip() or is_message(line):
-            yield DraftReturned(line)
+        if not text.strip():
+            return
+        attached = await load_mentioned(session, text) if not line.startswith(" ") else []
+        request = await session.accept(events, text, attached)
+        if request is None:
+            return
+        for attachment in request.question.attachments:
+            events.put(Notice(f"attached {await describe_attachment(session, attachment)}"))
+        events.extend(session.take_notices())
+        await session.answer(events, request)
     except Exception as error:  # noqa: BLE001 - a bug must not end the conversation
-        yield Notice.of(unexpected(error))
-        yield DraftReturned(line)
+        events.extend(_failure(line, error))
 
 
-async def _send(session: Session, line: str, text: str) -> AsyncIterator[Event]:
-    if not text.strip():
-        return
-    attached = await load_mentioned(session, text) if not line.startswith(" ") else []
-    async for event in session.ask(text, attached):
-        yield event
-        if isinstance(event, MessageAccepted):
-            for attachment in event.message.attachments:
-                yield Notice(f"attached {await describe_attachment(session, attachment)}")
+async def _run(session: Session, line: str) -> AsyncIterator[Event]:
+    """Run a command, or a line of the shell."""
+    try:
+        async for event in _command_events(session, parse_line(line)):
+            yield event
+    except Exception as error:  # noqa: BLE001 - a bug must not end the conversation
+        for event in _failure(line, error):
+            yield event
 
 
-def _run(session: Session, line: CommandLine) -> AsyncIterator[Event]:
+def _command_events(
+    session: Session, line: MessageLine | CommandLine | ShellLine
+) -> AsyncIterator[Event]:
+    if isinstance(line, ShellLine):
+        return run_in_shell(session, line.command, adds_output=line.adds_output)
+    assert isinstance(line, CommandLine)
     command = find_command(line.name, COMMANDS)
-    call = Call(session, command.name, line.rest, COMMANDS)
-    return with_notices(session, command.handler(call))
+    return with_notices(session, command.handler(Call(session, command.name, line.rest, COMMANDS)))
+
+
+def _failure(line: str, error: Exception) -> Sequence[Event]:
+    """Return the events that show an error; a line that was long to type goes back."""
+    if not isinstance(error, ChatreplError):
+        return Notice.of(unexpected(error)), DraftReturned(line)
+    if "\n" in line.strip() or is_message(line):
+        return Notice.of(error), DraftReturned(line)
+    return (Notice.of(error),)

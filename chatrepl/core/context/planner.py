@@ -1,4 +1,4 @@
-"""What would be sent now: counts each message once, fits the budget, writes the request body."""
+"""The planner of requests: counts tokens, fits the budget, and writes the request body."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from chatrepl.core.context.calibration import Calibrations, TokenCalibration
 from chatrepl.core.context.counting import Counts
 from chatrepl.core.context.fitting import Anchor, Contents, Measure, Plan, fit, too_large
 from chatrepl.core.context.limits import Limits, format_of
-from chatrepl.core.context.reported_counts import Reports, digest_of, sent_ids
+from chatrepl.core.context.reported_counts import Reports, sent_ids
 from chatrepl.core.context.request_body import SEAM, BodyWriter
 from chatrepl.core.context.turn_selection import TurnSelector
 from chatrepl.core.conversation.api_messages import has_more_than_text
@@ -16,8 +16,9 @@ from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
 from chatrepl.core.messages import Json, Message, Usage
-from chatrepl.core.ports.chat_model import Catalog, ChatRequest, ModelInfo, TokenCounter
+from chatrepl.core.ports.chat_model import Catalog, ChatRequest, TokenCounter
 from chatrepl.core.ports.remembered import Memory
+from chatrepl.core.servers.model_directory import ModelDirectory
 from chatrepl.core.servers.refused_parameters import COUNT, AllRefusedParameters
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Settings
@@ -26,33 +27,36 @@ from chatrepl.core.settings.logit_bias import token_biases
 __all__ = ["Planner"]
 
 _LLAMA_BUILD = re.compile(r"b\d+-\w")
-"""How llama.cpp's server fingerprints itself."""
+"""The form of the system fingerprint of llama.cpp's server."""
 
 
 class Planner:
-    """Knows what everything counts. Holds caches; the truth is in the conversation and settings."""
+    """Plans and writes requests. Holds only caches of what conversation and settings say."""
 
-    def __init__(self, counter: TokenCounter, catalog: Catalog, memory: Memory) -> None:
+    def __init__(
+        self, counter: TokenCounter, catalog: Catalog, memory: Memory, directory: ModelDirectory
+    ) -> None:
         self._counter = counter
         self._catalog = catalog
-        self._counts = Counts(counter)
-        self._writer = BodyWriter()
+        self._directory = directory
+        self.counts = Counts(counter)
+        """The token counts of messages and texts."""
+        self.writer = BodyWriter()
+        """The writer of messages, which reuses those of the request before."""
         self.refusals = AllRefusedParameters(memory)
-        self._lessons = Calibrations(memory)
+        """Parameters that servers refused."""
+        self._calibrations = Calibrations(memory)
         self._anchor: tuple[tuple[str, ...], Anchor] | None = None
+        """The last reported count, with the prompt key that it is of."""
         self._reports = Reports()
-        self._sorter = TurnSelector()
-        self.models: dict[str, ModelInfo] = {}
-        """What the current server listed, by id."""
-        self.elsewhere: dict[str, dict[str, ModelInfo]] = {}
-        """What other servers listed that were asked beside it, by base URL and id."""
+        self._selector = TurnSelector()
 
     def is_estimate(self, model: str) -> bool:
-        """Say whether counts for a model are estimates: its encoding is not known."""
+        """Return whether counts for a model are estimates: its encoding is not known."""
         return not self._counter.encoding_for(model)[1]
 
     def mark(self, target: Target, plan: Plan) -> str:
-        """Return ``≈`` where some of a plan's figure is an estimate, else nothing."""
+        """Return ``≈`` where a part of a plan's count is an estimate, else an empty text."""
         if plan.is_reported and not plan.new_messages:
             return ""
         if self._is_corrected(target):
@@ -61,49 +65,40 @@ class Planner:
         return "≈" if any(has_more_than_text(message) for message in new) else ""
 
     def is_estimated(self, target: Target, message: Message) -> bool:
-        """Say whether what a message counts is an estimate: beside texts nothing is exact."""
+        """Return whether a message's count is an estimate: only texts are counted exactly."""
         return self._is_corrected(target) or has_more_than_text(message)
 
     def _is_corrected(self, target: Target) -> bool:
-        return self.is_estimate(target.model) or self.lessons(target).is_off
+        return self.is_estimate(target.model) or self.calibration(target).is_off
 
     def encoding(self, model: str) -> str:
-        """Name a model's encoding."""
+        """Return the name of a model's encoding."""
         return self._counter.encoding_for(model)[0]
 
     async def prepare(self, settings: Settings, model: str) -> None:
-        """Load the vocabulary, and where it is needed the catalog, off the event loop."""
+        """Load the vocabulary, what servers taught, and the catalog where it is needed.
+
+        Off the event loop; at once when all is loaded.
+        """
         await self.refusals.load()
-        await self._lessons.load()
+        await self._calibrations.load()
         await self._counter.prepare(self.encoding(model))
-        listed = self.models.get(model)
+        listed = self._directory.current.get(model)
         if settings.integer("context_window") is None and not (listed and listed.context_window):
             await self._catalog.prepare()
 
-    async def keep(self) -> None:
-        """Write what servers taught for later runs."""
+    async def save_facts(self) -> None:
+        """Save what servers taught for later runs."""
         await self.refusals.save()
-        await self._lessons.save()
-
-    async def count_ahead(self, target: Target, message: Message) -> None:
-        """Count a long message off the event loop, before it is planned with."""
-        await self._counts.ahead(message, target.model, target.reminder)
-
-    def remember(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Take counts that were made before."""
-        self._counts.remember(counts)
-
-    def take_fresh(self) -> dict[tuple[str, str], int]:
-        """Return the counts made since the last call, to be kept with the messages."""
-        return self._counts.take_fresh()
+        await self._calibrations.save()
 
     def check_fits(self, target: Target, plan: Plan) -> None:
-        """Raise ``MessageTooLarge``, with the numbers, where what must go does not fit."""
+        """Raise ``MessageTooLarge``, with the numbers, where a plan does not fit."""
         if not plan.fits:
             raise too_large(plan, self.mark(target, plan))
 
     def limits(self, settings: Settings, target: Target) -> Limits:
-        """Work out what one request may use."""
+        """Return the limits of one request."""
         return Limits.of(
             window=self.window(settings, target),
             budget=settings.integer("budget"),
@@ -112,18 +107,15 @@ class Planner:
         )
 
     def window(self, settings: Settings, target: Target) -> int | None:
-        """Return the context window in tokens: as set, listed or known, and no more than taught."""
-        models = self.elsewhere.get(target.server.base_url, self.models)
-        listed = models.get(target.model)
-        told = settings.integer("context_window") or (listed.context_window if listed else None)
-        known = told or self._catalog.context_window(target.model)
-        taught = self.lessons(target).window
-        return min(known, taught) if known and taught else known or taught
+        """Return the context window in tokens: as set, listed or in the catalog.
 
-    def knows_window(self, settings: Settings, model: str) -> bool:
-        """Say whether a model's window is known without its server; ``prepare`` comes before."""
-        told = settings.integer("context_window") or self._catalog.context_window(model)
-        return told is not None
+        It is never larger than what the server said when it refused a length. None: not known.
+        """
+        listed = self._directory.find(target.server, target.model)
+        stated = settings.integer("context_window") or (listed.context_window if listed else None)
+        known = stated or self._catalog.context_window(target.model)
+        learned = self.calibration(target).window
+        return min(known, learned) if known and learned else known or learned
 
     def plan(
         self,
@@ -134,8 +126,11 @@ class Planner:
         *,
         newest_goes: bool = True,
     ) -> Plan:
-        """Choose what would be sent now, or with a further question. ``prepare`` comes before."""
-        contents = self._sorter.contents(target, conversation, question, newest_goes=newest_goes)
+        """Plan what would be sent now, or with a further question. ``prepare`` comes before.
+
+        ``newest_goes``: the newest turn must be sent.
+        """
+        contents = self._selector.contents(target, conversation, question, newest_goes=newest_goes)
         measure = self.measure(target)
         limits = self.limits(settings, target)
         plan = fit(contents, measure, limits, self._anchor_for(target, contents))
@@ -144,8 +139,8 @@ class Planner:
         return replace(plan, plain_tokens=plan.plain_tokens - added) if added else plan
 
     def measure(self, target: Target) -> Measure:
-        """Tell how much things count for a target."""
-        model, reminder, counts = target.model, target.reminder, self._counts
+        """Return the measure of messages and turns for a target, in tokens."""
+        model, reminder, counts = target.model, target.reminder, self.counts
         frame, hidden = self._beyond_ours(target)
         return Measure(
             message=lambda message: counts.message(message, model, reminder) + frame,
@@ -156,39 +151,40 @@ class Planner:
             system=self._system_tokens(target) + (frame if target.system else 0),
             folded=self._folding(target),
             priming=format_of(model).priming + hidden,
-            ratio=self.lessons(target).ratio,
+            ratio=self.calibration(target).ratio,
         )
 
-    def count_text(self, text: str, model: str) -> int:
-        """Count a text by itself."""
-        return self._counts.text(text, model)
+    def request(
+        self, settings: Settings, target: Target, plan: Plan, answers: int | None = None
+    ) -> ChatRequest:
+        """Write the request, without what this server refused before.
 
-    def request(self, settings: Settings, target: Target, plan: Plan) -> ChatRequest:
-        """Write the request, less what this server refused before."""
+        ``answers``: the number that it asks for; None: as the settings say.
+        """
         body: dict[str, Json] = {
             "model": target.model,
-            "messages": self._writer.messages_of(plan.sent, target.reminder),
+            "messages": self.writer.messages_of(plan.sent, target.reminder),
             **self._parameters(settings, target.model),
         }
         if settings.is_on("stream"):
             body["stream"] = True
             body["stream_options"] = {"include_usage": True}
-        refused = self.refusals.get((target.server.base_url, target.model))
-        return ChatRequest(target.server, refused.apply(body))
-
-    async def write_ahead(self, target: Target, plan: Plan) -> None:
-        """Write what goes with the next request while nobody waits for it."""
-        await self._writer.ahead(plan.sent, target.reminder)
+        body = self.refusals.get(target.model_key).apply(body)
+        if answers is not None and body.get(COUNT, answers) != answers:
+            del body[COUNT]
+            if answers > 1:
+                body[COUNT] = answers
+        return ChatRequest(target.server, body)
 
     def side_request(self, target: Target, body: Mapping[str, Json]) -> ChatRequest:
-        """Write a request that is no turn, streamed, less what this server refused before."""
+        """Write a streamed request outside the conversation, without what was refused before."""
         whole: dict[str, Json] = {
             "model": target.model,
             **body,
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        refused = self.refusals.get((target.server.base_url, target.model))
+        refused = self.refusals.get(target.model_key)
         return ChatRequest(target.server, refused.apply(whole))
 
     def _parameters(self, settings: Settings, model: str) -> dict[str, Json]:
@@ -198,26 +194,13 @@ class Planner:
             parameters["logit_bias"] = token_biases(biases, self._counter, model)
         return parameters
 
-    def record_parameter(self, target: Target, error: ModelError, body: Mapping[str, Json]) -> str:
-        """Remember a refused parameter; return what was done in words, or "" if nothing can be."""
-        return self.refusals.record((target.server.base_url, target.model), error, body)
-
-    def refuses(self, target: Target, parameter: str) -> bool:
-        """Say whether a parameter is left out, because the server refused it for this model."""
-        return parameter in self.refusals.get((target.server.base_url, target.model)).left_out
-
-    def record_most_answers(self, target: Target, most: int) -> None:
-        """Remember how many answers the server gives to one request."""
-        self.refusals.record_most_answers((target.server.base_url, target.model), most)
-
     def most_answers(self, target: Target) -> int | None:
-        """Return how many answers one request may ask for; None: as many as are wanted."""
-        if self.refuses(target, COUNT):
-            return 1
-        return self.refusals.get((target.server.base_url, target.model)).most_answers
+        """Return the largest number of answers to one request; None: there is no limit."""
+        refused = self.refusals.get(target.model_key)
+        return 1 if COUNT in refused.left_out else refused.most_answers
 
     def answer_tokens(self, model: str, answer: Message) -> tuple[int, bool]:
-        """Return an answer's length: as the server reported it, else counted; True: estimated."""
+        """Return an answer's length in tokens, reported or else counted; True: an estimate."""
         reported = answer.usage.completion_tokens if answer.usage else None
         if reported is not None:
             return reported, False
@@ -225,68 +208,67 @@ class Planner:
         return self._counter.count(text, self.encoding(model)), self.is_estimate(model)
 
     def record_window(self, target: Target, error: ModelError, plan: Plan) -> bool:
-        """Remember the server's own numbers after it refused a request's length."""
-        lessons = self.lessons(target)
-        before = (lessons.window, lessons.ratio)
+        """Record the server's own numbers when it refused a request's length.
+
+        False: they change nothing.
+        """
+        calibration = self.calibration(target)
+        before = (calibration.window, calibration.ratio)
         window = error.details.get("window")
         if isinstance(window, int) and window > 0:
-            lessons.window = window
+            calibration.window = window
         prompt_tokens = error.details.get("prompt_tokens")
         if isinstance(prompt_tokens, int) and plan.plain_tokens > 0:
             frame, hidden = self._beyond_ours(target)
             counted = plan.plain_tokens + frame * _messages_of(plan) + hidden
             if self.is_estimate(target.model) or prompt_tokens > counted:
-                lessons.record_refusal(counted, prompt_tokens)
+                calibration.record_refusal(counted, prompt_tokens)
             if prompt_tokens > plan.tokens:
                 self._reports.distrust(plan.contents)
         self._anchor = None
-        return before != (lessons.window, lessons.ratio)
+        return before != (calibration.window, calibration.ratio)
 
     def record_usage(self, target: Target, plan: Plan, usage: Usage, answer_id: str) -> None:
-        """Remember what the server counted for exactly this prompt, and for its answer.
+        """Record what the server counted for exactly this prompt, and for its answer.
 
-        Without an answer's id: for several, whose tokens are not told apart.
+        ``answer_id`` is empty for several answers, whose tokens are not told apart.
         """
         if not usage.prompt_tokens:
             return
         answer_tokens = self._answer_tokens(target, usage) if answer_id else 0
         self.record_count(target, plan, usage.prompt_tokens, (answer_id, answer_tokens))
 
-    def digest(self, target: Target, plan: Plan) -> str | None:
-        """Name the prompt of a plan, to be kept with what the server reports of it."""
-        return digest_of(plan, target.key)
-
     def record_count(
         self, target: Target, plan: Plan, tokens: int, answer: tuple[str, int] = ("", 0)
     ) -> None:
-        """Remember what the server says that exactly this prompt counts."""
+        """Record the server's count of exactly this prompt; ``answer`` is an id and its tokens."""
         ids = sent_ids(plan)
-        self._anchor = (target.key, Anchor(ids, tokens, *answer))
+        self._anchor = (target.prompt_key, Anchor(ids, tokens, *answer))
         if any(map(has_more_than_text, plan.sent)):
-            # What that counts nobody knows, so it tells nothing of words.
+            # Images and calls have no count of ours, so the report says nothing about texts.
             return
         if not self.is_estimate(target.model):
-            self.lessons(target).is_contradicted = tokens != plan.plain_tokens
+            self.calibration(target).is_contradicted = tokens != plan.plain_tokens
         elif target.server.is_local:
             # It counts for itself in every run, and has another address in each.
-            self.lessons(target).record_report(plan.plain_tokens, _messages_of(plan), tokens)
+            self.calibration(target).record_report(plan.plain_tokens, _messages_of(plan), tokens)
         else:
-            key = (target.server.base_url, target.model)
-            self._lessons.record_report(key, plan.plain_tokens, _messages_of(plan), tokens)
+            key = target.model_key
+            self._calibrations.record_report(key, plan.plain_tokens, _messages_of(plan), tokens)
 
     def record_server(self, target: Target, started: ResponseStarted) -> None:
-        """See by its answers whether a server is one that counts prompts when it is asked to."""
-        lessons = self.lessons(target)
-        if lessons.counts_itself is None and _LLAMA_BUILD.match(started.system_fingerprint or ""):
-            lessons.counts_itself = True
+        """Record, by its fingerprint, that a server counts prompts when it is asked to."""
+        calibration, fingerprint = self.calibration(target), started.system_fingerprint or ""
+        if calibration.counts_itself is None and _LLAMA_BUILD.match(fingerprint):
+            calibration.counts_itself = True
 
-    def lessons(self, target: Target) -> TokenCalibration:
-        """Return what is known of how a server deals with a model."""
-        return self._lessons.get((target.server.base_url, target.model))
+    def calibration(self, target: Target) -> TokenCalibration:
+        """Return what a server taught about the tokens of a model."""
+        return self._calibrations.get(target.model_key)
 
     def _anchor_for(self, target: Target, contents: Contents) -> Anchor | None:
-        """Return what was reported last; of another conversation, or none: what is kept."""
-        key = target.key
+        """Return the last reported count, where it is of this conversation, else a saved one."""
+        key = target.prompt_key
         if self._anchor is not None and self._anchor[0] == key:
             anchor = self._anchor[1]
             ids = anchor.message_ids
@@ -300,31 +282,31 @@ class Planner:
         return replace(anchor, answer_id=answer.id, answer_tokens=tokens)
 
     def _answer_tokens(self, target: Target, usage: Usage) -> int:
-        """Say what an answer counts when sent back, where the server knows better; else 0."""
+        """Return an answer's count when it is sent back, where the server knows better; else 0."""
         if not self.is_estimate(target.model) or not usage.completion_tokens:
             return 0
         tokens = usage.completion_tokens - (usage.reasoning_tokens or 0)
         frame, _ = self._beyond_ours(target)
         frame += self._framed(target, "assistant")
-        return max(0, tokens + round(frame * self.lessons(target).ratio))
+        return max(0, tokens + round(frame * self.calibration(target).ratio))
 
     def _beyond_ours(self, target: Target) -> tuple[int, int]:
-        """Return what a server counts beyond ours for each message and each prompt, in ours."""
+        """Return a server's further tokens for each message and each prompt, in our counting."""
         if not self.is_estimate(target.model):
             return 0, 0
-        lessons = self.lessons(target)
-        hidden = round(lessons.hidden / lessons.ratio)
-        return lessons.frame, max(-format_of(target.model).priming, hidden)
+        calibration = self.calibration(target)
+        hidden = round(calibration.hidden / calibration.ratio)
+        return calibration.frame, max(-format_of(target.model).priming, hidden)
 
     def _framed(self, target: Target, role: str) -> int:
-        """Count what the format adds to a message."""
+        """Count the tokens that the chat format adds to a message."""
         role = role or "user"
-        return format_of(target.model).per_message + self._counts.text(role, target.model)
+        return format_of(target.model).per_message + self.counts.text(role, target.model)
 
     def _system_tokens(self, target: Target) -> int:
         if target.system is None:
             return 0
-        content = self._counts.text(target.system.content, target.model)
+        content = self.counts.text(target.system.content, target.model)
         return content + self._framed(target, target.system.role)
 
     def _folding(self, target: Target) -> Callable[[Sequence[Message]], int] | None:
@@ -336,12 +318,12 @@ class Planner:
             first = next((message for message in sent if message.role == "user"), None)
             if first is None:
                 return self._system_tokens(target)
-            return self._counts.lead(system.content + SEAM, first, target.model, target.reminder)
+            return self.counts.lead(system.content + SEAM, first, target.model, target.reminder)
 
         return tokens
 
 
 def _messages_of(plan: Plan) -> int:
-    """Count the messages that a request has; a system text inside another is none."""
+    """Count the messages of a request; a system text inside another one does not count."""
     system = plan.contents.system
     return len(plan.sent) - (system is not None and system.role == "user")

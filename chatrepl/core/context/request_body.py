@@ -4,25 +4,19 @@ import asyncio
 import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 from chatrepl.core.conversation.api_messages import BEYOND_TEXT, to_api
 from chatrepl.core.conversation.attachments import with_files
 from chatrepl.core.conversation.outcomes import placeholder_text
 from chatrepl.core.messages import Json, Message
+from chatrepl.core.settings.kinds import EXAMPLE_FIELD
 from chatrepl.core.text.surrogates import valid_text
 
-__all__ = ["SEAM", "BodyWriter", "example_message", "with_reminder"]
+__all__ = ["SEAM", "BodyWriter", "with_reminder"]
 
 SEAM = "\n\n"
 """The text between the parts of a message's content."""
-_EXAMPLE = "example"
 _STEP_MESSAGES = 2_000
-
-
-def example_message(role: str, content: str, now: datetime) -> Message:
-    """Return an example message, which is sent before the conversation and is no part of it."""
-    return Message("", None, role, content, now, extra={_EXAMPLE: True})
 
 
 def with_reminder(message: Message, reminder: str) -> str:
@@ -45,7 +39,7 @@ def _is_folded(sent: Sequence[Message]) -> bool:
     return (
         len(sent) > 1
         and not sent[0].id
-        and _EXAMPLE not in sent[0].extra
+        and EXAMPLE_FIELD not in sent[0].extra
         and sent[0].role == "user"
         and any(message.role == "user" for message in sent[1:])
     )

@@ -1,4 +1,4 @@
-"""Checks on keys and addresses of servers, and the removal of keys from text that is shown."""
+"""Keys and addresses of servers: their checks, and the redaction of keys in shown text."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -22,7 +22,7 @@ _SURELY_SECRET_CHARS = 8
 
 
 def check_key(text: str) -> Secret:
-    """Take the white space off a key and check the rest; it can then travel in a header.
+    """Strip and check a key, so that it can be sent in a header.
 
     Raises ``UsageError``, which never holds the key.
     """
@@ -36,7 +36,7 @@ def check_key(text: str) -> Secret:
 
 
 def check_base_url(text: str) -> str:
-    """Check a server's address; return it without a trailing slash or ``/chat/completions``.
+    """Check a server's address; return it without a trailing slash and ``/chat/completions``.
 
     Raises ``UsageError``.
     """
@@ -83,7 +83,7 @@ def _split(url: str) -> SplitResult:
 
 
 def host_of(base_url: str) -> str:
-    """Name the host of an address, with its port if it tells one, and nothing else."""
+    """Return the host of an address, with its port if it has one."""
     try:
         parts = urlsplit(base_url)
         host = parts.hostname or ""
@@ -95,7 +95,7 @@ def host_of(base_url: str) -> str:
 
 
 def redact(text: str, *keys: str) -> str:
-    """Replace the given keys, and whatever looks like one, by ``[key]``."""
+    """Replace the given keys, and all that looks like a key, by ``[key]``."""
     for key in keys:
         if len(key) >= _SURELY_SECRET_CHARS:
             text = text.replace(key, REDACTED)

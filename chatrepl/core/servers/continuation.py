@@ -1,4 +1,4 @@
-"""Go on with a cut answer: the path with the partial answer last, as each server takes it."""
+"""The continuation of a cut answer, which ends the path, in the form that each server takes."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -17,26 +17,26 @@ INSTRUCTION = (
 
 
 class Way(Enum):
-    """How a server goes on with an assistant message."""
+    """The way in which a server goes on with an assistant message."""
 
     FIELDS = "fields"
-    """vLLM and SGLang: by fields of the request."""
+    """Fields of the request (vLLM, SGLang)."""
     MARK = "mark"
-    """Mistral and DeepSeek: by a mark on the message."""
+    """A mark on the message (Mistral, DeepSeek)."""
     LAST = "last"
-    """llama.cpp: because it is the last message."""
+    """Nothing: the last message is gone on with (llama.cpp)."""
     INSTRUCTION = "instruction"
-    """Any other: because it is told to."""
+    """A further message that asks for it (any other)."""
 
 
 def is_cut(answer: Message) -> bool:
-    """Say whether there may be more of an answer."""
+    """Return whether there may be more of an answer."""
     is_unfinished = answer.state in (State.CUT, State.STOPPED)
     return is_unfinished or answer.finish_reason in ("length", "max_tokens")
 
 
 def way_for(server: Server, listed: ModelInfo | None, *, is_llama: bool) -> Way:
-    """Tell a server's way by what it says of itself."""
+    """Return a server's way, by its listing of the model and its address."""
     owner = listed.owned_by.lower() if listed else ""
     if server.is_local or is_llama or owner == "llamacpp":
         return Way.LAST
@@ -48,12 +48,12 @@ def way_for(server: Server, listed: ModelInfo | None, *, is_llama: bool) -> Way:
 
 
 def instruction(answer: Message, now: datetime) -> Message:
-    """Make the message that asks to go on; it is sent and never kept."""
+    """Make the message that asks to go on; it is sent and never saved."""
     return Message("", answer.id, "user", INSTRUCTION, now)
 
 
 def as_continuation(request: ChatRequest, way: Way) -> ChatRequest:
-    """Write what a server wants in a request whose last message is to be gone on with."""
+    """Return the request as the server takes it to go on with its last message."""
     fields: dict[str, Json] = {}
     if way is Way.FIELDS:
         fields = {"add_generation_prompt": False, "continue_final_message": True}

@@ -1,16 +1,28 @@
-"""Who answers: a server with its key, chosen at the start or by a profile; or the demo model."""
+"""The selection of servers: the one in use, and the resolution of model names to servers.
+
+A server with its key is chosen at the start or by a profile; the built-in model can take its place.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from chatrepl.core.context.planner import Planner
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, UsageError
 from chatrepl.core.events import Progress
 from chatrepl.core.messages import Json
-from chatrepl.core.ports.chat_model import ChatModel, LocalModel, ModelInfo, Secret, Server
-from chatrepl.core.ports.remembered import Memory, Profile
+from chatrepl.core.ports.chat_model import (
+    Catalog,
+    ChatModel,
+    LocalModel,
+    ModelInfo,
+    Secret,
+    Server,
+)
+from chatrepl.core.ports.remembered import Profile, Profiles
 from chatrepl.core.servers.addresses import OPENAI_URL, host_of
+from chatrepl.core.servers.model_directory import ModelDirectory
+from chatrepl.core.servers.target import Candidate, Target, target_of
 from chatrepl.core.settings.layers import Layer, Settings
 
 __all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "ServerSelection", "is_local_profile"]
@@ -19,44 +31,51 @@ OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
 LOCAL_PROFILE = "local"
 """Names the built-in model where a profile is named, unless one of the user's is called so."""
-_TOPIC = "models"
-_MOST_REMEMBERED = 1000
-_LONGEST_FOR_HELP_S = 3.0
+_LONGEST_OPTIONAL_LIST_S = 3.0
 _LOCAL_SERVER = Server("", origin="built-in model", is_local=True)
-"""Stands for the built-in model's server until that is up."""
+"""Placeholder for the built-in model's server until that is up."""
+_UNREACHED_SERVER = Server("", origin="a server that could not be asked")
 
 
 def is_local_profile(name: str, profiles: Sequence[str]) -> bool:
-    """Say whether a profile's name means the built-in model; ``profiles`` are the user's own."""
+    """Return whether a profile's name means the built-in model; ``profiles`` are the user's own."""
     return name == LOCAL_PROFILE and name not in profiles
 
 
 class ServerSelection:
-    """The server in use. What a switch changes in the settings is returned, not applied."""
+    """The server in use, and how models of it and of others are found by name.
+
+    Settings are handed in; a switch returns them changed and applies nothing by itself.
+    """
 
     def __init__(
         self,
         model: ChatModel,
         local: LocalModel,
-        planner: Planner,
-        memory: Memory,
+        profiles: Profiles,
+        catalog: Catalog,
+        directory: ModelDirectory,
         server: Server | None,
     ) -> None:
         self.uses_local = False
+        """The built-in model answers."""
         self._model = model
         self._local = local
-        self._planner = planner
-        self._memory = memory
-        self._remembered: Mapping[str, Json] = {}
+        self._profiles = profiles
+        self._catalog = catalog
+        self._directory = directory
         self._chosen = server
         self._typed_keys: dict[str, Secret] = {}
-        self._asking: dict[str, asyncio.Task[bool]] = {}
-        """Servers that were asked for their models because a window was not known."""
-        self._aside: tuple[Mapping[str, Json], str] = ({}, "profile")
-        """The profile's values while the built-in model's defaults stand in their place."""
+        """Keys typed for this run, by base URL."""
+        self._window_queries: dict[str, asyncio.Task[bool]] = {}
+        """Requests for a server's models that were made for an unknown window, by base URL."""
+        self._profile_layer: tuple[Mapping[str, Json], str] = ({}, "profile")
+        """The profile's values and origin while the built-in model's defaults replace them."""
+
+    # The server in use.
 
     @property
-    def server(self) -> Server | None:
+    def current(self) -> Server | None:
         """The server in use; None while the built-in one is not up, or none is known."""
         if not self.uses_local:
             return self._chosen
@@ -65,107 +84,92 @@ class ServerSelection:
         except ChatreplError:
             return None
 
-    def need(self) -> Server:
-        """Return the server, or what stands for one that is still to come up.
+    def require(self) -> Server:
+        """Return the server in use, or a placeholder for a built-in one that is not up yet.
 
         Raises ``UsageError`` where there is none.
         """
-        server = self.server or (_LOCAL_SERVER if self.uses_local else None)
+        server = self.current or (_LOCAL_SERVER if self.uses_local else None)
         if server is None:
-            raise UsageError(*self._no_server())
+            raise self._no_server()
         return server
 
+    def _no_server(self) -> UsageError:
+        if self.uses_local:
+            return UsageError(
+                "the built-in model is not up yet", "it starts with your first message"
+            )
+        return UsageError(
+            "there is no server to talk to",
+            "set OPENAI_API_KEY, --base-url or --local; in a conversation also /key, /local",
+        )
+
     def use_local(self, settings: Settings) -> Settings:
-        """Talk to the built-in model from now on."""
+        """Switch to the built-in model; return the settings with its defaults."""
         if not self.uses_local:
-            self._aside = settings.values_of(Layer.PROFILE), settings.origin_of(Layer.PROFILE)
+            self._profile_layer = (
+                settings.values_of(Layer.PROFILE),
+                settings.origin_of(Layer.PROFILE),
+            )
         self.uses_local = True
-        self._list_local()
+        self._directory.set_current(self._local_models())
         return self._with_local_defaults(settings)
 
-    def _with_local_defaults(self, settings: Settings) -> Settings:
-        defaults = LOCAL_DEFAULTS if self._local.is_demo else {}
-        return settings.with_layer(Layer.PROFILE, defaults, "built-in model")
-
     def leave_local(self, settings: Settings) -> Settings:
-        """Talk to the server again that was chosen before the built-in model."""
+        """Switch back to the server that was chosen before the built-in model."""
         self.uses_local = False
         self._forget_models()
-        return settings.with_layer(Layer.PROFILE, *self._aside)
+        return settings.with_layer(Layer.PROFILE, *self._profile_layer)
 
     def use_profile(self, settings: Settings, profile: Profile) -> Settings:
-        """Talk to a profile's server; a model that was chosen for the old one no longer holds."""
+        """Switch to a profile's server; a model chosen for the old one no longer holds."""
         self.uses_local = False
         self._forget_models()
         self._chosen = self._with_typed_key(profile.server)
         return _settings_with(settings, profile)
 
     def _forget_models(self) -> None:
-        self._planner.models = {}
-        self._asking = {}
+        self._directory.set_current(())
+        self._window_queries = {}
 
-    async def elsewhere(
-        self, settings: Settings, profile: Profile, model: str
-    ) -> tuple[Server, str, Settings]:
-        """Find out who answers by a profile that is not switched to: its model, or one of its own.
-
-        Asks the server for its models, once, where the model or its window is not known. Raises
-        ``UsageError``, and ``ModelError`` where no model is known.
-        """
-        server = self._with_typed_key(profile.server)
-        if server is None:
-            raise UsageError(f"the {profile.origin} names no server", "give it a base_url")
-        settings = _settings_with(settings, profile)
-        named = model or settings.text("model") or (OPENAI_MODEL if server.is_openai else "")
-        if not named or not self._planner.knows_window(settings, named):
-            await self._list_elsewhere(server, is_needed=not named)
-        named = named or next(iter(self._planner.elsewhere.get(server.base_url, {})), "")
-        if not named:
-            raise UsageError(f"{host_of(server.base_url)} lists no models", "name one of its own")
-        return server, named, settings
-
-    def local_elsewhere(self, settings: Settings, model: str) -> tuple[Server, str, Settings]:
-        """Find out who answers as the built-in model, be it the one in use or not."""
-        name = self._local.name
-        if model not in ("", name):
-            raise UsageError(f"the built-in model is {name}, not {model}", f"{LOCAL_PROFILE}:")
-        try:
-            server = self._local.server()
-        except ChatreplError:
-            server = _LOCAL_SERVER
-        self._planner.elsewhere[server.base_url] = self._local_models()
-        return server, name, _without_model(self._with_local_defaults(settings))
-
-    async def _list_elsewhere(self, server: Server, *, is_needed: bool) -> None:
-        listed = self._planner.elsewhere
-        if server.base_url in listed:
-            return
-        models = await (self._model.models(server) if is_needed else self._models_in_time(server))
-        listed[server.base_url] = {model.id: model for model in models}
-
-    async def _models_in_time(self, server: Server) -> Sequence[ModelInfo]:
-        """Ask for models where they only help: a server that fails, or is slow, lists none."""
-        try:
-            async with asyncio.timeout(_LONGEST_FOR_HELP_S):
-                return await self._model.models(server)
-        except (ModelError, TimeoutError):
-            return ()
-
-    def use_key(self, key: Secret) -> Server:
+    def use_key(self, key: Secret) -> None:
         """Take a key for the server in use, for this run; without a server, for OpenAI's."""
         server = self._chosen or Server(OPENAI_URL, origin="/key", is_openai=True)
         self._typed_keys[server.base_url] = key
         self._chosen = self._with_typed_key(server)
-        assert self._chosen is not None
-        return self._chosen
 
     def _with_typed_key(self, server: Server | None) -> Server | None:
         if server is None or server.base_url not in self._typed_keys:
             return server
         return replace(server, api_key=self._typed_keys[server.base_url], key_origin="/key")
 
+    # The built-in model.
+
+    async def prepare_local(self, names: Sequence[str] = ()) -> AsyncIterator[Progress]:
+        """Bring up the built-in model where it is in use or among these names, with progress."""
+        is_named = any(self._names_local(name) for name in names)
+        if is_named or (self.uses_local and self.current is None):
+            async for progress in self._local.prepare():
+                yield progress
+        if self.uses_local:
+            self._directory.set_current(self._local_models())
+
+    def _names_local(self, name: str) -> bool:
+        """Return whether ``profile:model`` means the built-in model."""
+        profile, colon, _ = name.partition(":")
+        return bool(colon) and is_local_profile(profile, self._profiles.names())
+
+    def _local_models(self) -> list[ModelInfo]:
+        return [ModelInfo(self._local.name, "local", context_window=self._local.context_window)]
+
+    def _with_local_defaults(self, settings: Settings) -> Settings:
+        defaults = LOCAL_DEFAULTS if self._local.is_demo else {}
+        return settings.with_layer(Layer.PROFILE, defaults, "built-in model")
+
+    # Models, listed by the server in use.
+
     def model_name(self, settings: Settings) -> str | None:
-        """Return the model in force without asking anybody; None: the server must be asked."""
+        """Return the model in force without a request; None: the server must list its models."""
         if self.uses_local:
             return self._local.name
         chosen = settings.text("model")
@@ -173,13 +177,29 @@ class ServerSelection:
             return chosen
         if self._chosen is not None and self._chosen.is_openai:
             return OPENAI_MODEL
-        return next(iter(self._planner.models), None)
+        return next(iter(self._directory.current), None)
 
-    async def models(self) -> Sequence[ModelInfo]:
-        """Ask the server what it offers. Raises ``ModelError``, ``UsageError`` without a server."""
-        server = self.server
+    async def _require_model(self, settings: Settings) -> str:
+        """Return the model in force; may ask the server for its models, once."""
+        name = self.model_name(settings)
+        if name is None:
+            await self.list_models()
+            name = self.model_name(settings)
+        if name is None:
+            raise UsageError(
+                f"the server at {self.require().base_url} lists no models",
+                "choose one by /model NAME",
+            )
+        return name
+
+    async def list_models(self) -> Sequence[ModelInfo]:
+        """Ask the server in use for its models.
+
+        Raises ``ModelError``, and ``UsageError`` without a server.
+        """
+        server = self.current
         if server is None:
-            raise UsageError(*self._no_server())
+            raise self._no_server()
         try:
             models = await self._model.models(server)
         except ModelError as error:
@@ -191,87 +211,144 @@ class ServerSelection:
                 fault=Fault.NOT_FOUND,
                 details=error.details,
             ) from None
-        await self._take(server, models)
+        await self._record_models(server, models)
         return models
 
-    async def _take(self, server: Server, models: Sequence[ModelInfo]) -> None:
-        """Keep what a server listed; meanwhile it may have been left for another."""
-        if self.server is not None and self.server.base_url == server.base_url:
-            self._planner.models = {model.id: model for model in models}
-        names: Json = [model.id for model in models[:_MOST_REMEMBERED]]
-        await self._memory.remember(_TOPIC, server.base_url, names)
+    async def _record_models(self, server: Server, models: Sequence[ModelInfo]) -> None:
+        """Record what a server listed; meanwhile it may have been left for another."""
+        if self.current is not None and self.current.base_url == server.base_url:
+            self._directory.set_current(models)
+        await self._directory.remember(server, models)
 
-    async def record_window(self, server: Server) -> bool:
-        """Ask the server in use for its models, once, as some tell their windows.
+    def known_models(self) -> Sequence[str]:
+        """Return the names that the server in use listed in this run, else in an earlier one."""
+        return self._directory.names(self.current)
 
-        Return whether it listed any. That it does not answer is no error: a guess will do.
+    async def query_window(self, server: Server) -> bool:
+        """Ask the server in use for its models, once, as some report their windows.
+
+        Return whether it listed any. A server that does not answer is no error: a guess will do.
         """
-        is_other = server is not self.server or server.is_local or server.is_openai
-        asking = self._asking.get(server.base_url)
-        if is_other or self._planner.models or (asking and asking.done()):
+        is_other = server is not self.current or server.is_local or server.is_openai
+        query = self._window_queries.get(server.base_url)
+        if is_other or self._directory.current or (query and query.done()):
             return False
-        if asking is None:
-            work = self._list_in_time(server)
-            asking = self._asking[server.base_url] = asyncio.create_task(work)
-        # Who waits may be stopped; others may wait, too.
-        return await asyncio.shield(asking)
+        if query is None:
+            query = asyncio.create_task(self._list_in_time(server))
+            self._window_queries[server.base_url] = query
+        # One caller may be stopped while others still wait for the same answer.
+        return await asyncio.shield(query)
 
     async def _list_in_time(self, server: Server) -> bool:
         models = await self._models_in_time(server)
         if models:
-            await self._take(server, models)
+            await self._record_models(server, models)
         return bool(models)
 
-    async def recall(self) -> None:
-        """Read what servers listed in earlier runs, for completion."""
-        self._remembered = await self._memory.recall(_TOPIC)
+    async def _models_in_time(self, server: Server) -> Sequence[ModelInfo]:
+        """List models where they only help: of a server that fails or is slow, none."""
+        try:
+            async with asyncio.timeout(_LONGEST_OPTIONAL_LIST_S):
+                return await self._model.models(server)
+        except (ModelError, TimeoutError):
+            return ()
 
-    def known_models(self) -> Sequence[str]:
-        """Name the models that the server listed in this run, else in an earlier one."""
-        if self._planner.models or self.server is None:
-            return list(self._planner.models)
-        names = self._remembered.get(self.server.base_url)
-        return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    # Models found by name, of any server.
 
-    async def need_model(self, settings: Settings) -> str:
-        """Return the model in force; may ask the server for its models, once."""
-        name = self.model_name(settings)
-        if name is None:
-            await self.models()
-            name = self.model_name(settings)
-        if name is None:
+    async def target(self, settings: Settings, now: datetime) -> Target:
+        """Return the server in use with the model in force; may ask it for its models, once.
+
+        Raises ``UsageError``, and ``ModelError`` where the server must be asked and fails.
+        """
+        server = self.require()
+        model = await self._require_model(settings)
+        return target_of(settings, server, model, now, is_local=self.uses_local)
+
+    async def candidates(
+        self, settings: Settings, now: datetime, names: Sequence[str] = ()
+    ) -> list[Candidate]:
+        """Resolve the models to ask: those of these names, else the one in force.
+
+        Of several names, one that cannot be resolved keeps its place, with its error. Raises as
+        ``resolve`` does where there is only one.
+        """
+        if not names:
+            target = await self.target(settings, now)
+            return [Candidate(target, settings, settings.integer("n") or 1)]
+        if len(names) == 1:
+            return [await self.resolve(names[0], settings, now)]
+        return [await self._resolve_or_error(name, settings, now) for name in names]
+
+    async def resolve(self, name: str, settings: Settings, now: datetime) -> Candidate:
+        """Resolve a model of the server in use, or ``profile:model`` (``profile:``) of another.
+
+        Raises ``UsageError``, and ``ModelError`` where a server must be asked and fails.
+        """
+        profile, colon, model = name.partition(":")
+        if self._names_local(name):
+            return self._resolve_local(model, settings, now)
+        if colon and profile in self._profiles.names():
+            loaded = await self._profiles.look_up(profile)
+            return await self._resolve_in_profile(loaded, model, settings, now)
+        if self.uses_local and name != self._local.name:
             raise UsageError(
-                f"the server at {self.need().base_url} lists no models",
-                "choose one by /model NAME",
+                f"the built-in model is the only one here, not {name}",
+                "PROFILE:MODEL asks another server's, /local off goes back to the server",
             )
-        return name
+        return Candidate(replace(await self.target(settings, now), model=name), settings)
 
-    async def prepare_local(self, *, is_asked: bool = False) -> AsyncIterator[Progress]:
-        """Bring up the built-in model where it is used, or asked by name, yielding progress."""
-        if is_asked or (self.uses_local and self.server is None):
-            async for progress in self._local.prepare():
-                yield progress
-        if self.uses_local:
-            self._list_local()
+    async def _resolve_or_error(self, name: str, settings: Settings, now: datetime) -> Candidate:
+        try:
+            return await self.resolve(name, settings, now)
+        except ChatreplError as error:
+            target = target_of(settings, _UNREACHED_SERVER, name, now)
+            return Candidate(target, settings, error=error)
 
-    def _list_local(self) -> None:
-        self._planner.models = self._local_models()
-
-    def _local_models(self) -> dict[str, ModelInfo]:
+    def _resolve_local(self, model: str, settings: Settings, now: datetime) -> Candidate:
+        """Resolve the built-in model, be it in use or not."""
         name = self._local.name
-        return {name: ModelInfo(name, "local", context_window=self._local.context_window)}
+        if model not in ("", name):
+            raise UsageError(f"the built-in model is {name}, not {model}", f"{LOCAL_PROFILE}:")
+        try:
+            server = self._local.server()
+        except ChatreplError:
+            server = _LOCAL_SERVER
+        self._directory.set_other(server, self._local_models())
+        settings = _without_model(self._with_local_defaults(settings))
+        return Candidate(target_of(settings, server, name, now, is_local=True), settings)
 
-    def _no_server(self) -> tuple[str, str]:
-        if self.uses_local:
-            return "the built-in model is not up yet", "it starts with your first message"
-        return (
-            "there is no server to talk to",
-            "set OPENAI_API_KEY, --base-url or --local; in a conversation also /key, /local",
-        )
+    async def _resolve_in_profile(
+        self, profile: Profile, model: str, settings: Settings, now: datetime
+    ) -> Candidate:
+        """Resolve a model, "" for the profile's own, of a profile that is not switched to.
+
+        Asks the server for its models, once, where the model or its window is not known.
+        """
+        await self._catalog.prepare()
+        server = self._with_typed_key(profile.server)
+        if server is None:
+            raise UsageError(f"the {profile.origin} names no server", "give it a base_url")
+        settings = _settings_with(settings, profile)
+        name = model or settings.text("model") or (OPENAI_MODEL if server.is_openai else "")
+        if not name or not self._knows_window(settings, name):
+            await self._list_other(server, is_needed=not name)
+        name = name or next(iter(self._directory.of_other(server) or ()), "")
+        if not name:
+            raise UsageError(f"{host_of(server.base_url)} lists no models", "name one of its own")
+        return Candidate(target_of(settings, server, name, now), settings)
+
+    def _knows_window(self, settings: Settings, model: str) -> bool:
+        """Return whether a model's window is known without its server."""
+        return bool(settings.integer("context_window") or self._catalog.context_window(model))
+
+    async def _list_other(self, server: Server, *, is_needed: bool) -> None:
+        if self._directory.of_other(server) is None:
+            listing = self._model.models if is_needed else self._models_in_time
+            self._directory.set_other(server, await listing(server))
 
 
 def _settings_with(settings: Settings, profile: Profile) -> Settings:
-    """Return what holds with a profile; a model chosen for another server does not."""
+    """Return the settings that hold with a profile; a model chosen for another does not."""
     return _without_model(settings.with_layer(Layer.PROFILE, profile.values, profile.origin))
 
 

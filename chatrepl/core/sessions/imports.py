@@ -1,7 +1,7 @@
-"""Conversations that come in from files: read in the background, one after the other."""
+"""Imports: the conversations of a file, read one after the other without blocking the prompt."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ForeignLogs", "read_conversations"]
 
-Report = Callable[[int, int], None]
-
 
 class ForeignLogs(Protocol):
-    """Databases in which another program keeps conversations."""
+    """Reader of another program's databases of conversations."""
 
     def is_database(self, path: str) -> bool:
-        """Say whether a file is a database. Raises ``UsageError`` where it cannot be read."""
+        """Return whether a file is a database. Raises ``UsageError`` where it cannot be read."""
         ...
 
     def read(
         self, path: str, *, new_id: Callable[[], str], now: datetime
     ) -> AsyncIterator["tuple[Transcript, int, int]"]:
-        """Yield each conversation with how many were read, of how many. Raises ``UsageError``."""
+        """Yield each conversation with the counts of those read and of all.
+
+        Raises ``UsageError``.
+        """
         ...
 
 
@@ -42,9 +43,9 @@ async def read_conversations(
 ) -> AsyncIterator["Transcript | Progress"]:
     """Yield the conversations of a file in its order, with the progress made.
 
-    Reads every JSON form of ``core.transcript``, and databases. ``on_fault`` is told, in a thread,
-    why one of several is left out. Raises ``UsageError`` where nothing can be read from there on;
-    what came before it is good.
+    Reads every JSON form of ``core.transcript``, and databases. ``on_fault`` is called, in a
+    thread, with the reason why one of several is left out. Raises ``UsageError`` where nothing can
+    be read from there on; what was yielded before is good.
     """
     label = "reading " + path.replace("\\", "/").rpartition("/")[2]
     if logs is not None and logs.is_database(path):
@@ -63,14 +64,7 @@ async def read_conversations(
 
     found = iter_json(text, new_id=new_id, now=now, on_progress=report, on_fault=on_fault)
     # In a thread: a long conversation must not hold up the prompt while it is read.
-    while True:
-        transcript: Transcript | None = await asyncio.to_thread(_next, found)
-        if transcript is None:
-            break
+    while (transcript := await asyncio.to_thread(next, found, None)) is not None:
         yield transcript
         yield Progress(label, characters, len(text), "characters")
     yield Progress(label, len(text), len(text), "characters")
-
-
-def _next(found: "Iterator[Transcript]") -> "Transcript | None":
-    return next(found, None)

@@ -1,4 +1,4 @@
-"""Sessions as things on a shelf: naming them, and taking them in and out as transcripts."""
+"""The library of sessions: finding, naming, forking, and exchanging them as transcripts."""
 
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.ports.storage import Store
-from chatrepl.core.session import Session
 from chatrepl.core.sessions.autosave import Autosave
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.text.quoting import nearest
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SessionChoice",
-    "adopt",
-    "bring_back",
-    "bring_in",
-    "check_free",
-    "copy_in",
+    "check_name_free",
+    "copy_from_disk",
     "find",
     "fork",
+    "open_transcript",
     "rename",
+    "restore",
+    "save_transcript",
     "start_saving",
     "transcript_of",
     "unsaved",
@@ -38,30 +38,29 @@ _NAME_CHARS = 120
 
 @dataclass(frozen=True, slots=True)
 class SessionChoice:
-    """Which session to begin with; at most one of the four."""
+    """The session to begin with; at most one of the four is set."""
 
     newest: bool = False
+    """The one that was used last."""
     existing: str | None = None
-    """A name (or the beginning of an id) that must be there."""
+    """A name (or the beginning of an id) that must exist."""
     named: str | None = None
-    """A name that is made where it is not there."""
+    """A name; a new session gets it where none has it."""
     pick: bool = False
     """The person chooses from a menu."""
 
 
-async def find(session: Session, choice: SessionChoice) -> SessionRecord | None:
-    """Return the session on disk that is asked for; None: begin a new one.
+async def find(session: SessionState, choice: SessionChoice) -> SessionRecord | None:
+    """Return the chosen session on disk; None: begin a new one.
 
-    Raises ``UsageError`` for a name that must be there and is not.
+    Raises ``UsageError`` for a name that must exist and does not.
     """
     stores = session.stores
     if choice.newest:
         return await _first(store.newest() for store in stores)
     if choice.existing is not None:
         name = choice.existing
-        record = await _first(store.find(name) for store in stores) or await bring_back(
-            session, name
-        )
+        record = await _first(store.find(name) for store in stores) or await restore(session, name)
         if record is None:
             listed = [summary for store in stores for summary in await store.sessions()]
             names = [summary.name or summary.title for summary in listed]
@@ -79,19 +78,19 @@ async def find(session: Session, choice: SessionChoice) -> SessionRecord | None:
     return None
 
 
-async def bring_back(session: Session, name: str) -> SessionRecord | None:
-    """Take a session of that name or id out of the bin; None: there is none."""
+async def restore(session: SessionState, name: str) -> SessionRecord | None:
+    """Restore a session of that name or id from the bin; None: there is none."""
     store = session.ports.store
     record = await store.find(name, deleted=True)
     if record is None:
         return None
     await store.restore(record.id)
-    session.keeper.notices.append(Notice("brought back from the bin", Level.SUCCESS))
+    session.autosave.notices.append(Notice("brought back from the bin", Level.SUCCESS))
     return record
 
 
 async def _first(found: Iterable[Awaitable[SessionRecord | None]]) -> SessionRecord | None:
-    """Return the first that there is."""
+    """Return the first record that is found; later ones are not looked for."""
     for looking in found:
         record = await looking
         if record is not None:
@@ -100,51 +99,52 @@ async def _first(found: Iterable[Awaitable[SessionRecord | None]]) -> SessionRec
 
 
 async def _named(store: Store, name: str) -> SessionRecord | None:
-    """Return the session of exactly that name; not one whose id begins so."""
+    """Return the session of exactly that name, not one whose id begins so."""
     record = await store.find(name)
     return record if record is not None and record.name == name else None
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be a session's name."""
+    """Raise ``UsageError`` for what cannot be a session's name."""
     if not name.strip() or len(name) > _NAME_CHARS or "\n" in name:
         raise UsageError(f"a session's name has 1 to {_NAME_CHARS} characters, on one line")
 
 
-def fork(session: Session) -> None:
-    """Go on in a session of its own from here; the old one stays as it is.
+def fork(session: SessionState) -> None:
+    """Go on in a copy of the session from here; the old one stays as it is.
 
-    It has the path with its summaries, not the branches beside it, and comes to the disk with the
-    next write.
+    The copy has the path with its summaries, no other branches, and is written with the next save.
     """
     assert session.record is not None
     old = session.conversation
     ids = {message.id for message in old.path}
     kept = Marks(old.marks.pinned & ids, old.marks.dropped & ids)
-    # The store lets a copy share the path; what stands beside it belongs to one session.
+    # The store lets a copy share the path; a summary beside it belongs to one session.
     summaries = [
-        replace(_as_paid(summary), id=session.ports.new_id())
+        replace(_marked_paid(summary), id=session.ports.new_id())
         for summary in old.summaries
         if summary.id not in old.marks.dropped
     ]
-    session.go_on_with(Conversation([*old.path, *summaries], old.head, kept))
+    session.switch_to(Conversation([*old.path, *summaries], old.head, kept))
     now = session.ports.clock.now()
     session.record = replace(session.record, id=session.ports.new_id(), name=None, created=now)
-    session.name = None
-    session.keeper.fork(old, session.conversation.marks)
-    session.keeper.pending(summaries)
+    session.autosave.fork(old, session.conversation.marks)
+    session.autosave.add(summaries)
 
 
-async def rename(session: Session, name: str) -> None:
-    """Give a session a name, which no other may have: that is a ``UsageError``."""
-    await check_free(session, name)
-    session.keeper.claim(name)
+async def rename(session: SessionState, name: str) -> None:
+    """Name a session. Raises ``UsageError`` for a name that another one has."""
+    await check_name_free(session, name)
+    session.autosave.claim(name)
     session.name = name
     await session.save_settings()
 
 
-async def check_free(session: Session, name: str, *, is_for_copy: bool = False) -> None:
-    """Refuse what cannot be a session's name, or is another's already: a copy's own one's too."""
+async def check_name_free(session: SessionState, name: str, *, is_for_copy: bool = False) -> None:
+    """Raise ``UsageError`` for what cannot be a name, or is another session's already.
+
+    ``is_for_copy``: the name is for a copy of the session, whose own name is taken as well.
+    """
     check_name(name)
     own_id = session.record.id if session.record and not is_for_copy else None
     # A run that is kept off the disk must not begin to be saved under another session's name.
@@ -154,11 +154,13 @@ async def check_free(session: Session, name: str, *, is_for_copy: bool = False) 
             raise UsageError(f"another session is named “{name}”", "choose another name")
 
 
-async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[str, str]:
-    """Bring a saved session into a run that is not saved; return the id of what may be opened.
+async def copy_from_disk(
+    session: SessionState, session_id: str, message_id: str
+) -> tuple[str, str]:
+    """Copy a saved session into a run that is not saved; return the id of what may be opened.
 
-    It is a copy, with ids of its own: what is on the disk stays as it is. The second id is the one
-    of ``message_id`` in it; empty where there is none. Raises ``StoreError``.
+    The copy has ids of its own: what is on the disk stays as it is. The second id is the one of
+    ``message_id`` in it; empty where there is none. Raises ``StoreError``.
     """
     from chatrepl.core.transcript import Transcript
 
@@ -166,20 +168,20 @@ async def copy_in(session: Session, session_id: str, message_id: str) -> tuple[s
     if disk is None or await session.ports.store.find(session_id) is not None:
         return session_id, message_id
     loaded = await disk.load(session_id)
-    copy = await bring_in(session, Transcript(loaded.record, loaded.messages, loaded.marks))
+    copy = await save_transcript(session, Transcript(loaded.record, loaded.messages, loaded.marks))
     copied = (await session.ports.store.load(copy)).messages
     ids = {old.id: new.id for old, new in zip(loaded.messages, copied, strict=True)}
     return copy, ids.get(message_id, "")
 
 
-async def bring_in(session: Session, transcript: "Transcript") -> str:
-    """Put a transcript into the store as a session of its own; the current one stays current.
+async def save_transcript(session: SessionState, transcript: "Transcript") -> str:
+    """Save a transcript as a session of its own; return its id. The current one stays current.
 
-    Returns its id. A name that is taken is left out. It was last used when its newest message was
-    made: what comes in goes before nothing that is newer. Raises ``StoreError``.
+    A name that is taken is left out. The time of its newest message is the one of its last use, so
+    that it is not listed before newer sessions. Raises ``StoreError``.
     """
     store = session.ports.store
-    transcript = _as_imported(session, transcript)
+    transcript = _with_new_ids(session, transcript)
     now = session.ports.clock.now()
     used = max((message.created for message in transcript.messages), default=now)
     record = replace(transcript.record, updated=min(used, now))
@@ -192,26 +194,26 @@ async def bring_in(session: Session, transcript: "Transcript") -> str:
     return record.id
 
 
-async def start_saving(session: Session) -> None:
-    """End keeping a run off the disk: all that was said so far goes there with the next write."""
+async def start_saving(session: SessionState) -> None:
+    """Save a run from now on that was kept off the disk; the next write includes all of it."""
     if session.disk_store is None:
         return
     memory = session.ports.store
     session.ports = replace(session.ports, store=session.disk_store)
     session.disk_store = None
-    session.keeper = Autosave(session.ports.store)
-    session.keeper.fork(session.conversation, session.conversation.marks)
-    session.keeper.pending(session.conversation.all())
+    session.autosave = Autosave(session.ports.store)
+    session.autosave.fork(session.conversation, session.conversation.marks)
+    session.autosave.add(session.conversation.all())
     await memory.close()
 
 
-async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
-    """Make a session of a transcript that came from outside, and go on with it.
+async def open_transcript(session: SessionState, transcript: "Transcript", name: str) -> None:
+    """Make a session of an imported transcript, and go on with it.
 
     It gets the transcript's own name, else ``name``, where that is free. A server or a key in it
     is not taken over.
     """
-    transcript = _as_imported(session, transcript)
+    transcript = _with_new_ids(session, transcript)
     wanted = transcript.record.name or name
     is_free = bool(wanted) and await _named(session.ports.store, wanted) is None
     session.start_new(wanted if is_free else None)
@@ -226,41 +228,41 @@ async def adopt(session: Session, transcript: "Transcript", name: str) -> None:
         title=transcript.record.title or title_of(session.conversation.path),
     )
     record = session.move_head(session.conversation.head)
-    await session.keeper.save(record, list(transcript.messages))
-    await session.keeper.set_marks(record, transcript.marks)
+    await session.autosave.save(record, list(transcript.messages))
+    await session.autosave.set_marks(record, transcript.marks)
 
 
-def _as_imported(session: Session, transcript: "Transcript") -> "Transcript":
-    """Give a transcript ids of its own, and mark its answers as paid for before."""
+def _with_new_ids(session: SessionState, transcript: "Transcript") -> "Transcript":
+    """Give a transcript new ids, and mark its answers as paid for elsewhere."""
     from chatrepl.core.transcript import with_new_ids
 
-    # Ids are unique on the disk, where this very transcript may have come from.
+    # Ids are unique in the store, which may be where this very transcript came from.
     transcript = with_new_ids(transcript, session.ports.new_id)
-    return replace(transcript, messages=tuple(map(_as_paid, transcript.messages)))
+    return replace(transcript, messages=tuple(map(_marked_paid, transcript.messages)))
 
 
-def _as_paid(message: Message) -> Message:
-    """Mark a copy: what its original cost counts there."""
+def _marked_paid(message: Message) -> Message:
+    """Mark a copied message as paid for: the cost of its original counts already."""
     if message.usage is None:
         return message
     return replace(message, extra={**message.extra, IMPORTED_FIELD: True})
 
 
-def unsaved(session: Session) -> "list[Transcript]":
-    """Return the sessions of this run that are not on disk, or not wholly; all of each."""
+def unsaved(session: SessionState) -> "list[Transcript]":
+    """Return the sessions of this run that are not on disk, or not wholly, as transcripts."""
     from chatrepl.core.transcript import Transcript
 
     found = [
         Transcript(record, tuple(conversation.all()), conversation.marks)
-        for record, conversation in session.keeper.left_unsaved
+        for record, conversation in session.autosave.left_unsaved
     ]
-    if not session.keeper.is_current_saved:
+    if not session.autosave.is_current_saved:
         found.append(transcript_of(session))
     return found
 
 
-def transcript_of(session: Session) -> "Transcript":
-    """Return all of a session as a transcript."""
+def transcript_of(session: SessionState) -> "Transcript":
+    """Return a session as a transcript, with all its branches."""
     from chatrepl.core.transcript import Transcript
 
     now = session.ports.clock.now()

@@ -4,14 +4,17 @@ import json
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import datetime
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json, check_json
+from chatrepl.core.messages import Message
 from chatrepl.core.settings.logit_bias import check_bias_key, parse_biases, show_biases
 from chatrepl.core.settings.response_format import check_format
 from chatrepl.core.text.quoting import WORD, split_words, unescape
 
 __all__ = [
+    "EXAMPLE_FIELD",
     "AnyJson",
     "Bias",
     "Choice",
@@ -23,6 +26,7 @@ __all__ = [
     "Switch",
     "Text",
     "Words",
+    "example_message",
     "examples_in",
     "unquoted",
 ]
@@ -33,6 +37,8 @@ _RESET = "default"
 """The word that unsets a setting; quoted where it is a value itself."""
 
 _ROLES = ("user", "assistant")
+EXAMPLE_FIELD = "example"
+"""Key of ``Message.extra`` that marks an example message."""
 
 
 class Kind(ABC):
@@ -400,6 +406,11 @@ class Examples(Kind):
         """Write the number of messages."""
         count = len(examples_in(value))
         return "1 message" if count == 1 else f"{count} messages"
+
+
+def example_message(role: str, content: str, now: datetime) -> Message:
+    """Make a message that opens the conversation and is no part of it."""
+    return Message("", None, role, content, now, extra={EXAMPLE_FIELD: True})
 
 
 def examples_in(value: Json) -> list[tuple[str, str]]:

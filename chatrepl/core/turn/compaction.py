@@ -4,31 +4,22 @@ The originals stay in the tree. The summary hangs below the last message it stan
 path; it takes effect on every path through that message, until it is marked as dropped.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from chatrepl.core.context.fitting import Plan, fit
 from chatrepl.core.conversation.attachments import shortened_text, with_files
 from chatrepl.core.conversation.metadata import with_cost
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.events import (
-    Event,
-    Level,
-    ModelEvent,
-    Notice,
-    Progress,
-    TextDelta,
-    UsageReported,
-)
+from chatrepl.core.events import Level, Notice, Progress, TextDelta, UsageReported
 from chatrepl.core.messages import Json, Message, Usage
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.target import Target
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.text.surrogates import valid_text
-
-if TYPE_CHECKING:
-    from chatrepl.core.sessions.state import SessionState
+from chatrepl.core.turn.event_queue import EventQueue
+from chatrepl.core.turn.exchange import open_stream
+from chatrepl.core.turn.spending_limit import SpendingLimit, price_of
 
 __all__ = ["Compaction", "undo_summary"]
 
@@ -47,7 +38,7 @@ _KEPT_PARAMETERS = ("temperature", "reasoning_effort", "verbosity", "service_tie
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What a summary is to stand for."""
+    """The part of the conversation that a summary is to stand for."""
 
     messages: Sequence[Message]
     """All of them, also those an older summary stood for."""
@@ -56,19 +47,24 @@ class _Choice:
     before: Message | None
     """The older summary that goes in."""
     turns: int
+    """Number of turns that ``fresh`` are of."""
 
 
 class Compaction:
-    """One summary."""
+    """One summary, written by a model in one request or several."""
 
-    def __init__(self, session: "SessionState", target: Target, hint: str = "") -> None:
+    def __init__(
+        self, session: SessionState, spending: SpendingLimit, target: Target, hint: str = ""
+    ) -> None:
         self._session = session
+        self._planner = session.planner
+        self._spending = spending
         self._target = target
         self._hint = hint
         self._prompt_tokens = 0
         self._completion_tokens = 0
 
-    async def run(self) -> AsyncIterator[Event]:
+    async def run(self, events: EventQueue) -> None:
         """Summarise what no longer fits, or, where all fits, every turn but the newest.
 
         Half of the room is left free then, so that it lasts. Raises ``ModelError``; then nothing
@@ -77,42 +73,52 @@ class Compaction:
         plan = self._plan()
         choice = self._choice(plan)
         if not choice.fresh:
-            yield Notice("there is nothing to summarise", hint="the newest and pinned turns stay")
+            events.put(
+                Notice("there is nothing to summarise", hint="the newest and pinned turns stay")
+            )
             return
         text = choice.before.content if choice.before else ""
-        measure = self._session.planner.measure(self._target)
+        measure = self._planner.measure(self._target)
         replaced = sum(measure.message(message) for message in choice.fresh)
         replaced += measure.message(choice.before) if choice.before else 0
         chunks = list(self._chunks(choice.fresh, plan))
-        most = self._most(replaced, len(chunks))
-        for notice in await self._session.spending.check([(self._target, most)]):
-            yield notice
+        most = self._most_usage(replaced, len(chunks))
+        limit_usd, stores = self._session.settings.get("spending_limit"), self._session.stores
+        events.extend(await self._spending.check(limit_usd, [(self._target, most)], stores))
         for number, chunk in enumerate(chunks):
-            yield Progress(_LABEL, number, len(chunks) + 1, unit="parts")
+            events.put(Progress(_LABEL, number, len(chunks) + 1, unit="parts"))
             text = await self._summary(text, chunk)
+        await self._save(choice, text, replaced, events)
+
+    async def _save(self, choice: _Choice, text: str, replaced: int, events: EventQueue) -> None:
+        """Put the summary into the conversation, unless it is no shorter than what it replaces."""
+        session = self._session
         summary = await self._priced(self._message(choice, text))
-        tokens = measure.message(summary)
-        yield Progress(_LABEL, 1, 1)
+        tokens = self._planner.measure(self._target).message(summary)
+        events.put(Progress(_LABEL, 1, 1))
         if tokens >= replaced:
-            yield Notice(
-                f"the summary came out no shorter ({tokens:,} tokens) than what it would stand "
-                f"for ({replaced:,}): nothing is changed",
-                Level.WARNING,
+            events.put(
+                Notice(
+                    f"the summary came out no shorter ({tokens:,} tokens) than what it would stand "
+                    f"for ({replaced:,}): nothing is changed",
+                    Level.WARNING,
+                )
             )
             return
-        self._session.conversation.add(summary, move_head=False)
-        record = self._session.move_head(self._session.conversation.head)
-        await self._session.keeper.save(record, [summary])
+        session.conversation.add(summary, move_head=False)
+        await session.autosave.save(session.move_head(session.conversation.head), [summary])
         turns = "1 turn" if choice.turns == 1 else f"{choice.turns} turns"
-        yield Notice(
-            f"summarised {turns}: {replaced:,} tokens became {tokens:,}",
-            Level.SUCCESS,
-            hint="/compact --undo sends the originals again",
+        events.put(
+            Notice(
+                f"summarised {turns}: {replaced:,} tokens became {tokens:,}",
+                Level.SUCCESS,
+                hint="/compact --undo sends the originals again",
+            )
         )
 
-    def _most(self, tokens: int, parts: int) -> Usage:
+    def _most_usage(self, tokens: int, parts: int) -> Usage:
         """Return the most that summarising so many tokens in so many parts may use."""
-        measure = self._session.planner.measure(self._target)
+        measure = self._planner.measure(self._target)
         now = self._session.ports.clock.now()
         task = measure.message(Message("", None, "user", self._task(), now))
         longest = self._most_summary_tokens()
@@ -120,25 +126,24 @@ class Compaction:
         return Usage(prompts, parts * longest)
 
     async def _priced(self, summary: Message) -> Message:
-        cost = await self._session.spending.cost(self._target, summary)
+        cost = await price_of(self._session.ports.catalog, self._target, summary)
         return replace(summary, extra=with_cost(summary.extra, cost))
 
     def _plan(self) -> Plan:
         """Plan with the newest turn; without it where not even that would go with a message."""
-        session = self._session
-        settings, conversation = session.settings, session.conversation
-        plan = session.planner.plan(settings, self._target, conversation)
+        settings, conversation = self._session.settings, self._session.conversation
+        plan = self._planner.plan(settings, self._target, conversation)
         is_answered = bool(conversation.path) and conversation.path[-1].role != "user"
         if plan.fits or not is_answered:
             return plan
-        return session.planner.plan(settings, self._target, conversation, newest_goes=False)
+        return self._planner.plan(settings, self._target, conversation, newest_goes=False)
 
     def _choice(self, plan: Plan) -> _Choice:
         contents, oldest = plan.contents, len(plan.contents.turns)
         if plan.omitted_turns:
             room = max(0, plan.limits.room) // 2
             tight = replace(plan.limits, budget=plan.limits.reserve + room)
-            measure = self._session.planner.measure(self._target)
+            measure = self._planner.measure(self._target)
             oldest = fit(contents, measure, tight).oldest
         special = contents.fixed | contents.left_out
         indexes = [index for index in range(oldest) if index not in special]
@@ -156,7 +161,7 @@ class Compaction:
         """Cut the conversation's text so that each part fits one request beside a summary."""
         room = max(0, plan.limits.room)
         size = max(_LEAST_CHUNK_TOKENS, room - min(_LONGEST_SUMMARY_TOKENS, room // 4) - room // 8)
-        measure = self._session.planner.measure(self._target)
+        measure = self._planner.measure(self._target)
         parts: list[str] = []
         used = 0
         for message in messages:
@@ -187,7 +192,7 @@ class Compaction:
             try:
                 text = await self._read(request)
             except ModelError as error:
-                if not self._learns(error, request):
+                if not self._repair(error, request):
                     raise
             else:
                 if text:
@@ -199,30 +204,28 @@ class Compaction:
         return _TASK + (f" Mind especially: {self._hint}" if self._hint else "")
 
     def _most_summary_tokens(self) -> int:
-        session = self._session
-        limits = session.planner.limits(session.settings, self._target)
+        limits = self._planner.limits(self._session.settings, self._target)
         return max(1, min(limits.reserve or 1, _LONGEST_SUMMARY_TOKENS))
 
     def _request(self, body: dict[str, Json]) -> ChatRequest:
-        session = self._session
         parameters: dict[str, Json] = {
             key: value
-            for key, value in session.settings.parameters().items()
+            for key, value in self._session.settings.parameters().items()
             if key in _KEPT_PARAMETERS
         }
         parameters["max_tokens"] = self._most_summary_tokens()
-        return session.planner.side_request(self._target, {**body, **parameters})
+        return self._planner.side_request(self._target, {**body, **parameters})
 
-    def _learns(self, error: ModelError, request: ChatRequest) -> bool:
-        planner = self._session.planner
+    def _repair(self, error: ModelError, request: ChatRequest) -> bool:
+        """Record a refused parameter. False: nothing can be changed."""
         if error.fault is not Fault.PARAMETER_REFUSED:
             return False
-        return bool(planner.record_parameter(self._target, error, request.body))
+        return bool(self._planner.refusals.record(self._target.model_key, error, request.body))
 
     async def _read(self, request: ChatRequest) -> str:
         parts: list[str] = []
-        async with aclosing(_closable(self._session.ports.model.stream(request))) as events:
-            async for event in events:
+        async with open_stream(self._session.ports.model, request) as stream:
+            async for event in stream:
                 if isinstance(event, TextDelta) and not event.index:
                     parts.append(event.text)
                 elif isinstance(event, UsageReported):
@@ -246,29 +249,14 @@ class Compaction:
         )
 
 
-async def _closable(events: AsyncIterator[ModelEvent]) -> AsyncGenerator[ModelEvent, None]:
-    """Close what is read when this is closed: a summary that is stopped ends the server's work."""
-    try:
-        async for event in events:
-            yield event
-    finally:
-        close = getattr(events, "aclose", None)
-        if close is not None:
-            await close()
+async def undo_summary(session: SessionState) -> Message | None:
+    """Mark the newest summary as dropped, so that what it stands for is sent again.
 
-
-async def undo_summary(session: "SessionState") -> Message | None:
-    """Send again what the newest summary stands for; the summary is returned. None: there is none.
-
-    It stays in the tree, marked as dropped.
+    Return it; None: there is none.
     """
     marks = session.conversation.marks
-    active = [each for each in session.conversation.summaries if each.id not in marks.dropped]
+    active = [one for one in session.conversation.summaries if one.id not in marks.dropped]
     if not active:
         return None
-    session.conversation.marks = replace(marks, dropped=marks.dropped | {active[-1].id})
-    if session.record is not None:
-        await session.keeper.set_marks(
-            session.move_head(session.conversation.head), session.conversation.marks
-        )
+    await session.set_marks(replace(marks, dropped=marks.dropped | {active[-1].id}))
     return active[-1]

@@ -1,11 +1,12 @@
-"""One request and its response, which holds one answer or several."""
+"""One request and its response, with retries and repairs; it carries one answer or several."""
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from chatrepl.core.context.fitting import Plan
+from chatrepl.core.context.reported_counts import digest_of
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, unexpected
 from chatrepl.core.events import (
     ChoiceFinished,
@@ -15,57 +16,60 @@ from chatrepl.core.events import (
     ResponseStarted,
     UsageReported,
 )
-from chatrepl.core.messages import Message, State
-from chatrepl.core.ports.chat_model import ChatRequest
+from chatrepl.core.messages import State
+from chatrepl.core.ports.chat_model import ChatModel, ChatRequest
 from chatrepl.core.servers.refused_parameters import COUNT
-from chatrepl.core.servers.target import Target
-from chatrepl.core.turn.answer_set import AnswerSet, TurnContext
+from chatrepl.core.sessions.state import SessionState
+from chatrepl.core.turn.answer_set import AnswerSet
 from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
+from chatrepl.core.turn.turn_request import ModelRequest
 
-__all__ = ["Exchange", "ModelRequest", "for_answers"]
+__all__ = ["Exchange", "open_stream"]
 
 _RETRY_PAUSES_S = (1.0, 4.0)
 _LONGEST_WAIT_S = 60.0
 _MOST_REPAIRS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """A model that is asked, what it is sent, and how many answers are wanted of it."""
-
-    target: Target
-    make_plan: Callable[[], Plan]
-    make_request: Callable[[Plan], ChatRequest]
-    answers: int = 1
-    continued: Message | None = None
-    """The cut answer that the answer goes on with."""
-    error: ChatreplError | None = None
-    """Why it cannot be sent, though those to other models can."""
+@asynccontextmanager
+async def open_stream(
+    model: ChatModel, request: ChatRequest
+) -> AsyncIterator[AsyncIterator[ModelEvent]]:
+    """Send a request; leaving by an error or a stop ends the server's work at once."""
+    stream = model.stream(request)
+    try:
+        yield stream
+    finally:
+        close = getattr(stream, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class Exchange:
-    """Sends a request, again where the server says how it may succeed, and reads its answers.
+    """A request, sent again where the server says how it may succeed, and its answers.
 
-    ``ask_apart`` is told which answers another request must bring: those that the server does not
-    give in one response. ``drafts`` are of the same source.
+    ``ask_apart`` is called with the answers that another request must bring: those that the server
+    does not give in one response.
     """
 
     def __init__(
         self,
-        exchange: TurnContext,
-        inquiry: ModelRequest,
-        answers: AnswerSet,
-        drafts: Sequence[IncomingAnswer],
+        session: SessionState,
+        request: ModelRequest,
+        answer_set: AnswerSet,
+        answers: Sequence[IncomingAnswer],
         ask_apart: Callable[[ModelRequest, Sequence[IncomingAnswer]], None],
     ) -> None:
-        self._exchange = exchange
-        self._inquiry = inquiry
-        self._answers = answers
-        self._drafts = list(drafts)
+        self._session = session
+        self._planner = session.planner
+        self._request = request
+        self._target = request.target
+        self._answer_set = answer_set
+        self._answers = list(answers)
         self._ask_apart = ask_apart
-        self._source = ResponseSoFar(inquiry.target, continued=inquiry.continued)
-        for draft in drafts:
-            draft.source = self._source
+        self._response = ResponseSoFar(request.target, continued=request.continued)
+        for answer in answers:
+            answer.response = self._response
         self._is_ending = False
         self._is_refitted = False
         self._task = asyncio.create_task(self._run())
@@ -101,49 +105,50 @@ class Exchange:
         saving.result()
 
     async def _ask(self) -> None:
-        inquiry = self._inquiry
-        plan = inquiry.make_plan()
+        """Send the request and read the response, until it succeeds or nothing can be changed."""
+        plan = self._request.plan()
         transient = 0
         for _ in range(_MOST_REPAIRS):
-            request = for_answers(inquiry.make_request(plan), len(self._drafts))
-            self._source.body = request.body
-            self._source.started_s = self._exchange.clock.monotonic()
-            self._answers.start(self._drafts)
+            request = self._request.write(plan, len(self._answers))
+            self._response.body = request.body
+            self._response.started_s = self._session.ports.clock.monotonic()
+            self._answer_set.start(self._answers)
             try:
                 await self._read(request)
             except ModelError as error:
-                if any(draft.has_content or draft.ended for draft in self._drafts):
+                if any(answer.has_content or answer.final for answer in self._answers):
                     raise
                 if error.is_transient and transient < len(_RETRY_PAUSES_S):
                     await self._wait(error, _RETRY_PAUSES_S[transient])
                     transient += 1
                 elif not self._repair(error, plan, request):
                     raise
-                plan = inquiry.make_plan()
-                self._exchange.planner.check_fits(inquiry.target, plan)
+                plan = self._request.plan()
+                self._planner.check_fits(self._target, plan)
             else:
-                self._learn(plan)
+                self._record(plan)
                 return
         raise ModelError(
             "the server refuses every form of this request", "see /request", fault=Fault.BAD_REQUEST
         )
 
-    def _learn(self, plan: Plan) -> None:
-        planner, target = self._exchange.planner, self._inquiry.target
-        usage = self._source.usage
-        planner.record_server(target, self._source.started)
-        if usage is not None:
-            # Of several answers' tokens nobody says which are whose.
-            answer_id = self._drafts[0].answer_id if len(self._drafts) == 1 else ""
-            planner.record_usage(target, plan, usage, answer_id)
+    def _record(self, plan: Plan) -> None:
+        """Record what the response tells of the server and of its token counts."""
+        planner, response = self._planner, self._response
+        planner.record_server(self._target, response.started)
+        if response.usage is not None:
+            # Of several answers' tokens the server does not say which are whose.
+            answer_id = self._answers[0].answer_id if len(self._answers) == 1 else ""
+            planner.record_usage(self._target, plan, response.usage, answer_id)
             if answer_id:
-                self._source.prompt_digest = planner.digest(target, plan)
+                response.prompt_digest = digest_of(plan, self._target.prompt_key)
 
     async def _wait(self, error: ModelError, pause_s: float) -> None:
+        """Wait before a retry, as long as the server asks for; raise where that is too long."""
         wait_s = float(error.details.get("retry_after_s", pause_s))
         if wait_s > _LONGEST_WAIT_S:
             raise error
-        self._answers.put(
+        self._answer_set.put(
             Notice(
                 f"{error.message}; trying again in {wait_s:g} s",
                 Level.WARNING,
@@ -153,120 +158,110 @@ class Exchange:
         await asyncio.sleep(wait_s)
 
     def _repair(self, error: ModelError, plan: Plan, request: ChatRequest) -> bool:
-        """Learn from a refusal what to change; say it. False: nothing can be changed."""
-        planner, target = self._exchange.planner, self._inquiry.target
+        """Change what the server refused, and show it. False: nothing can be changed."""
+        planner, target = self._planner, self._target
         if error.fault is Fault.PARAMETER_REFUSED:
-            if self._is_learnt(error, plan, request):
+            if self._is_recorded(error, plan, request):
                 return True
-            said = planner.record_parameter(target, error, request.body)
-            if said and len(self._drafts) > (planner.most_answers(target) or len(self._drafts)):
-                self._split(said)
-            elif said:
-                self._answers.put(Notice(said, Level.WARNING))
-            return bool(said)
+            change = planner.refusals.record(target.model_key, error, request.body)
+            wanted = len(self._answers)
+            if change and wanted > (planner.most_answers(target) or wanted):
+                self._split(change)
+            elif change:
+                self._answer_set.put(Notice(change, Level.WARNING))
+            return bool(change)
         if error.fault is Fault.CONTEXT_LENGTH and not self._is_refitted:
             self._is_refitted = True
             if not planner.record_window(target, error, plan):
                 return False
-            self._answers.put(
+            self._answer_set.put(
                 Notice(f"{error.message}; fitting it to the server's own numbers", Level.WARNING)
             )
             return True
         return False
 
-    def _is_learnt(self, error: ModelError, plan: Plan, request: ChatRequest) -> bool:
-        """Say whether what was refused would not be sent now: one sent beside it taught that."""
+    def _is_recorded(self, error: ModelError, plan: Plan, request: ChatRequest) -> bool:
+        """Return whether a concurrent request has recorded the refusal: it is not sent any more."""
         name = str(error.details.get("parameter", "")).split(".")[0]
-        is_sent = name in request.body and name != COUNT
-        return is_sent and name not in self._inquiry.make_request(plan).body
+        if name not in request.body or name == COUNT:
+            return False
+        return name not in self._request.write(plan, len(self._answers)).body
 
-    def _split(self, said: str) -> None:
-        """Go on with as many as the server gives; others are asked for at the same time."""
-        most = self._exchange.planner.most_answers(self._inquiry.target) or 1
-        requests = math.ceil(len(self._drafts) / most)
+    def _split(self, change: str) -> None:
+        """Go on with as many answers as the server gives; ask for the others at the same time."""
+        most = self._planner.most_answers(self._target) or 1
+        requests = math.ceil(len(self._answers) / most)
         each = "" if most == 1 else f" for up to {most} each"
-        self._answers.put(Notice(f"{said}: sending {requests}{each} at once", Level.WARNING))
-        others = self._drafts[most:]
-        self._drafts = self._drafts[:most]
-        self._ask_apart(self._inquiry, others)
+        self._answer_set.put(Notice(f"{change}: sending {requests}{each} at once", Level.WARNING))
+        others = self._answers[most:]
+        self._answers = self._answers[:most]
+        self._ask_apart(self._request, others)
 
     async def _read(self, request: ChatRequest) -> None:
-        stream = self._exchange.model.stream(request)
-        try:
+        async with open_stream(self._session.ports.model, request) as stream:
             async for event in stream:
                 await self._take(event)
-        finally:
-            # Leaving the loop by an error or a stop must end the server's work now.
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
 
     async def _take(self, event: ModelEvent) -> None:
         match event:
             case ResponseStarted():
-                self._source.started = event
+                self._response.started = event
             case UsageReported(usage=usage, as_sent=as_sent):
-                self._source.usage, self._source.usage_as_sent = usage, as_sent
-            case _ if event.index < len(self._drafts):
-                draft = self._drafts[event.index]
-                is_new = not draft.is_seen
-                draft.choice = event.index
-                if draft.ended is None:
-                    await self._answers.take(draft, event)
-                if len(self._drafts) > 1 and (is_new or isinstance(event, ChoiceFinished)):
+                self._response.usage, self._response.usage_as_sent = usage, as_sent
+            case _ if event.index < len(self._answers):
+                answer = self._answers[event.index]
+                is_new = not answer.is_seen
+                answer.choice = event.index
+                if answer.final is None:
+                    await self._answer_set.take(answer, event)
+                if len(self._answers) > 1 and (is_new or isinstance(event, ChoiceFinished)):
                     await self._end_early()
             case _:
                 pass
 
     async def _end_early(self) -> None:
-        """End the answers that are whole while others still come; one waits for the usage."""
-        coming = any(draft.is_seen and draft.finish_reason is None for draft in self._drafts)
-        whole = [draft for draft in self._open() if draft.finish_reason is not None]
-        for draft in whole if coming else whole[1:]:
-            await self._answers.end(draft, State.COMPLETE)
+        """End the whole answers while others still arrive; one is left to carry the usage."""
+        is_arriving = any(
+            answer.is_seen and answer.finish_reason is None for answer in self._answers
+        )
+        whole = [answer for answer in self._unended() if answer.finish_reason is not None]
+        for answer in whole if is_arriving else whole[1:]:
+            await self._answer_set.end(answer, State.COMPLETE)
 
-    def _open(self) -> list[IncomingAnswer]:
-        return [draft for draft in self._drafts if draft.ended is None]
+    def _unended(self) -> list[IncomingAnswer]:
+        return [answer for answer in self._answers if answer.final is None]
 
     async def _finish(self, state: State, error: ChatreplError | None) -> None:
-        """Bring the answers that are still open to their ends. The first carries the usage."""
-        still_open = self._open()
+        """Bring the answers that have not ended to their ends. The first carries the usage."""
+        unended = self._unended()
         missing: list[IncomingAnswer] = []
-        if state is State.COMPLETE and any(draft.is_seen for draft in self._drafts):
-            missing = [draft for draft in still_open if not draft.is_seen]
-        usage = self._source.usage
-        for draft in still_open:
-            if draft in missing:
+        if state is State.COMPLETE and any(answer.is_seen for answer in self._answers):
+            missing = [answer for answer in unended if not answer.is_seen]
+        usage = self._response.usage
+        for answer in unended:
+            if answer in missing:
                 continue
-            await self._answers.end(draft, self._end_state(draft, state), usage, error)
+            await self._answer_set.end(answer, self._end_state(answer, state), usage, error)
             usage = None
         if missing:
-            self._fetch(missing)
+            self._ask_for_missing(missing)
 
-    def _end_state(self, draft: IncomingAnswer, state: State) -> State:
-        if len(self._drafts) > 1 and draft.finish_reason is not None:
+    def _end_state(self, answer: IncomingAnswer, state: State) -> State:
+        if len(self._answers) > 1 and answer.finish_reason is not None:
             return State.COMPLETE
-        return State.FAILED if state is State.CUT and not draft.has_content else state
+        return State.FAILED if state is State.CUT and not answer.has_content else state
 
-    def _fetch(self, missing: Sequence[IncomingAnswer]) -> None:
+    def _ask_for_missing(self, missing: Sequence[IncomingAnswer]) -> None:
         """Ask for the answers that the server did not give, though it did not refuse them."""
-        target, wanted = self._inquiry.target, len(self._drafts)
+        wanted = len(self._answers)
         came = wanted - len(missing)
-        self._exchange.planner.record_most_answers(target, came)
+        self._planner.refusals.record_most_answers(self._target.model_key, came)
         gave = "one answer" if came == 1 else f"{came} answers"
         apart = "the other one" if len(missing) == 1 else f"the other {len(missing)}"
-        self._answers.put_last(
+        self._answer_set.put_last(
             Notice(
-                f"{target.model} gave {gave} of {wanted} to the request: {apart} came apart",
+                f"{self._target.model} gave {gave} of {wanted} to the request: {apart} came apart",
                 Level.WARNING,
             )
         )
-        self._ask_apart(self._inquiry, missing)
-
-
-def for_answers(request: ChatRequest, wanted: int) -> ChatRequest:
-    """Write into a request how many answers it is to bring."""
-    if COUNT not in request.body or request.body[COUNT] == wanted:
-        return request
-    body = {key: value for key, value in request.body.items() if key != COUNT}
-    return replace(request, body=body if wanted == 1 else {**body, COUNT: wanted})
+        self._ask_apart(self._request, missing)

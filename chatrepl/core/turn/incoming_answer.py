@@ -1,4 +1,4 @@
-"""An answer while it comes: its pieces, and the response that they come in."""
+"""An answer while it arrives: its pieces so far, and the response that carries it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ _NOT_PARAMETERS = ("model", "messages", "stream", "stream_options")
 
 @dataclass(slots=True)
 class ResponseSoFar:
-    """The response that one or more answers come in, as far as it is known."""
+    """The response that carries one or more answers, as far as it is known."""
 
     target: Target
     started_s: float = 0.0
@@ -43,26 +43,28 @@ class ResponseSoFar:
     """The cut answer that this one goes on with, and holds."""
     started: ResponseStarted = field(default_factory=ResponseStarted)
     body: Mapping[str, Json] = field(default_factory=dict)
+    """The body of the request."""
     usage: Usage | None = None
     """Of the whole response: one of its answers carries it, the others carry none."""
     usage_as_sent: Mapping[str, Json] = field(default_factory=dict)
+    """The usage in the server's own form."""
     prompt_digest: str | None = None
-    """Names what the usage is of, where it is one answer's."""
+    """Digest of the prompt that the usage is of; None: none, or several answers share it."""
 
 
 @dataclass(slots=True)
 class IncomingAnswer:
-    """What has come of one answer so far."""
+    """The pieces of one answer so far."""
 
     answer_id: str
     index: int
     """Among the answers of its turn, from 0."""
-    source: ResponseSoFar
+    response: ResponseSoFar
     choice: int = 0
     """Among the answers of its response, from 0."""
     text: list[str] = field(default_factory=list)
     refusal: list[str] = field(default_factory=list)
-    """What of the text is a refusal."""
+    """The pieces of the text that are a refusal."""
     reasoning: list[str] = field(default_factory=list)
     tool_calls: list[Json] = field(default_factory=list)
     scores: list[TokenScore] = field(default_factory=list)
@@ -71,27 +73,27 @@ class IncomingAnswer:
     """Something of it came, be it only its end."""
     first_text_s: float | None = None
     """From the request to the first text."""
-    has_begun: bool = False
+    is_begun: bool = False
     """It has its place on disk (or the store did not take it)."""
     begun_with: tuple[int, int] = (0, 0)
-    """How many pieces of text and of reasoning were there at its beginning, and written with it."""
+    """Number of pieces of text and of reasoning that were written when it was begun on disk."""
     journal: Journal | None = None
-    ended: Message | None = None
-    """Its end state."""
+    final: Message | None = None
+    """The message in its end state; None while it arrives."""
 
     @property
     def has_content(self) -> bool:
-        """Say whether anything of an answer came."""
+        """True if any text, reasoning or tool call came."""
         return bool(self.text or self.reasoning or self.tool_calls)
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Say whether it ended with something in it, or whole."""
-        ended = self.ended
-        return ended is not None and (self.has_content or ended.state is State.COMPLETE)
+        """True if it ended with something in it, or whole."""
+        final = self.final
+        return final is not None and (self.has_content or final.state is State.COMPLETE)
 
     def take(self, event: ModelEvent, elapsed_s: float) -> None:
-        """Take in what came of this answer, so long after the request left."""
+        """Take in an event of this answer; ``elapsed_s`` since the request left."""
         self.is_seen = True
         match event:
             case TextDelta(text=text) | RefusalDelta(text=text):
@@ -113,13 +115,13 @@ class IncomingAnswer:
                 pass
 
     def message(self, state: State, parent: str, now: datetime, usage: Usage | None) -> Message:
-        """Write what came as a message."""
-        source = self.source
+        """Build the message from the pieces so far."""
+        response = self.response
         content, reasoning = "".join(self.text), "".join(self.reasoning)
-        if source.continued is not None:
-            content = source.continued.content + content
-            reasoning = source.continued.reasoning + reasoning
-        body = source.body
+        if response.continued is not None:
+            content = response.continued.content + content
+            reasoning = response.continued.reasoning + reasoning
+        body = response.body
         return Message(
             id=self.answer_id,
             parent=parent,
@@ -128,26 +130,26 @@ class IncomingAnswer:
             created=now,
             reasoning=reasoning,
             state=state,
-            model=source.started.model or source.target.model,
+            model=response.started.model or response.target.model,
             finish_reason=self.finish_reason,
             usage=usage,
             parameters={key: body[key] for key in body if key not in _NOT_PARAMETERS},
-            response_id=source.started.response_id,
-            prompt_digest=source.prompt_digest,
+            response_id=response.started.response_id,
+            prompt_digest=response.prompt_digest,
             extra=self._extra(state, has_usage=usage is not None),
         )
 
     def _extra(self, state: State, *, has_usage: bool) -> dict[str, Json]:
-        source = self.source
+        response = self.response
         extra: dict[str, Json] = {}
         if self.refusal:
-            # Of one that still comes, the content on disk grows, and this does not.
+            # While it arrives, the content on disk grows, and this field does not.
             extra[REFUSAL_FIELD] = True if state is State.STREAMING else "".join(self.refusal)
         if self.tool_calls:
             extra[TOOL_CALLS_FIELD] = list(self.tool_calls)
-        if source.started.system_fingerprint:
-            extra[FINGERPRINT_FIELD] = source.started.system_fingerprint
-        extra[RESPONSE_FIELD] = response_fields(source.started, self.choice, source.continued)
-        if has_usage and source.usage_as_sent:
-            extra[USAGE_FIELD] = dict(source.usage_as_sent)
+        if response.started.system_fingerprint:
+            extra[FINGERPRINT_FIELD] = response.started.system_fingerprint
+        extra[RESPONSE_FIELD] = response_fields(response.started, self.choice, response.continued)
+        if has_usage and response.usage_as_sent:
+            extra[USAGE_FIELD] = dict(response.usage_as_sent)
         return extra

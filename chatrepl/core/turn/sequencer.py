@@ -1,4 +1,4 @@
-"""Several answers that come at the same time, put one after the other for who can show but one."""
+"""Serialise concurrent answers for front ends that show one at a time."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,31 +16,32 @@ from chatrepl.core.events import (
 
 __all__ = ["AnswerSequencer", "HeldAnswer", "sequenced"]
 
-OfAnswer = AnswerStarted | TextDelta | ReasoningDelta | RefusalDelta | ToolCalled | AnswerEnded
+AnswerEvent = AnswerStarted | TextDelta | ReasoningDelta | RefusalDelta | ToolCalled | AnswerEnded
 _Delta = TextDelta | ReasoningDelta | RefusalDelta
 
 
 @dataclass(frozen=True, slots=True)
 class HeldAnswer:
-    """How far an answer is that is not shown yet."""
+    """The progress of an answer that is not shown yet."""
 
     number: int
+    """As ``/pick`` counts, from 1."""
     words: int
     is_done: bool
 
 
 @dataclass(slots=True)
 class _Held:
-    """What came of one answer: deltas of a kind that follow each other are joined when it goes."""
+    """The events of one answer, held back, with its progress."""
 
-    events: list[OfAnswer] = field(default_factory=list)
+    events: list[AnswerEvent] = field(default_factory=list)
     number: int = 0
     words: int = 0
     is_done: bool = False
     _ends_word: bool = True
 
-    def note(self, event: OfAnswer) -> None:
-        """Count words, and see the end."""
+    def record(self, event: AnswerEvent) -> None:
+        """Update the progress."""
         if isinstance(event, _Delta) and event.text:
             goes_on = not self._ends_word and not event.text[0].isspace()
             self.words += len(event.text.split()) - goes_on
@@ -50,8 +51,8 @@ class _Held:
         elif isinstance(event, AnswerStarted) and event.among is not None:
             self.number = event.among.number
 
-    def joined(self) -> Iterator[OfAnswer]:
-        """Yield what was held, each run of deltas as one."""
+    def joined(self) -> Iterator[AnswerEvent]:
+        """Yield the held events, with each run of deltas of a kind as one."""
         run: list[_Delta] = []
         for event in self.events:
             if run and type(event) is not type(run[0]):
@@ -66,58 +67,60 @@ class _Held:
 
 
 class AnswerSequencer:
-    """The answers of one turn: the first that is not over passes as it comes, others are held.
+    """Passes the first answer of a turn that is not over as it arrives, and holds the others.
 
-    Where a request is sent again, ``AnswerStarted`` comes again with ``among`` left out: what
-    stands above an answer is shown once. All other events, and an only answer, pass as they are.
-    ``begin_beside`` begins to show compared answers beside each other, and says whether that is
-    possible: then they pass as they come, too. It is asked once.
+    Where a request is sent again, ``AnswerStarted`` comes again with ``among`` left out: the
+    heading above an answer is shown once. All other events, and an only answer, pass unchanged.
+    ``begin_side_by_side`` is called once, at the first of several compared answers; True: the front
+    end shows them side by side, so they pass as they arrive, too.
     """
 
-    def __init__(self, begin_beside: Callable[[Among], bool] = lambda _: False) -> None:
-        self._begin_beside = begin_beside
-        self._is_beside: bool | None = None
+    def __init__(self, begin_side_by_side: Callable[[Among], bool] = lambda _: False) -> None:
+        self._begin_side_by_side = begin_side_by_side
+        self._is_side_by_side: bool | None = None
         self._held: dict[int, _Held] = {}
         self._current = 0
         self._started: set[int] = set()
 
     def put(self, event: Event) -> Iterator[Event]:
-        """Take an event; yield what is to be shown now."""
-        if not isinstance(event, OfAnswer):
+        """Take an event; yield those that are to be shown now."""
+        if not isinstance(event, AnswerEvent):
             yield event
             return
         held = self._held.setdefault(event.index, _Held())
-        held.note(event)
-        if self._is_beside is None and isinstance(event, AnswerStarted):
+        held.record(event)
+        if self._is_side_by_side is None and isinstance(event, AnswerStarted):
             among = event.among
-            self._is_beside = among is not None and among.is_compared and self._begin_beside(among)
-        if self._is_beside:
-            yield self._headed_once(event)
+            self._is_side_by_side = (
+                among is not None and among.is_compared and self._begin_side_by_side(among)
+            )
+        if self._is_side_by_side:
+            yield self._with_one_heading(event)
             return
         if event.index != self._current:
             held.events.append(event)
             return
-        yield self._headed_once(event)
+        yield self._with_one_heading(event)
         while (current := self._held.get(self._current)) is not None and current.is_done:
             self._current += 1
             following = self._held.get(self._current, _Held())
             for waiting in following.joined():
-                yield self._headed_once(waiting)
+                yield self._with_one_heading(waiting)
             following.events.clear()
 
     @property
     def coming(self) -> Sequence[HeldAnswer]:
-        """How far the answers are that are held; of answers beside each other, how far all are."""
-        first = 0 if self._is_beside else self._current + 1
+        """The progress of the held answers; of answers side by side, until all are over, of all."""
+        first = 0 if self._is_side_by_side else self._current + 1
         coming = [
             HeldAnswer(held.number, held.words, held.is_done)
             for index, held in sorted(self._held.items())
             if index >= first
         ]
-        is_over = self._is_beside and all(one.is_done for one in coming)
+        is_over = self._is_side_by_side and all(answer.is_done for answer in coming)
         return () if is_over else coming
 
-    def _headed_once(self, event: OfAnswer) -> OfAnswer:
+    def _with_one_heading(self, event: AnswerEvent) -> AnswerEvent:
         if isinstance(event, AnswerStarted):
             if event.index in self._started:
                 return replace(event, among=None)
@@ -127,7 +130,7 @@ class AnswerSequencer:
 
 async def sequenced(events: AsyncIterator[Event]) -> AsyncIterator[Event]:
     """Yield the events of one turn so that one answer follows the other."""
-    turn = AnswerSequencer()
+    sequencer = AnswerSequencer()
     async for event in events:
-        for shown in turn.put(event):
+        for shown in sequencer.put(event):
             yield shown

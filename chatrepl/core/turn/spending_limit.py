@@ -1,34 +1,38 @@
-"""What answers cost: dollars as the price list says, or nothing where it says nothing."""
+"""The daily spending limit, and what answers cost by the price list, in US dollars."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from chatrepl.core.conversation.metadata import Spent, dollars, sum_by_model
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
-from chatrepl.core.messages import Message, Usage
+from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.ports.chat_model import Catalog
+from chatrepl.core.ports.storage import Store
+from chatrepl.core.ports.system import Clock, Person
 from chatrepl.core.servers.target import Target
 
-if TYPE_CHECKING:
-    from chatrepl.core.sessions.state import SessionState
-
 __all__ = [
-    "Spending",
+    "SpendingLimit",
     "beginning_of_day",
     "beginning_of_month",
+    "price_of",
     "spent_since",
 ]
 
 
-async def spent_since(session: "SessionState", since: datetime) -> Spent:
-    """Add up what was used from a moment on, in what is saved and in what is not."""
-    found = list(await session.ports.store.usage(since))
-    if session.disk_store is not None:
-        # A run that keeps off the disk goes on where the disk cannot be read.
+async def spent_since(stores: Sequence[Store], since: datetime) -> Spent:
+    """Add up the usage since a moment, over a session's stores.
+
+    The first store must be readable (``StoreError``); what cannot be read of others is left out.
+    """
+    first, *others = stores
+    found = list(await first.usage(since))
+    for store in others:
+        # A run that stays off the disk goes on where the disk cannot be read.
         with suppress(StoreError):
-            found.extend(await session.disk_store.usage(since))
+            found.extend(await store.usage(since))
     return sum_by_model(found)
 
 
@@ -42,72 +46,75 @@ def beginning_of_month(now: datetime) -> datetime:
     return beginning_of_day(now).replace(day=1)
 
 
-class Spending:
-    """Asks before a day's costs go over the limit that the user set."""
+async def price_of(catalog: Catalog, target: Target, answer: Message) -> float | None:
+    """Return what an answer cost in dollars; None: its usage or its price is not known."""
+    if answer.usage is None:
+        return None
+    if target.server.is_local:
+        return 0.0
+    await catalog.prepare()
+    for model in (answer.model, target.model):
+        cost = catalog.cost(model, answer.usage) if model else None
+        if cost is not None:
+            return cost
+    return None
 
-    def __init__(self, session: "SessionState") -> None:
-        self._session = session
+
+class SpendingLimit:
+    """Asks the person before a day's costs go over the limit that the user set."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, person: Person) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._person = person
         self._allowed_usd = 0.0
         self._allowed_day: datetime | None = None
-        self._told_unpriced: set[str] = set()
+        self._reported_unpriced: set[str] = set()
 
-    async def check(self, requests: Sequence[tuple[Target, Usage]]) -> list[Notice]:
-        """Ask, where a turn may go over the limit; no is a ``UsageError``.
+    async def check(
+        self, limit_usd: Json, requests: Sequence[tuple[Target, Usage]], stores: Sequence[Store]
+    ) -> list[Notice]:
+        """Ask where a turn may go over the limit; no is a ``UsageError``.
 
-        Each of its requests is to a target, and uses so much at the most: the dearest counts, of
-        answers that fill what is reserved for them. Models whose price is not known are told of
-        once, in the notices.
+        ``limit_usd`` is the setting's value: anything but a number sets no limit. Each request is
+        to a target and uses so much at the most: the dearest case counts, of answers that fill
+        what is reserved for them. ``stores`` tell what was spent today. Returns a notice for each
+        model whose price is not known, once a run.
         """
-        limit = self._session.settings.get("spending_limit")
-        if not isinstance(limit, int | float) or isinstance(limit, bool):
+        if not isinstance(limit_usd, int | float) or isinstance(limit_usd, bool):
             return []
-        ports = self._session.ports
-        await ports.catalog.prepare()
+        await self._catalog.prepare()
         priced = [
-            (target, 0.0 if target.server.is_local else ports.catalog.cost(target.model, most))
+            (target, 0.0 if target.server.is_local else self._catalog.cost(target.model, most))
             for target, most in requests
         ]
-        notices = [self._unpriced(target.model) for target, cost in priced if cost is None]
-        told = [notice for notice in notices if notice is not None]
+        unpriced = [target.model for target, cost in priced if cost is None]
+        notices = [*self._unpriced_notices(unpriced)]
         dearest = sum(cost for _, cost in priced if cost is not None)
-        day = beginning_of_day(ports.clock.now())
-        spent = (await spent_since(self._session, day)).cost_usd
+        day = beginning_of_day(self._clock.now())
+        spent = (await spent_since(stores, day)).cost_usd
         allowed = self._allowed_usd if day == self._allowed_day else 0.0
-        if not dearest or spent + dearest <= max(float(limit), allowed):
-            return told
-        if not await ports.person.confirm(
-            f"{dollars(spent)} today + {dollars(dearest)} may pass "
-            f"the {dollars(float(limit))} limit: send?"
+        if not dearest or spent + dearest <= max(float(limit_usd), allowed):
+            return notices
+        limit = dollars(float(limit_usd))
+        if not await self._person.confirm(
+            f"{dollars(spent)} today + {dollars(dearest)} may pass the {limit} limit: send?"
         ):
             raise UsageError(
-                f"not sent: it may go over the spending limit of {dollars(float(limit))} a day "
+                f"not sent: it may go over the spending limit of {limit} a day "
                 f"({dollars(spent)} spent, up to {dollars(dearest)} for this)",
                 "/set spending_limit DOLLARS, or default, changes it",
             )
         # As much again may be spent on this day before the next question.
-        self._allowed_usd, self._allowed_day = spent + dearest + float(limit), day
-        return told
+        self._allowed_usd, self._allowed_day = spent + dearest + float(limit_usd), day
+        return notices
 
-    async def cost(self, target: Target, message: Message) -> float | None:
-        """Return what an answer cost in dollars; None: its price is not known."""
-        if message.usage is None:
-            return None
-        if target.server.is_local:
-            return 0.0
-        catalog = self._session.ports.catalog
-        await catalog.prepare()
-        for model in (message.model, target.model):
-            cost = catalog.cost(model, message.usage) if model else None
-            if cost is not None:
-                return cost
-        return None
-
-    def _unpriced(self, model: str) -> Notice | None:
-        if model in self._told_unpriced:
-            return None
-        self._told_unpriced.add(model)
-        return Notice(
-            f"the price of {model} is not known: the spending limit cannot hold for it",
-            Level.WARNING,
-            hint='[prices."MODEL"] in the configuration sets prompt and completion',
-        )
+    def _unpriced_notices(self, models: Sequence[str]) -> Iterator[Notice]:
+        for model in models:
+            if model not in self._reported_unpriced:
+                self._reported_unpriced.add(model)
+                yield Notice(
+                    f"the price of {model} is not known: the spending limit cannot hold for it",
+                    Level.WARNING,
+                    hint='[prices."MODEL"] in the configuration sets prompt and completion',
+                )

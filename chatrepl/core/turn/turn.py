@@ -1,232 +1,173 @@
-"""One turn: who is asked, what each is sent, and the run that brings the answers."""
+"""One turn: the models it asks, the plan of each request, and the run that brings the answers."""
 
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from chatrepl.core.context.fitting import Plan
-from chatrepl.core.conversation.branches import answers_to
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Message, Usage
-from chatrepl.core.ports.chat_model import ChatRequest
-from chatrepl.core.servers.candidates import Candidate
-from chatrepl.core.servers.continuation import Way, as_continuation, instruction, way_for
+from chatrepl.core.servers.continuation import Way, instruction, way_for
 from chatrepl.core.servers.refused_parameters import COUNT, retry_command
-from chatrepl.core.servers.target import Target
+from chatrepl.core.servers.target import Candidate, Target
+from chatrepl.core.sessions.state import SessionState
 from chatrepl.core.turn.answer_run import AnswerRun
-from chatrepl.core.turn.answer_set import TurnContext
 from chatrepl.core.turn.event_queue import EventQueue
-from chatrepl.core.turn.exchange import ModelRequest
+from chatrepl.core.turn.preflight import Preflight
+from chatrepl.core.turn.turn_request import ModelRequest, TurnRequest
 
-if TYPE_CHECKING:
-    from chatrepl.core.session import Session
-
-__all__ = ["Turn", "TurnRequest"]
-
-
-@dataclass(frozen=True, slots=True)
-class TurnRequest:
-    """What a turn is about."""
-
-    question: Message
-    fallback: str | None
-    """Where the head goes when nothing comes."""
-    models: Sequence[str] = ()
-    """Models to ask in the place of the one in force; of each one answer."""
-    is_first: bool = True
-    """The message has no answer yet: as many are wanted as ``n`` says; else one more."""
-    continued: Message | None = None
-    """The cut answer to go on with."""
+__all__ = ["Turn"]
 
 
 class Turn:
-    """Prepares what is asked for; ``prepare`` comes first."""
+    """A turn request made ready by ``prepare``, then run by ``answer_run``."""
 
-    def __init__(self, session: "Session", about: TurnRequest) -> None:
+    def __init__(self, session: SessionState, preflight: Preflight, request: TurnRequest) -> None:
         self._session = session
-        self._about = about
-        self._asked: list[tuple[Candidate, Plan | ChatreplError]] = []
+        self._preflight = preflight
+        self._request = request
+        self._planned: list[tuple[Candidate, Plan | None]] = []
+        """The models to ask, with their plans; None: of one that cannot be asked."""
         self._way: Way | None = None
-        self._told: Message | None = None
-        """What asks to go on with an answer; it is sent, and no part of the conversation."""
+        self._instruction: Message | None = None
         self._local_error: ChatreplError | None = None
         """Why the built-in model, one of several that are asked, is not there."""
 
-    async def prepare(self, mailbox: EventQueue) -> None:
-        """Find out who is asked and what is sent; the mailbox gets what there is to see."""
-        try:
-            await self._prepare_local(mailbox)
-            await self._plan_all(await self._find_asked(), mailbox)
-            if self._about.continued is not None:
-                await self._plan_going_on(self._about.continued)
-        finally:
-            mailbox.close()
+    async def prepare(self, events: EventQueue) -> None:
+        """Resolve the models and plan what each is sent. Raises where none can be asked."""
+        await self._prepare_local(events)
+        await self._plan_all(await self._candidates(), events)
+        if self._request.continued is not None:
+            await self._plan_continuation(self._request.continued)
 
-    async def _prepare_local(self, mailbox: EventQueue) -> None:
-        """Bring up the built-in model. That it cannot be does not harm others that are asked."""
-        models = self._about.models
+    async def _prepare_local(self, events: EventQueue) -> None:
+        """Bring up the built-in model; of several models, the others do without it."""
         try:
-            async for event in self._session.prepare_local(models):
-                mailbox.put(event)
+            async for progress in self._session.servers.prepare_local(self._request.models):
+                events.put(progress)
         except ChatreplError as error:
-            if len(models) < 2:
+            if not self._request.is_comparison:
                 raise
             self._local_error = error
 
-    async def _plan_all(self, all_asked: Sequence[Candidate], mailbox: EventQueue) -> None:
-        """Plan each request for its own model; one that cannot be sent does not harm others."""
-        session = self._session
-        is_only = len(all_asked) == 1
-        requests: list[tuple[Target, Usage]] = []
-        errors: list[ChatreplError] = []
-        for asked in all_asked:
-            try:
-                if asked.error is not None:
-                    raise asked.error
-                if asked.target.server.is_local and self._local_error is not None:
-                    raise self._local_error
-                await session.planner.prepare(asked.settings, asked.target.model)
-                plan = await session.preflight.run(asked, mailbox, is_only=is_only)
-            except ChatreplError as error:
-                errors.append(error)
-                self._asked.append((asked, error))
-            else:
-                requests.append((asked.target, _most_of(plan, asked.answers)))
-                self._asked.append((asked, plan))
-        if len(errors) == len(all_asked):
-            raise errors[0]
-        for notice in await session.spending.check(requests):
-            mailbox.put(notice)
-
-    async def _plan_going_on(self, continued: Message) -> None:
-        """Find out how to go on with an answer; where that takes a message, it must fit, too."""
-        [(asked, _)] = self._asked
-        self._way = await self._find_way(asked.target)
-        if self._way is Way.INSTRUCTION:
-            self._told = instruction(continued, continued.created)
-            plan = self._session.planner.plan(
-                asked.settings, asked.target, self._session.conversation, self._told
-            )
-            self._session.planner.check_fits(asked.target, plan)
-            self._asked = [(asked, plan)]
-
-    async def _find_asked(self) -> list[Candidate]:
-        about = self._about
-        found = await self._session.asked(about.models)
-        if about.continued is None and about.is_first and not about.models:
+    async def _candidates(self) -> list[Candidate]:
+        request = self._request
+        found = await self._session.candidates(request.models)
+        if request.continued is None and request.is_first and not request.models:
             return found
-        return [replace(each, answers=1) for each in found]
+        return [replace(candidate, answers=1) for candidate in found]
 
-    def notices(self) -> Iterator[Notice]:
-        """Tell what is special about the requests, before they leave."""
-        sent = [asked.target for asked, plan in self._asked if isinstance(plan, Plan)]
-        yield from self._session.estimate_notices(sent)
-        for asked, plan in self._asked:
-            if isinstance(plan, ChatreplError):
-                continue
-            yield from _refusal_notices(self._session, asked)
-            yield from _omission_notices(plan, asked.target if len(self._asked) > 1 else None)
+    async def _plan_all(self, candidates: Sequence[Candidate], events: EventQueue) -> None:
+        """Plan each request for its own model; the others do without one that cannot be sent."""
+        is_only = len(candidates) == 1
+        requests: list[tuple[Target, Usage]] = []
+        for candidate in candidates:
+            try:
+                plan = await self._plan(candidate, events, is_only=is_only)
+            except ChatreplError as error:
+                self._planned.append((replace(candidate, error=error), None))
+            else:
+                requests.append((candidate.target, _most_usage(plan, candidate.answers)))
+                self._planned.append((candidate, plan))
+        first_error = self._planned[0][0].error
+        if not requests and first_error is not None:
+            raise first_error
+        session = self._session
+        limit_usd = session.settings.get("spending_limit")
+        events.extend(await self._preflight.spending.check(limit_usd, requests, session.stores))
 
-    def run(self) -> AnswerRun:
-        """Make the run."""
-        session, about = self._session, self._about
-        models = tuple(asked.target.model for asked, _ in self._asked)
-        exchange = TurnContext(
-            model=session.ports.model,
-            store=session.ports.store,
-            clock=session.ports.clock,
-            planner=session.planner,
-            keeper=session.keeper,
-            question=about.question,
-            new_id=session.ports.new_id,
-            record=session.move_head,
-            settle=session.settle,
-            fallback_head=about.fallback,
-            cost=session.spending.cost,
-            older=len(answers_to(session.conversation, about.question.id)),
-            compared=models if len(models) > 1 else (),
-        )
-        return AnswerRun(exchange, [self._inquiry(asked, plan) for asked, plan in self._asked])
+    async def _plan(self, candidate: Candidate, events: EventQueue, *, is_only: bool) -> Plan:
+        if candidate.error is not None:
+            raise candidate.error
+        if candidate.target.server.is_local and self._local_error is not None:
+            raise self._local_error
+        await self._session.planner.prepare(candidate.settings, candidate.target.model)
+        return await self._preflight.run(candidate, events, is_only=is_only)
 
-    def _inquiry(self, asked: Candidate, plan_or_error: Plan | ChatreplError) -> ModelRequest:
-        planner, conversation = self._session.planner, self._session.conversation
-        told, way = self._told, self._way
-        # With several models, a summary made for a later one changes what the earlier ones get.
-        ready: list[Plan] = []
-        if isinstance(plan_or_error, Plan) and len(self._asked) == 1:
-            ready.append(plan_or_error)
-
-        def make_plan() -> Plan:
-            if ready:
-                return ready.pop()
-            return planner.plan(asked.settings, asked.target, conversation, told)
-
-        def make_request(plan: Plan) -> ChatRequest:
-            request = planner.request(asked.settings, asked.target, plan)
-            return request if way is None else as_continuation(request, way)
-
-        return ModelRequest(
-            target=asked.target,
-            make_plan=make_plan,
-            make_request=make_request,
-            answers=asked.answers,
-            continued=self._about.continued,
-            error=plan_or_error if isinstance(plan_or_error, ChatreplError) else None,
-        )
+    async def _plan_continuation(self, continued: Message) -> None:
+        """Find the server's way to go on; where that takes a message, that must fit, too."""
+        planner, [(candidate, _)] = self._session.planner, self._planned
+        target = candidate.target
+        self._way = await self._find_way(target)
+        if self._way is Way.INSTRUCTION:
+            self._instruction = instruction(continued, continued.created)
+            plan = planner.plan(
+                candidate.settings, target, self._session.conversation, self._instruction
+            )
+            planner.check_fits(target, plan)
+            self._planned = [(candidate, plan)]
 
     async def _find_way(self, target: Target) -> Way:
-        """Find out how the server goes on with an answer."""
         session = self._session
-        if not session.planner.models:
-            # Who the server is decides the way; without an answer, the way is that of any.
+        directory = session.model_directory
+        if not directory.current:
+            # The server's kind decides; without its list, the way is that of an unknown kind.
             with suppress(ChatreplError):
-                await session.models()
-        return way_for(
-            target.server,
-            session.planner.models.get(target.model),
-            is_llama=bool(session.planner.lessons(target).counts_itself),
-        )
+                await session.servers.list_models()
+        is_llama = bool(session.planner.calibration(target).counts_itself)
+        return way_for(target.server, directory.current.get(target.model), is_llama=is_llama)
+
+    def notices(self) -> Iterator[Notice]:
+        """Yield what is special about the requests, before they leave."""
+        sent = [(candidate, plan) for candidate, plan in self._planned if plan is not None]
+        yield from self._preflight.estimate_notices([candidate.target for candidate, _ in sent])
+        for candidate, plan in sent:
+            yield from _refusal_notices(self._session, candidate)
+            target = candidate.target if len(self._planned) > 1 else None
+            yield from _omission_notices(plan, target)
+
+    def answer_run(self, events: EventQueue) -> AnswerRun:
+        """Make the run of the requests."""
+        session = self._session
+        requests = [
+            ModelRequest(
+                candidate,
+                session.planner,
+                session.conversation,
+                continued=self._request.continued,
+                way=self._way,
+                instruction=self._instruction,
+                # A summary made for a later model changes what the earlier ones are sent.
+                first_plan=plan if len(self._planned) == 1 else None,
+            )
+            for candidate, plan in self._planned
+        ]
+        return AnswerRun(session, self._request, requests, events)
 
 
-def _most_of(plan: Plan, answers: int) -> Usage:
-    """Return what so many requests may use at the most: the answers may fill their reserve."""
+def _most_usage(plan: Plan, answers: int) -> Usage:
+    """Return the most that a request may use: so many answers may each fill their reserve."""
     return Usage(max(0, plan.tokens) * answers, plan.limits.reserve * answers)
 
 
-def _refusal_notices(session: "Session", asked: Candidate) -> Iterator[Notice]:
-    target = asked.target
-    key = (target.server.base_url, target.model)
-    most = session.planner.most_answers(target) or asked.answers
-    for name in session.planner.refusals.take_unreported(key, asked.settings):
+def _refusal_notices(session: SessionState, candidate: Candidate) -> Iterator[Notice]:
+    planner, target = session.planner, candidate.target
+    most = planner.most_answers(target) or candidate.answers
+    for name in planner.refusals.take_unreported(target.model_key, candidate.settings):
         if name != COUNT:
             yield Notice(
                 f"{name} is not sent: {target.model} refused it before",
                 Level.WARNING,
                 hint=f"{retry_command(name)} tries it again",
             )
-        elif asked.answers > most:
-            yield _groups_notice(target.model, asked.answers, most)
-
-
-def _groups_notice(model: str, wanted: int, most: int) -> Notice:
-    """Tell that several requests bring the answers that one was to bring."""
-    gives = "one answer" if most == 1 else f"up to {most} answers"
-    return Notice(
-        f"{model} gives {gives} to a request: sending {math.ceil(wanted / most)} at once",
-        hint=f"/n {wanted} tries it in one request again",
-    )
+        elif candidate.answers > most:
+            gives = "one answer" if most == 1 else f"up to {most} answers"
+            requests = math.ceil(candidate.answers / most)
+            yield Notice(
+                f"{target.model} gives {gives} to a request: sending {requests} at once",
+                hint=f"/n {candidate.answers} tries it in one request again",
+            )
 
 
 def _omission_notices(plan: Plan, target: Target | None) -> Iterator[Notice]:
-    """Tell which turns stay behind; ``target``: where several are asked, for which of them."""
+    """Yield which turns are left out; ``target``: for which one of several."""
     if not plan.omitted_turns:
         return
-    whose = "" if target is None else f" for {target.model}"
-    many = f"the oldest {plan.omitted_turns} turns no longer fit{whose} and are not sent"
-    one = f"the oldest turn no longer fits{whose} and is not sent"
+    model = "" if target is None else f" for {target.model}"
+    many = f"the oldest {plan.omitted_turns} turns no longer fit{model} and are not sent"
+    one = f"the oldest turn no longer fits{model} and is not sent"
     text = one if plan.omitted_turns == 1 else many
     larger = "the model's window is only guessed: /budget N if it is larger"
     hint = larger if plan.limits.is_guessed else "/context shows all"

@@ -92,7 +92,7 @@ class Drawing:
     def beside(self, among: Among, settings: Settings, width: int) -> BesideView:
         """Begin to draw compared answers beside each other."""
         markdown = settings.is_on("markdown")
-        return BesideView(among.beside, self.style(settings), is_markdown=markdown, width=width)
+        return BesideView(among.models, self.style(settings), is_markdown=markdown, width=width)
 
     def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
         """Draw an event as finished lines."""

@@ -221,12 +221,12 @@ class ConversationView:
             for notice in session.take_notices():
                 self._show(notice)
             await asyncio.sleep(_SAVE_AGAIN_S)
-            if not session.keeper.is_saved:
-                await session.keeper.flush()
+            if not session.autosave.is_saved:
+                await session.autosave.flush()
 
     def _tell_disk(self, error: StoreError) -> None:
         """Say what ails the disk in the line that stays; once, however many find it out."""
-        self._session.keeper.fail(error)
+        self._session.autosave.fail(error)
         for notice in self._session.take_notices():
             self._show(notice)
 

@@ -153,14 +153,14 @@ class ShownAnswers:
         from chatrepl.terminal.draw.answer_columns import can_show_beside
 
         columns = self._prompt.columns
-        if not can_show_beside(len(among.beside), columns):
+        if not can_show_beside(len(among.models), columns):
             return False
         self._beside = view = self._drawing().beside(among, self._settings(), columns)
-        numbers = range(among.of - len(among.beside) + 1, among.of + 1)
+        numbers = range(among.of - len(among.models) + 1, among.of + 1)
         self._painter.gap()
         self._painter.print(view.heading(numbers))
         self._painter.begin(view)
-        self._status.wait_for(f"{len(among.beside)} models")
+        self._status.wait_for(f"{len(among.models)} models")
         return True
 
     def begin(self, started: AnswerStarted) -> None:

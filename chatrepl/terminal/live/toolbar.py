@@ -54,8 +54,9 @@ class Toolbar:
         model = session.model_name()
         if model is not None:
             where = " (demo)" if session.ports.local.is_demo else " (here)"
-            return safe_line(model) + (where if session.uses_local else "")
-        return host_of(session.server.base_url) if session.server else "no server: /local"
+            return safe_line(model) + (where if session.servers.uses_local else "")
+        server = session.servers.current
+        return host_of(server.base_url) if server else "no server: /local"
 
     def _where(self, room: int) -> list[str]:
         session = self._session

@@ -16,6 +16,7 @@ from chatrepl.core.context.limits import Limits
 from chatrepl.core.context.planner import Planner
 from chatrepl.core.conversation.tree import Conversation, Turns
 from chatrepl.core.messages import Marks, Message
+from chatrepl.core.servers.model_directory import ModelDirectory
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.services.models.tokenizer import TiktokenCounter
@@ -189,7 +190,7 @@ def test_a_plan_counts_what_its_request_holds_by_the_cookbook_s_formula(
 ) -> None:
     counter = TiktokenCounter()
     world = World(catalog=FixedCatalog(4096))
-    planner = Planner(counter, world.catalog, world.session().ports.memory)
+    planner = Planner(counter, world.catalog, world.memory, ModelDirectory(world.memory))
     messages: list[Message] = []
     for said, answered in spoken:
         for role, text in (("user", said), ("assistant", answered)):
@@ -271,7 +272,7 @@ def test_a_turn_in_a_long_session_counts_only_its_own_new_text() -> None:
         role = "assistant" if number % 2 else "user"
         messages.append(Message(f"m{number}", parent, role, "some words", NOW))
     session.conversation = Conversation(messages, messages[-1].id)
-    session.planner.remember({(message.id, "words"): 2 for message in messages})
+    session.planner.counts.remember({(message.id, "words"): 2 for message in messages})
 
     async def talk() -> None:
         try:

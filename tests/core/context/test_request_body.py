@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.context.request_body import BodyWriter, example_message
+from chatrepl.core.context.request_body import BodyWriter
 from chatrepl.core.conversation.attachments import text_attachment
 from chatrepl.core.messages import Json, Message
+from chatrepl.core.settings.kinds import example_message
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALLS: Mapping[str, Json] = {

@@ -90,8 +90,8 @@ async def scenario(path: Path, failing: int, *, stays_broken: bool) -> int:
                 for request in world.model.requests
             }
             store.mend()
-            assert await session.keeper.flush()
-            assert session.keeper.is_saved
+            assert await session.autosave.flush()
+            assert session.autosave.is_saved
             assert accepted <= await contents_of(real), f"call {failing}"
         return store.calls
     finally:
@@ -139,9 +139,9 @@ def test_a_full_disk_is_told_answers_go_on_and_all_is_there_when_there_is_room_a
         assert told[0].stays
         said = [message.content for message in session.conversation.path]
         assert len(said) == 18
-        assert not await session.keeper.flush()
+        assert not await session.autosave.flush()
         await pages_at_most(store, 10_000)
-        assert await session.keeper.flush()
+        assert await session.autosave.flush()
         assert session.record is not None
         loaded = await store.load(session.record.id)
         assert [message.content for message in loaded.messages] == said

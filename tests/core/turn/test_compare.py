@@ -61,7 +61,7 @@ def test_the_next_message_goes_to_all_and_the_one_after_it_to_one() -> None:
         assert session.conversation.path[-1].content == "from a"
         started = next(e for e in events if isinstance(e, AnswerStarted))
         assert started.among is not None
-        assert started.among.beside == ("a", "b")
+        assert started.among.models == ("a", "b")
         await say(session, "/pick 2", "more")
         assert asked_of(world)[2][1] == "test-model"
         assert [m.content for m in session.conversation.path] == [
@@ -170,7 +170,7 @@ def test_a_profile_is_asked_at_its_own_server_with_its_own_settings() -> None:
         assert sent(world, 0) == [("user", "hi")]
         assert sent(world, 2) == [("system", "Be brief."), ("user", "hi")]
         assert world.profiles.name is None
-        assert session.server == SERVER
+        assert session.servers.current == SERVER
 
     run(world, work)
 
@@ -333,7 +333,7 @@ def test_the_built_in_model_is_asked_beside_a_server_s_and_started_for_it() -> N
         assert (mine["temperature"], local["temperature"], local["top_p"]) == (1, 0, 0.5)
         assert sent(world, 0) == [("user", "hi")]
         assert sent(world, 1)[0][0] == "system"
-        assert not session.uses_local
+        assert not session.servers.uses_local
         await say(session, "/retry local:")
         assert asked_of(world)[2] == (LOCAL_SERVER.base_url, "smollm2-135m-instruct")
         assert len(siblings(session)) == 3
@@ -362,7 +362,7 @@ def test_a_server_s_model_is_asked_beside_the_built_in_one_in_use() -> None:
 
     async def work(session: Session) -> None:
         await say(session, "/profile local", "/compare local: other:big", "hi")
-        assert session.uses_local
+        assert session.servers.uses_local
         assert [url for url, _ in asked_of(world)] == [LOCAL_SERVER.base_url, ELSEWHERE.base_url]
 
     run(world, work)
@@ -380,10 +380,10 @@ def test_local_is_a_profile_among_the_others_unless_one_of_the_user_s_has_its_na
         ]
         used = []
         await say(session, "/profile local")
-        used.append(session.uses_local)
+        used.append(session.servers.uses_local)
         world.profiles.profiles = {"local": Profile(ELSEWHERE, {}, "profile local")}
         await say(session, "/profile local", "/compare local:a test-model", "hi")
-        used.append(session.uses_local)
+        used.append(session.servers.uses_local)
         assert used == [True, False]
         assert asked_of(world)[0] == (ELSEWHERE.base_url, "a")
 

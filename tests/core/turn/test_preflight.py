@@ -341,8 +341,8 @@ def test_how_a_server_counts_is_known_in_the_next_run(tmp_path: Path) -> None:
         target = await session.target()
         again = world.session()
         await again.planner.prepare(again.settings, target.model)
-        learnt = again.planner.lessons(target).ratio
+        learnt = again.planner.calibration(target).ratio
         assert learnt > 1.1
-        assert abs(learnt / session.planner.lessons(target).ratio - 1) < 0.01
+        assert abs(learnt / session.planner.calibration(target).ratio - 1) < 0.01
 
     run(world, work)

@@ -67,7 +67,7 @@ def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated
         if plan.is_reported:
             counted = counted[len(counted) - plan.new_messages :]
         has_picture = any(message.attachments for message in counted)
-        is_sure = is_known and not session.planner.lessons(target).is_contradicted
+        is_sure = is_known and not session.planner.calibration(target).is_contradicted
         is_guessed = has_picture or (not is_sure and (bool(counted) or not plan.is_reported))
         assert (mark == "≈") == is_guessed
         assert (kind == "") == is_guessed

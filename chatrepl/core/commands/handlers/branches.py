@@ -191,7 +191,7 @@ async def edit(call: Call) -> AsyncIterator[Event]:
     yield Notice(
         "editing an earlier message: what you send goes beside it", hint=f"/redo goes back{keys}"
     )
-    session.take_back(question)
+    session.reattach(question)
     yield DraftReturned(question.content, was_sent=True)
 
 
@@ -206,7 +206,7 @@ async def redo(call: Call) -> AsyncIterator[Event]:
     head = session.undone.pop() if session.undone else newest_end(conversation, conversation.head)
     if head == conversation.head:
         raise UsageError("there is nothing to redo")
-    session.let_go()
+    session.detach_returned()
     yield await _go_to(session, head)
 
 

@@ -32,7 +32,7 @@ async def context(call: Call) -> AsyncIterator[Event]:
     target, plan = await session.plan()
     plan = await session.preflight.confirmed(target, plan)
     rows = await _all_rows(session, target, plan)
-    await session.keeper.set_counts(session.planner.take_fresh())
+    await session.save_counts()
     if call.rest:
         yield PlainText(json.dumps(_as_json(session, target, plan, rows), indent=2), "json")
         return
@@ -75,7 +75,7 @@ def _attached(session: Session, message: Message, model: str) -> str:
     for attachment in message.attachments:
         text = text_of(attachment)
         count = (
-            image_tokens([attachment]) if text is None else session.planner.count_text(text, model)
+            image_tokens([attachment]) if text is None else session.planner.counts.text(text, model)
         )
         names += f"+{name_of(attachment)} ({count:,})  "
     return names
@@ -173,9 +173,10 @@ async def compact(call: Call) -> AsyncIterator[Event]:
         return
     if call.rest.startswith("--"):
         raise UsageError(f"/compact has no {call.words[0]}", "/compact [hint], or --undo")
-    async for event in session.prepare_local():
-        yield event
+    async for progress in session.servers.prepare_local():
+        yield progress
     target = await session.target()
-    async for event in session.stoppable(Compaction(session, target, call.rest).run()):
+    compaction = Compaction(session, session.spending, target, call.rest)
+    async for event in session.stoppable(compaction.run):
         yield event
-    await session.keeper.set_counts(session.planner.take_fresh())
+    await session.save_counts()

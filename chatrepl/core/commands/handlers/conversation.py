@@ -30,7 +30,7 @@ async def new(call: Call) -> AsyncIterator[Event]:
     """/new: start a new conversation with the same settings; the old one stays on disk."""
     call.takes_nothing()
     session = call.session
-    old, is_saved = session.record, session.keeper.is_current_saved
+    old, is_saved = session.record, session.autosave.is_current_saved
     session.start_new()
     yield SessionChanged(None)
     text = "new conversation"
@@ -71,7 +71,7 @@ async def undo(call: Call) -> AsyncIterator[Event]:
     # The undone text is in the input line: a command typed after it would be sent as a message.
     clear = "Ctrl+C clears the line, " if session.ports.person.has_input_line else ""
     yield Notice(f"undid {undone}", Level.SUCCESS, hint=f"{clear}/redo brings {them} back")
-    session.take_back(question)
+    session.reattach(question)
     yield DraftReturned(question.content, was_sent=True)
 
 
@@ -111,11 +111,7 @@ def _marker(field: str, *, add: bool, done: str) -> Handler:
         # A turn is pinned or dropped, never both.
         marks = Marks(old.pinned - ids, old.dropped - ids) if add else old
         marked: frozenset[str] = getattr(marks, field)
-        marks = replace(marks, **{field: marked | ids if add else marked - ids})
-        session.conversation.marks = marks
-        if session.record is not None:
-            record = session.move_head(session.conversation.head)
-            await session.keeper.set_marks(record, marks)
+        await session.set_marks(replace(marks, **{field: marked | ids if add else marked - ids}))
         yield Notice(f"turn of message {number} {done}", Level.SUCCESS)
 
     return mark

@@ -25,12 +25,12 @@ async def cost(call: Call) -> AsyncIterator[Event]:
     session = call.session
     now = session.ports.clock.now()
     answer = session.conversation.last_answer()
-    day = await spent_since(session, beginning_of_day(now))
+    day = await spent_since(session.stores, beginning_of_day(now))
     spans = [
         ("last answer", spent_by([answer] if answer else [])),
         ("this session", spent_by(session.conversation.all())),
         ("today", day),
-        ("this month", await spent_since(session, beginning_of_month(now))),
+        ("this month", await spent_since(session.stores, beginning_of_month(now))),
     ]
     rows = [row for name, spent in spans for row in _rows(name, spent)]
     # A part that no server reported would be a column of zeros.

@@ -112,7 +112,7 @@ async def _tokens(session: Session, attachment: Attachment) -> str:
         return ""
     await session.ports.counter.prepare(session.planner.encoding(model))
     mark = "≈" if session.planner.is_estimate(model) else ""
-    return f", {mark}{session.planner.count_text(text, model):,} tokens"
+    return f", {mark}{session.planner.counts.text(text, model):,} tokens"
 
 
 def _size(size_bytes: int) -> str:

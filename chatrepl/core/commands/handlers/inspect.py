@@ -21,7 +21,7 @@ from chatrepl.core.errors import MessageTooLarge, UsageError
 from chatrepl.core.events import Event, Level, Notice, PlainText, Table
 from chatrepl.core.messages import Message
 from chatrepl.core.ports.system import DebugLog
-from chatrepl.core.servers.candidates import Candidate
+from chatrepl.core.servers.target import Candidate
 from chatrepl.core.session import Session
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import safe_json
@@ -86,9 +86,9 @@ async def info(call: Call) -> AsyncIterator[Event]:
 
 
 def _server_rows(session: Session) -> list[tuple[str, str]]:
-    if session.uses_local:
+    if session.servers.uses_local:
         return [("server", "the built-in model, on this machine")]
-    server = session.server
+    server = session.servers.current
     if server is None:
         return [("server", "none: set OPENAI_API_KEY or --base-url, or use /local")]
     key = server.key_origin if server.api_key else "none"
@@ -98,7 +98,7 @@ def _server_rows(session: Session) -> list[tuple[str, str]]:
 async def _session_rows(session: Session) -> list[tuple[str, str]]:
     record = session.record
     name = session.name or (record.title if record else "")
-    saved = "yes" if session.keeper.is_saved else "NOT SAVED"
+    saved = "yes" if session.autosave.is_saved else "NOT SAVED"
     if session.disk_store is not None:
         saved = "no, for --no-save"
     rows = [
@@ -192,7 +192,7 @@ async def request(call: Call) -> AsyncIterator[Event]:
     session = call.session
     question = await _question(session, call.rest) if call.rest else None
     is_folded = False
-    for candidate in await session.asked(session.comparing):
+    for candidate in await session.candidates(session.comparing):
         if candidate.error is not None:
             yield Notice.of(candidate.error)
             continue

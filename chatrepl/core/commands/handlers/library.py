@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from chatrepl.core.messages import SearchHit
 from chatrepl.core.session import Session
 from chatrepl.core.sessions import library
 from chatrepl.core.sessions.imports import read_conversations
+from chatrepl.core.turn.event_queue import EventQueue
 
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
@@ -37,7 +39,7 @@ async def fork(call: Call) -> AsyncIterator[Event]:
     if session.record is None:
         raise UsageError("there is nothing to copy yet", "say something first")
     if name:
-        await library.check_free(session, name, is_for_copy=True)
+        await library.check_name_free(session, name, is_for_copy=True)
     old = session.name or session.record.title
     library.fork(session)
     session.name = name or None
@@ -76,7 +78,7 @@ async def delete(call: Call) -> AsyncIterator[Event]:
     if session.record is not None and session.record.id == record.id:
         session.start_new()
         yield SessionChanged(None)
-    session.keeper.drop(record.id)
+    session.autosave.drop(record.id)
     await session.list_known()
     yield Notice(
         f"“{shown}” is in the bin for 30 days",
@@ -143,7 +145,7 @@ async def import_file(session: Session, path: str, *, goes_on: bool) -> AsyncIte
     read = _Import()
     fault: ChatreplError | None = None
     try:
-        async for event in session.stoppable(_import_all(session, path, read)):
+        async for event in session.stoppable(partial(_import_all, session, path, read)):
             yield event
     except ChatreplError as error:
         fault = error
@@ -156,7 +158,7 @@ async def import_file(session: Session, path: str, *, goes_on: bool) -> AsyncIte
         async for event in _continue_with(session, last, name):
             yield event
     elif last is not None:
-        await library.bring_in(session, last)
+        await library.save_transcript(session, last)
     for notice in _outcome(read, fault):
         yield notice
     await session.list_known()
@@ -178,8 +180,8 @@ def _outcome(read: _Import, fault: ChatreplError | None) -> Iterator[Notice]:
         )
 
 
-async def _import_all(session: Session, path: str, read: _Import) -> AsyncIterator[Event]:
-    """Write all conversations of a file but the last to the disk, and yield the progress."""
+async def _import_all(session: Session, path: str, read: _Import, events: EventQueue) -> None:
+    """Write all conversations of a file but the last to the disk, and queue the progress."""
     ports = session.ports
     async for item in read_conversations(
         path,
@@ -190,12 +192,12 @@ async def _import_all(session: Session, path: str, read: _Import) -> AsyncIterat
         on_fault=read.faults.append,
     ):
         if isinstance(item, Progress):
-            yield item
+            events.put(item)
             continue
         before, read.last = read.last, item
         read.count += 1
         if before is not None:
-            await _finish_uncancelled(library.bring_in(session, before))
+            await _finish_uncancelled(library.save_transcript(session, before))
 
 
 async def _finish_uncancelled(work: Coroutine[None, None, object]) -> None:
@@ -211,7 +213,7 @@ async def _finish_uncancelled(work: Coroutine[None, None, object]) -> None:
 async def _continue_with(
     session: Session, transcript: "Transcript", name: str
 ) -> AsyncIterator[Event]:
-    await library.adopt(session, transcript, name)
+    await library.open_transcript(session, transcript, name)
     notices = session.take_notices()
     yield SessionChanged(session.record)
     turns = session.conversation.turns()[-_SHOWN_TURNS:]

@@ -8,6 +8,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
 from chatrepl.core.messages import Json, State
 from chatrepl.core.session import Session
+from chatrepl.core.settings.kinds import examples_in
 from chatrepl.core.settings.layers import Layer
 from chatrepl.core.settings.response_format import FORMAT_KEY, format_of_schema
 from chatrepl.core.settings.roles import (
@@ -144,16 +145,14 @@ async def _save(session: Session, words: Sequence[str]) -> Event:
 def _examples(session: Session) -> tuple[tuple[str, str], ...]:
     """Return the opening and the pinned messages as pairs of role and text."""
     pinned = [
-        message
+        (message.role, message.content)
         for message in session.conversation.path
         if message.id in session.conversation.marks.pinned
         and message.role in ("user", "assistant")
         and message.state is State.COMPLETE
     ]
-    return tuple(
-        (message.role, escape_variables(message.content))
-        for message in (*session.opening_messages(), *pinned)
-    )
+    opening = examples_in(session.settings.get("examples"))
+    return tuple((role, escape_variables(content)) for role, content in (*opening, *pinned))
 
 
 async def roles(call: Call) -> AsyncIterator[Event]:

@@ -7,9 +7,8 @@ from chatrepl.core.errors import ModelError, UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
 from chatrepl.core.ports.chat_model import ModelInfo, Server
 from chatrepl.core.servers.addresses import check_key, host_of
-from chatrepl.core.servers.candidates import ask_by_name
 from chatrepl.core.servers.selection import LOCAL_PROFILE, is_local_profile
-from chatrepl.core.session import COMPARING_TOPIC, Session, compared_next
+from chatrepl.core.session import COMPARISON_TOPIC, Session, comparison_notice
 
 __all__ = [
     "compare",
@@ -50,10 +49,10 @@ def introduce_local(session: Session) -> Notice:
 async def models(call: Call) -> AsyncIterator[Event]:
     """/models: list the server's models, filtered by words; ``--fresh`` renews the cached list."""
     session = call.session
-    async for event in session.prepare_local():
+    async for event in session.servers.prepare_local():
         yield event
-    known = () if _FRESH in call.words else tuple(session.planner.models.values())
-    listed = known or await session.models()
+    known = () if _FRESH in call.words else tuple(session.model_directory.current.values())
+    listed = known or await session.servers.list_models()
     await session.ports.catalog.prepare()
     wanted = [word.lower() for word in call.words if word != _FRESH]
     rows = [
@@ -85,7 +84,7 @@ def _model_row(session: Session, info: ModelInfo) -> tuple[str, ...]:
     catalog = session.ports.catalog
     window = info.context_window or catalog.context_window(info.id)
     # A local server may serve a free model under the name of a priced one.
-    is_free = session.uses_local or session.server is None
+    is_free = session.servers.uses_local or session.servers.current is None
     price = None if is_free else catalog.price(info.id)
     prices = ("", "") if price is None else (f"{price.prompt:g}", f"{price.completion:g}")
     return (info.id, f"{window:,}" if window else "", *prices, info.owned_by)
@@ -105,16 +104,16 @@ async def profile(call: Call) -> AsyncIterator[Event]:
         return
     loaded = await profiles.load(None if name == _NO_PROFILE else name)
     before = session.settings.text("model")
-    session.settings = session.answerer.use_profile(session.settings, loaded)
+    session.settings = session.servers.use_profile(session.settings, loaded)
     await session.save_settings()
-    if session.server is None:
+    if session.servers.current is None:
         yield Notice(
             "no profile any more, and no server without one", Level.WARNING, hint="/profile"
         )
         return
     model = session.model_name() or "the first model that it lists"
     yield Notice(
-        f"{name}: {model} at {host_of(session.server.base_url)}",
+        f"{name}: {model} at {host_of(session.servers.current.base_url)}",
         Level.SUCCESS,
         hint=f"{before} was the old server's; /model switches"
         if before and before != model
@@ -126,9 +125,9 @@ def _profile_list(session: Session) -> list[Event]:
     profiles = session.ports.profiles
     names = [*profiles.names()]
     is_named = LOCAL_PROFILE in names
-    current = LOCAL_PROFILE if session.uses_local and not is_named else profiles.current()
-    server = session.server
-    shown = "the built-in model" if session.uses_local else server.base_url if server else "none"
+    uses_local, server = session.servers.uses_local, session.servers.current
+    current = LOCAL_PROFILE if uses_local and not is_named else profiles.current()
+    shown = "the built-in model" if uses_local else server.base_url if server else "none"
     in_use = Notice(f"profile: {current or 'none'}; server: {shown}")
     if not names:
         none = Notice(
@@ -162,16 +161,16 @@ async def key(call: Call) -> AsyncIterator[Event]:
             "a key is never typed in clear", "/key alone asks for it without showing it"
         )
     session = call.session
-    if session.uses_local:
+    if session.servers.uses_local:
         raise UsageError("the built-in model needs no key", "/local off goes back to the server")
     if not session.ports.person.has_input_line:
         raise UsageError("a key cannot be typed unseen here", "set OPENAI_API_KEY before the start")
-    host = _key_host(session.server)
+    host = _key_host(session.servers.current)
     typed = await session.ports.person.ask_text(f"Key for {host}:", secret=True)
     if not typed:
         yield Notice("no key was typed; nothing changes")
         return
-    session.answerer.use_key(check_key(typed))
+    session.servers.use_key(check_key(typed))
     yield Notice(
         f"the key goes to {host} until you leave; it is written nowhere",
         Level.SUCCESS,
@@ -187,10 +186,10 @@ async def local(call: Call) -> AsyncIterator[Event]:
     """/local: switch to the built-in model; ``off`` switches back to the server."""
     session = call.session
     if call.rest == _OFF:
-        if not session.uses_local:
+        if not session.servers.uses_local:
             raise UsageError("the built-in model is not in use", "/local switches to it")
-        session.leave_local()
-        where = session.server.base_url if session.server else "no server"
+        session.settings = session.servers.leave_local(session.settings)
+        where = session.servers.current.base_url if session.servers.current else "no server"
         yield Notice(f"back to {where}", Level.SUCCESS)
         return
     if call.rest:
@@ -200,9 +199,9 @@ async def local(call: Call) -> AsyncIterator[Event]:
 
 
 async def _switch_to_local(session: Session) -> AsyncIterator[Event]:
-    session.use_local()
+    session.settings = session.servers.use_local(session.settings)
     yield introduce_local(session)
-    async for event in session.prepare_local():
+    async for event in session.servers.prepare_local():
         yield event
     yield Notice(f"{session.model_name()} is ready", Level.SUCCESS)
 
@@ -214,11 +213,11 @@ async def compare(call: Call) -> AsyncIterator[Event]:
         if not session.comparing:
             raise UsageError("nothing is to be compared", "/compare MODEL MODEL")
         session.comparing = ()
-        yield Notice("", stays=True, topic=COMPARING_TOPIC)
+        yield Notice("", stays=True, topic=COMPARISON_TOPIC)
         yield Notice(f"the next message goes to {session.model_name()} alone")
         return
     if not words:
-        yield compared_next(session.comparing) if session.comparing else _COMPARE_USAGE
+        yield comparison_notice(session.comparing) if session.comparing else _COMPARE_USAGE
         return
     if not 2 <= len(words) <= _MOST_COMPARED:
         raise UsageError(
@@ -228,17 +227,17 @@ async def compare(call: Call) -> AsyncIterator[Event]:
     for word in words:
         # A model that cannot be reached is reported now, before the message is written.
         try:
-            await ask_by_name(session, word)
+            await session.servers.resolve(word, session.settings, session.ports.clock.now())
         except ModelError as error:
             hint = "it is asked again with the message; the others answer in any case"
             yield Notice(f"{word} cannot be asked now: {error.message}", Level.WARNING, hint)
     session.comparing = tuple(words)
-    yield compared_next(words)
+    yield comparison_notice(words)
 
 
 def complete_model_names(session: Session, _text: str) -> Sequence[Value]:
     """Offer models, and the prefixes of the profiles' models."""
-    models = [Value(name) for name in session.answerer.known_models()]
+    models = [Value(name) for name in session.servers.known_models()]
     profiles = session.ports.profiles.names()
     offered = [*models, *(Value(f"{name}:", "that profile's model") for name in profiles)]
     if LOCAL_PROFILE not in profiles:

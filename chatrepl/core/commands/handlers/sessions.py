@@ -49,18 +49,18 @@ async def save(call: Call) -> AsyncIterator[Event]:
         return
     if not name:
         shown = session.name or (session.record.title if session.record else "nothing yet")
-        state = "saved" if session.keeper.is_saved else "NOT SAVED"
+        state = "saved" if session.autosave.is_saved else "NOT SAVED"
         if session.disk_store is not None:
             state = "not saved (--no-save)"
         yield Notice(f"{state}: {shown}", hint="/save NAME gives it a name")
         return
-    await library.check_free(session, name)
+    await library.check_name_free(session, name)
     await library.start_saving(session)
     await library.rename(session, name)
     yield SessionChanged(session.record)
     if session.record is None:
         yield Notice(f"this session will be saved as “{name}”", Level.SUCCESS)
-    elif session.keeper.is_saved:
+    elif session.autosave.is_saved:
         yield Notice(f"saved as “{name}”", Level.SUCCESS, hint=f"chatrepl -r {_quoted(name)}")
 
 
@@ -76,7 +76,7 @@ async def load(call: Call) -> AsyncIterator[Event]:
         if isinstance(listed, SearchHit):
             events = resume(session, listed.session_id, at=listed.message_id)
         elif listed is not None:
-            restored = await library.bring_back(session, listed)
+            restored = await library.restore(session, listed)
             events = resume(session, restored.id if restored else listed)
         elif record is None and (_is_file(name) or session.ports.files.names_file(name)):
             events = import_file(session, name, goes_on=True)
@@ -137,9 +137,9 @@ async def choose_at_start(
 async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterator[Event]:
     """Open a session on the disk, and show its last turns, or those around the message ``at``."""
     store, current = session.ports.store, session.record
-    if current is not None and current.id == session_id and not session.keeper.is_saved:
+    if current is not None and current.id == session_id and not session.autosave.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
-    session_id, at = await library.copy_in(session, session_id, at)
+    session_id, at = await library.copy_from_disk(session, session_id, at)
     is_free = await store.lock(session_id)
     try:
         recovered = await session.open(session_id)

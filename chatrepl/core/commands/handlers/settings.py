@@ -7,6 +7,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
 from chatrepl.core.messages import Json
 from chatrepl.core.servers.refused_parameters import STREAM, retry_command
+from chatrepl.core.servers.target import system_text_of
 from chatrepl.core.session import Session
 from chatrepl.core.settings.kinds import ResponseFormat, unquoted
 from chatrepl.core.settings.layers import Layer, Settings
@@ -77,7 +78,7 @@ def _describe(settings: Settings, setting: Setting) -> str:
 
 async def refused_parameters(session: Session) -> Sequence[str]:
     """Return the parameters that are set but not sent, because the model in use refused them."""
-    server, model = session.server, session.model_name()
+    server, model = session.servers.current, session.model_name()
     if server is None or model is None:
         return ()
     await session.planner.refusals.load()
@@ -92,7 +93,7 @@ def describe_refused(session: Session, refused: Sequence[str]) -> str:
 
 async def _forget_refusal(session: Session, setting: Setting) -> None:
     """Forget that the model refused a parameter, in this run or before: it may take a new value."""
-    server, model = session.server, session.model_name()
+    server, model = session.servers.current, session.model_name()
     name = setting.key.removeprefix(EXTRA)
     is_sent = setting.is_parameter or name != setting.key or name == STREAM
     if is_sent and server is not None and model is not None:
@@ -198,7 +199,8 @@ async def system(call: Call) -> AsyncIterator[Event]:
             raise UsageError("--file wants a path", "/system --file PATH")
         text = (await session.ports.files.read(rest.strip())).strip()
     elif call.rest == "--edit":
-        yield EditorRequested("/system " + (session.system_text() or ""))
+        text = system_text_of(session.settings, is_local=session.servers.uses_local)
+        yield EditorRequested(f"/system {text or ''}")
         return
     elif call.rest in ("--clear", _RESET):
         text = None
@@ -215,7 +217,7 @@ async def system(call: Call) -> AsyncIterator[Event]:
 async def model(call: Call) -> AsyncIterator[Event]:
     """/model: show the model in use, or switch to another."""
     session = call.session
-    if session.uses_local:
+    if session.servers.uses_local:
         yield Notice(
             f"model: {session.model_name()}  (the built-in model)",
             hint="" if not call.rest else "/local off goes back to the server, then /model",
@@ -234,15 +236,15 @@ async def model(call: Call) -> AsyncIterator[Event]:
         raise UsageError("a model's name has no blanks", "/model NAME")
     async for event in show_or_set(session, find_setting("model"), call.rest):
         yield event
-    known = session.planner.models
+    known = session.model_directory.current
     if known and call.rest not in known and call.rest != _RESET:
         yield Notice(f"the server does not list {call.rest}", Level.WARNING, hint="/models")
 
 
 def complete_model(session: Session, _text: str) -> Sequence[Value]:
     """Offer the models that the server listed."""
-    listed = session.planner.models
+    listed = session.model_directory.current
     return [
         Value(name, listed[name].owned_by if name in listed else "")
-        for name in session.answerer.known_models()
+        for name in session.servers.known_models()
     ]
