@@ -233,7 +233,7 @@ def _classify(
     details: _Details,
     is_in_stream: bool,
 ) -> tuple[Fault, str, str]:
-    """Return fault, cause and hint, and add to the details what the report tells of them."""
+    """Return fault, cause and hint, and add to the details what the report says of them."""
     if status not in (401, 403) and is_context_length(report):
         return _too_long(details, report)
     if is_quota(report) and (status != 429 or "retry_after_s" not in details or report.code):
