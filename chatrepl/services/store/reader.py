@@ -5,11 +5,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from chatrepl.core.errors import StoreError
-from chatrepl.core.messages import Marks, Message, SessionRecord, SessionSummary
-from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.core.conversation.metadata import COST_FIELD, IMPORTED_FIELD
-from chatrepl.core.messages import UsageTotal
+from chatrepl.core.errors import StoreError
+from chatrepl.core.messages import Marks, Message, SessionRecord, SessionSummary, UsageTotal
+from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.services.store.codec import (
     MESSAGE_COLUMNS,
     RECORD_COLUMNS,
