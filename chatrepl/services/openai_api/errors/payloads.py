@@ -29,6 +29,7 @@ class ErrorReport:
     text: str = ""
     code: str = ""
     error_type: str = ""
+    """The field ``type``."""
     parameter: str = ""
     """The field ``param``."""
     locations: tuple[str, ...] = ()
