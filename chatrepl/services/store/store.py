@@ -56,7 +56,7 @@ class SqliteStore:
         self._is_closed = False
         self._is_indexing = False
         self.warnings: list[str] = []
-        """Lines that users must be shown; whoever shows one removes it."""
+        """Lines to show to the user; each is removed once it was shown."""
 
     create = _on_thread(lambda store: store.writer.create)
     update = _on_thread(lambda store: store.writer.update)

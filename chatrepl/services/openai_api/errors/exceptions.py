@@ -211,31 +211,31 @@ def _proxy_error(
     address = host_of(value if "://" in value else f"http://{value}")
     refusal = next((str(cause) for cause in causes if isinstance(cause, httpx2.ProxyError)), "")
     if refusal:
-        what = f"the proxy {address} refused: {excerpt(refusal, facts.key)}"
+        message = f"the proxy {address} refused: {excerpt(refusal, facts.key)}"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        what = f"the proxy {address} refused the connection"
+        message = f"the proxy {address} refused the connection"
     elif any(isinstance(cause, socket.gaierror) for cause in causes):
-        what = f"the proxy {address} is an unknown host"
+        message = f"the proxy {address} is an unknown host"
     else:
-        what = f"no connection to {facts.host} through the proxy {address}"
+        message = f"no connection to {facts.host} through the proxy {address}"
     host = urlsplit(facts.server.base_url).hostname or "the host"
     hint = f"correct or unset {variable}, or add {host} to NO_PROXY"
-    return _unreachable(f"{what} (set by {variable})", hint)
+    return _unreachable(f"{message} (set by {variable})", hint)
 
 
 def _environment_error(cause: BaseException, facts: RequestFacts) -> ModelError:
     text = excerpt(str(cause), facts.key)
     certificates = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
     if isinstance(cause, OSError) and certificates:
-        variable, what = certificates[0], f"the certificates of {certificates[0]} cannot be read"
+        variable, message = certificates[0], f"the certificates of {certificates[0]} cannot be read"
     else:
         variable, value = proxy_for(facts.server.base_url) or _other_proxy()
         if isinstance(cause, ImportError) and value.startswith("socks"):
             message = f"the SOCKS proxy of {variable} needs the package socksio"
             return _unreachable(message, f"run `pip install socksio`, or unset {variable}")
-        what = f"the proxy of {variable or 'the environment'} cannot be used"
+        message = f"the proxy of {variable or 'the environment'} cannot be used"
     hint = f"correct or unset {variable}" if variable else "check the proxy variables"
-    return _unreachable(f"{what}: {text}", hint)
+    return _unreachable(f"{message}: {text}", hint)
 
 
 def _other_proxy() -> tuple[str, str]:
