@@ -1,1 +1,1 @@
-"""The outside world behind the core's ports: servers, vocabularies, disk, clipboard, prices."""
+"""Services: implementations of the core's ports for servers, storage, files and the desktop."""

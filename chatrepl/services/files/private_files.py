@@ -182,6 +182,5 @@ def replace_private(path: Path, data: str | bytes) -> None:
 
     Raises ``OSError``, and ``UnicodeEncodeError`` for text with a lone surrogate.
     """
-    content = data if isinstance(data, bytes) else data.encode()
     with replacing_private(path) as file:
-        file.write(content)
+        file.write(data if isinstance(data, bytes) else data.encode())

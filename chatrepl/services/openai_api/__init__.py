@@ -1,16 +1,13 @@
-"""Talks to servers of the chat-completions API; the only package that knows the SDK.
+"""Client of chat-completions servers; the only package that imports the OpenAI SDK.
 
-client.py       one SDK client for each server, nothing taken from the environment unasked
-model.py        the ``ChatModel`` of the core
-reading.py      one response under way: the reading task, its watchdog
-bodies.py       what a body is: a stream, JSON, a web page
-sse.py          server-sent events
-chunks.py       the chat-completions format
-listing.py      the list of models
-faults.py       exceptions of the SDK and the network, as errors that say what to do
-error_bodies.py error bodies, as the same
-error_texts.py  what their texts tell
-error_lengths.py  a refused length in words that no list has
+chat_model.py   the ``ChatModel`` port
+clients.py      SDK clients, one for each server, without unwanted settings of the environment
+model_list.py   parser of the list of models
+json_fields.py  typed access to servers' JSON, which is not trusted
+request_log.py  requests in the debug log
+web_page.py     download of web pages
+stream/         one response: reader task, body, server-sent events, chunks
+errors/         exceptions and error responses, converted to ``ModelError``
 """
 
 from chatrepl.services.openai_api.chat_model import OpenAIChatModel

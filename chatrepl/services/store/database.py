@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from chatrepl.core.errors import StoreError
 from chatrepl.services.files.private_files import make_private_folder, open_private
+from chatrepl.services.store.codec import encode_text
 from chatrepl.services.store.schema import MIGRATIONS, VERSION
 
 __all__ = ["Database", "is_network_file_system"]
@@ -150,6 +151,11 @@ class Database:
         """Return a query's first row, or None."""
         row: tuple[Any, ...] | None = self.connection.execute(query, values).fetchone()
         return row
+
+    def number_of(self, table: str, id_: str) -> int | None:
+        """Return the row number of a session's or message's id; None if it is not stored."""
+        row = self.row(f"SELECT number FROM {table} WHERE id = ?", (encode_text(id_),))  # noqa: S608
+        return None if row is None else int(row[0])
 
     def close(self) -> None:
         """Close the connection; the file's last one merges the write-ahead log into it."""

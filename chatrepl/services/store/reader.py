@@ -76,12 +76,9 @@ class Reader:
 
     def load(self, session_id: str) -> LoadedSession:
         """Read a session's whole tree; orphaned streaming answers are recovered first."""
-        key = self._database.row(
-            "SELECT number FROM sessions WHERE id = ?", (encode_text(session_id),)
-        )
-        if key is None:
+        session = self._database.number_of("sessions", session_id)
+        if session is None:
             raise StoreError("there is no such session", "see /sessions")
-        session = int(key[0])
         self._recovery.try_to_recover(session)
         recovered = self._recovery.take_report(session)
         with self._database.snapshot():

@@ -50,15 +50,13 @@ class SqliteStore:
         clock: Callable[[], datetime] = _now,
         busy_timeout_s: float = 5.0,
     ) -> None:
-        self._path = path
-        self._clock = clock
-        self._busy_timeout_s = busy_timeout_s
+        self._engine_arguments = path, clock, busy_timeout_s
         self._thread: ThreadPoolExecutor | None = None
         self._engine: Engine | None = None
         self._is_closed = False
         self._is_indexing = False
         self.warnings: list[str] = []
-        """Lines that users must be shown; whoever shows one removes it."""
+        """Lines to show to the user; each is removed once it was shown."""
 
     create = _on_thread(lambda store: store.writer.create)
     update = _on_thread(lambda store: store.writer.update)
@@ -115,9 +113,7 @@ class SqliteStore:
             # Imported here: SQLite is not needed to show the prompt.
             from chatrepl.services.store.opening import Engine
 
-            self._engine = Engine(
-                self._path, self._clock, self._busy_timeout_s, self.warnings.append
-            )
+            self._engine = Engine(*self._engine_arguments, self.warnings.append)
         return self._engine.run(job)
 
     def _index_later(self) -> None:

@@ -62,7 +62,7 @@ class Writer:
         """
         with self._database.transaction():
             self._check_name(record.name, session=None)
-            if self._database.row("SELECT 1 FROM sessions WHERE id = ?", (encode_text(record.id),)):
+            if self._database.number_of("sessions", record.id) is not None:
                 raise StoreError("a session of that id is stored already")
             self._run(_INSERT_SESSION, (None, *record_columns(record)))
             if messages:
@@ -152,22 +152,18 @@ class Writer:
             )
 
     def _session(self, session_id: str) -> int:
-        row = self._database.row(
-            "SELECT number FROM sessions WHERE id = ?", (encode_text(session_id),)
-        )
-        if row is None:
+        number = self._database.number_of("sessions", session_id)
+        if number is None:
             raise StoreError("the session is not stored", "/save it under a name")
-        return int(row[0])
+        return number
 
     def _message(self, message_id: str | None) -> int | None:
         if message_id is None:
             return None
-        row = self._database.row(
-            "SELECT number FROM messages WHERE id = ?", (encode_text(message_id),)
-        )
-        if row is None:
+        number = self._database.number_of("messages", message_id)
+        if number is None:
             raise StoreError(f"the message {message_id!r} is not stored")
-        return int(row[0])
+        return number
 
     def _is_in_tree(self, session: int, message: int) -> bool:
         return bool(

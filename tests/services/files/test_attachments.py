@@ -1,4 +1,4 @@
-"""Files and pages as attachments: what is taken, what is refused, and how pages become text."""
+"""Attachments of files and web pages: supported, refused, converted to text."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The log: private, bounded, free of keys, and never in the way."""
+"""Debug log: private, bounded, free of keys, harmless when it fails."""
 
 import logging
 import resource

@@ -44,7 +44,7 @@ class Server:
 
 
 class Fakes:
-    """Modules that take the place of real ones in every process started from here."""
+    """Fake modules that shadow the real ones in every child process."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder
@@ -84,7 +84,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def put_weights(cache: Path, size: int = MODEL_BYTES) -> Path:
-    """Put a file of zeros where the weights would be."""
+    """Create a file of zeros in place of the weights."""
     file = cache / "models" / MODEL_FILE
     file.parent.mkdir(parents=True)
     with file.open("wb") as out:
@@ -94,7 +94,7 @@ def put_weights(cache: Path, size: int = MODEL_BYTES) -> Path:
 
 @pytest.fixture(scope="session")
 def filled_cache() -> Path:
-    """A cache that outlives the run, so that the model is fetched once."""
+    """A cache that outlives the run, so that the model is downloaded once."""
     named = os.environ.get("CHATREPL_TEST_CACHE", "~/.cache/chatrepl-test")
     folder = Path(named).expanduser()
     need_model(folder)

@@ -29,7 +29,7 @@ from tests.services.local_model.conftest import (
 
 
 def failure(cache: Path) -> str:
-    """Prepare, and return what that fails with; nothing but the lock is left in the cache."""
+    """Prepare the model, and return the error; only the lock may be left in the cache."""
     seen = ""
 
     async def test() -> None:
@@ -259,7 +259,7 @@ def test_ended_while_unpacking_it_leaves_nothing(fakes: Fakes, cache: Path) -> N
 
 
 def open_files() -> list[str]:
-    """Name what this process has open, deleted files too, where the system tells."""
+    """Return the files that this process has open, deleted ones too, if the system lists them."""
     names = []
     for entry in Path("/proc/self/fd").glob("*"):
         with contextlib.suppress(OSError):

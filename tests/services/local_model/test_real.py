@@ -1,4 +1,4 @@
-"""The real weights and the real engine: fetched once, into a cache that outlives the run."""
+"""Real weights and engine, downloaded once into a cache that outlives the run."""
 
 import asyncio
 import http.client

@@ -26,7 +26,7 @@ def counter() -> TiktokenCounter:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tiktoken.Encoding]:
-    """Encodings as tiktoken's own loader makes them of rank files, whose hash it checks."""
+    """Encodings built by tiktoken's own loader from rank files, whose hash it checks."""
     folder = tmp_path_factory.mktemp("ranks")
     for name in SHA256:
         file = folder / hashlib.sha1(URL.format(name).encode()).hexdigest()

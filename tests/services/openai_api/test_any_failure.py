@@ -87,7 +87,7 @@ def test_every_exception_of_the_sdk_and_of_http_becomes_one_line_with_a_fault() 
 
 
 def make(kind: type[Exception], request: httpx2.Request, response: httpx2.Response) -> Exception:
-    """Make an exception of a class whose constructor takes one of the known sets of arguments."""
+    """Create an exception with one of the known sets of constructor arguments."""
     attempts: list[tuple[tuple[object, ...], dict[str, object]]] = [
         ((CANARY,), {"response": response, "body": {"message": CANARY}}),
         ((), {"response": response, "body": None}),

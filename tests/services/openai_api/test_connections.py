@@ -81,7 +81,7 @@ def test_a_port_that_speaks_something_else_is_told(reply: bytes) -> None:
 
 @contextmanager
 def answering(reply: bytes, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Answer each connection with the same bytes at once, and close it."""
+    """Run a server that answers each connection with the same bytes and closes it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

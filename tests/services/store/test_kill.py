@@ -1,4 +1,4 @@
-"""Kills a writing process again and again; CHATREPL_KILLS says how often (25 unless set)."""
+"""Repeated kills of a writing process: CHATREPL_KILLS times (default 25)."""
 
 import os
 import random
@@ -20,7 +20,7 @@ KILLS = int(os.environ.get("CHATREPL_KILLS", "25"))
 
 @dataclass
 class Told:
-    """What one process reported as saved before it was killed."""
+    """Facts that one process reported as saved before it was killed."""
 
     is_created: bool = False
     added: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ def killed(path: Path, name: str, after_s: float) -> Told:
 
 
 async def check(store: SqliteStore, name: str, told: Told) -> bool:
-    """Compare a session with what was told; say whether an answer had to be recovered."""
+    """Compare a session with the reports; return whether an answer had to be recovered."""
     if not told.is_created and await store.find(name) is None:
         return False
     assert await store.lock(name)

@@ -1,6 +1,6 @@
-"""Compares the store with a model in memory over random histories, crashes included.
+"""Comparison of the store with a model in memory over random histories, with crashes.
 
-CHATREPL_MODEL_RUNS says how many histories of 50 steps are tried.
+CHATREPL_MODEL_RUNS is the number of histories, of 50 steps each.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Session:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """Every operation is done to the store and to the model; then both must hold the same."""
+    """State machine that applies every operation to store and model, and compares them."""
 
     sessions = Bundle("sessions")
     messages = Bundle("messages")

@@ -20,7 +20,7 @@ NOBODY = 65534
 
 
 def limit_pages(store: SqliteStore, pages: int) -> None:
-    """Let the database grow to that many pages and no further: SQLite reports a full disk."""
+    """Limit the database to a number of pages, beyond which SQLite reports a full disk."""
     assert store._engine is not None and store._engine._open is not None
     connection = store._engine._open.database.connection
     connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -134,7 +134,7 @@ def test_a_file_in_the_place_of_the_folder_is_told_and_stays(tmp_path: Path) -> 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that other users can reach, unlike pytest's own."""
+    """A folder that other users can access, unlike pytest's own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -143,7 +143,7 @@ def open_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def unprivileged() -> Iterator[None]:
-    """Act as a user whom permissions bind, where the tests run as root."""
+    """Run the block as a user without privileges, if the tests run as root."""
     if os.geteuid() != 0:
         yield
         return

@@ -111,7 +111,7 @@ def test_a_command_that_takes_too_long_is_ended_with_what_holds_its_output(tmp_p
 
 @pytest.fixture
 def keyring(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """An installed keyring, with one entry; the real one needs a desktop."""
+    """A fake module keyring with one entry; the real one needs a desktop."""
     module = ModuleType("keyring")
 
     def get_password(service: str, name: str) -> str | None:

@@ -11,7 +11,7 @@ TEXT = "Grüße, 日本 🙂\nsecond line\n"
 
 
 class Desktop:
-    """A folder of clipboard programs, each of which keeps what it is given."""
+    """A folder of fake clipboard programs, each of which saves its input to a file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""The real shell: codes, output as it is and as it is shown, bounds, no input to steal."""
+"""Real shell: exit codes, captured and shown output, bounds, no access to the input."""
 
 import asyncio
 import os

@@ -1,1 +1,1 @@
-"""Errors of the API: exceptions, error payloads, refused parameters, context lengths."""
+"""Conversion of exceptions and error responses to ``ModelError``."""

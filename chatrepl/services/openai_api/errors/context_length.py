@@ -7,9 +7,8 @@ heuristic recognises others by their words.
 """
 
 import re
-from collections.abc import Iterable
 
-from chatrepl.services.openai_api.errors.payloads import ErrorReport
+from chatrepl.services.openai_api.errors.payloads import ErrorReport, integer_of
 
 __all__ = ["is_context_length", "is_quota", "length_numbers", "seems_too_long"]
 
@@ -49,58 +48,52 @@ _OTHER_LIMITS = re.compile(
     r"|output (?:token )?limit|\bmodel (?:produced|generated)"
 )
 """Texts about a rate, or about the answer's length."""
-_WINDOW = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"exceed context limit: {_N} \+ {_N} > (?P<n>{_DIGITS})",  # Anthropic
-        rf"{_N} tokens > (?P<n>{_DIGITS}) maximum",  # Anthropic
-        # OpenAI and most others
-        rf"context (?:length|size|window|limit)(?: is| of)? (?:only |limited to )?\(?{_N}",
-        rf"maximum (?:prompt|model|input) length (?:is |of )?{_N}",  # xAI, vLLM
-        rf"maximum allowed (?:input )?length (?:of |\(){_N}",  # SGLang, OpenRouter
-        rf"model with {_N} maximum context length",  # Mistral
-        rf"configured limit of {_N}",  # OpenAI
-        rf"model token limit: {_N}",  # Moonshot
-        rf"tokens allowed \(?{_N}",  # Gemini
-        rf"only supports up to {_N}",  # Vertex AI
-        rf"exceeds the limit of {_N}",  # GitHub Copilot
-        rf"(?:limit for this model|while limit) is {_N}",  # Cohere, Cerebras
-        rf"input length should be \[\d+, ?{_N}\]",  # DashScope
-        rf"n_ctx: ?{_N}",  # LM Studio
-        rf"max_seq_len {_N}",
-        rf"must have less than {_N} tokens",  # TGI
-        rf"cannot exceed {_N}",  # Cohere
-        rf"must be <= {_N}",  # TGI, Together
-        rf"(?:limit|maximum|at most|up to) (?:of |is )?{_N} tokens",
-    )
+_WINDOW_PATTERNS = (
+    rf"exceed context limit: {_N} \+ {_N} > (?P<n>{_DIGITS})",  # Anthropic
+    rf"{_N} tokens > (?P<n>{_DIGITS}) maximum",  # Anthropic
+    # OpenAI and most others
+    rf"context (?:length|size|window|limit)(?: is| of)? (?:only |limited to )?\(?{_N}",
+    rf"maximum (?:prompt|model|input) length (?:is |of )?{_N}",  # xAI, vLLM
+    rf"maximum allowed (?:input )?length (?:of |\(){_N}",  # SGLang, OpenRouter
+    rf"model with {_N} maximum context length",  # Mistral
+    rf"configured limit of {_N}",  # OpenAI
+    rf"model token limit: {_N}",  # Moonshot
+    rf"tokens allowed \(?{_N}",  # Gemini
+    rf"only supports up to {_N}",  # Vertex AI
+    rf"exceeds the limit of {_N}",  # GitHub Copilot
+    rf"(?:limit for this model|while limit) is {_N}",  # Cohere, Cerebras
+    rf"input length should be \[\d+, ?{_N}\]",  # DashScope
+    rf"n_ctx: ?{_N}",  # LM Studio
+    rf"max_seq_len {_N}",
+    rf"must have less than {_N} tokens",  # TGI
+    rf"cannot exceed {_N}",  # Cohere
+    rf"must be <= {_N}",  # TGI, Together
+    rf"(?:limit|maximum|at most|up to) (?:of |is )?{_N} tokens",
 )
-_PROMPT = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # OpenAI, DeepSeek; SGLang; OpenRouter
-        rf"{_N} (?:tokens )?(?:in|from|of) (?:the |your )?(?:messages|prompt|(?:text )?input)\b",
-        # vLLM, TGI
-        rf"(?:has|have|with|passed|given|given:|at least) {_N} .?input.? ?tokens",
-        rf"Given: {_N}\b",  # TGI
-        rf"messages resulted in {_N} tokens",  # OpenAI
-        rf"request \({_N} tokens",  # llama.cpp
-        rf"input \({_N} tokens",  # SGLang
-        rf"(?<!maximum )(?:input|prompt) length \(?{_N}",  # SGLang, OpenRouter
-        rf"input token count \({_N}\)",  # Gemini
-        rf"token count (?:is|of) {_N}",  # Vertex AI, GitHub Copilot
-        rf"\((?:total )?length {_N}\)",  # vLLM
-        rf"(?:prompt|request) (?:contains|has) {_N} tokens",  # Mistral, xAI
-        rf"keep the first {_N} tokens",  # LM Studio
-        rf"n_keep: ?{_N}",  # LM Studio
-        rf"too long: {_N}\b",  # Anthropic
-        rf"context limit: {_N} \+",  # Anthropic
-        rf"received {_N}",  # Cohere
-        rf"current length is {_N}",  # Cerebras
-        rf"\(requested: {_N}\)",  # Moonshot
-        rf"requested tokens \({_N}\)",  # llama-cpp-python
-        # OpenAI, OpenRouter, SGLang, where the prompt's part is not told
-        rf"requested (?:about |a total of )?{_N} tokens",
-    )
+_PROMPT_PATTERNS = (
+    # OpenAI, DeepSeek; SGLang; OpenRouter
+    rf"{_N} (?:tokens )?(?:in|from|of) (?:the |your )?(?:messages|prompt|(?:text )?input)\b",
+    # vLLM, TGI
+    rf"(?:has|have|with|passed|given|given:|at least) {_N} .?input.? ?tokens",
+    rf"Given: {_N}\b",  # TGI
+    rf"messages resulted in {_N} tokens",  # OpenAI
+    rf"request \({_N} tokens",  # llama.cpp
+    rf"input \({_N} tokens",  # SGLang
+    rf"(?<!maximum )(?:input|prompt) length \(?{_N}",  # SGLang, OpenRouter
+    rf"input token count \({_N}\)",  # Gemini
+    rf"token count (?:is|of) {_N}",  # Vertex AI, GitHub Copilot
+    rf"\((?:total )?length {_N}\)",  # vLLM
+    rf"(?:prompt|request) (?:contains|has) {_N} tokens",  # Mistral, xAI
+    rf"keep the first {_N} tokens",  # LM Studio
+    rf"n_keep: ?{_N}",  # LM Studio
+    rf"too long: {_N}\b",  # Anthropic
+    rf"context limit: {_N} \+",  # Anthropic
+    rf"received {_N}",  # Cohere
+    rf"current length is {_N}",  # Cerebras
+    rf"\(requested: {_N}\)",  # Moonshot
+    rf"requested tokens \({_N}\)",  # llama-cpp-python
+    # OpenAI, OpenRouter, SGLang, where the prompt's part is unknown
+    rf"requested (?:about |a total of )?{_N} tokens",
 )
 
 _QUOTA_CODES = frozenset(
@@ -177,14 +170,14 @@ def seems_too_long(status: int | None, report: ErrorReport) -> bool:
 
 
 def length_numbers(report: ErrorReport) -> tuple[int | None, int | None]:
-    """Read the context window and the prompt's length, both in tokens; None where not told.
+    """Read the context window and the prompt's length, both in tokens; None if unknown.
 
     Of two numbers in unknown words, the smaller is the window and the larger the prompt, unless it
     includes the answer.
     """
     text = report.text
-    window = report.window or _first_number(_WINDOW, text)
-    prompt = report.prompt_tokens or _first_number(_PROMPT, text)
+    window = report.window or report.first_number(_WINDOW_PATTERNS)
+    prompt = report.prompt_tokens or report.first_number(_PROMPT_PATTERNS)
     numbers = _numbers(text)
     if len(numbers) == 2:
         smaller, larger = sorted(numbers)
@@ -196,19 +189,6 @@ def length_numbers(report: ErrorReport) -> tuple[int | None, int | None]:
     return window, prompt
 
 
-def _first_number(patterns: Iterable[re.Pattern[str]], text: str) -> int | None:
-    for pattern in patterns:
-        if match := pattern.search(text):
-            return _integer(match.groupdict().get("n") or match.group(1))
-    return None
-
-
-def _integer(digits: str) -> int | None:
-    """Convert digits with separators; None for so many of them that no count has."""
-    digits = re.sub(r"\D", "", digits)
-    return int(digits) if 0 < len(digits) < 12 else None
-
-
 def _is_about_other_field(report: ErrorReport) -> bool:
     """Return whether the error names a field that holds no messages."""
     return bool(report.parameter) and not re.match(r"messages|prompt|input", report.parameter)
@@ -216,5 +196,5 @@ def _is_about_other_field(report: ErrorReport) -> bool:
 
 def _numbers(text: str) -> set[int]:
     """Return the different numbers of a text that may be token counts."""
-    numbers = map(_integer, _NUMBER.findall(text))
+    numbers = map(integer_of, _NUMBER.findall(text))
     return {number for number in numbers if number is not None and number >= _LEAST_TOKENS}

@@ -34,6 +34,7 @@ _NOT_TLS = re.compile(r"WRONG_VERSION_NUMBER|RECORD_LAYER|HTTP_REQUEST|UNKNOWN_P
 _CLOSED = "closed the connection without an answer"
 _CLOSED_RETRY_S = 0.5
 _RETRY = "/retry asks again"
+_NO_ADDRESS, _ADDRESS_HINT = "the base_url is not an address", "write https://host:port/v1"
 
 
 def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
@@ -62,21 +63,18 @@ def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> M
         case EnvironmentSettingsError():
             return _environment_error(error.__cause__ or error, facts)
         case httpx2.InvalidURL():
-            return ModelError(
-                "the base_url is not an address",
-                "write https://host:port/v1",
-                fault=Fault.UNREACHABLE,
-            )
+            return _unreachable(_NO_ADDRESS, _ADDRESS_HINT)
         case UnicodeError() | ValueError() | TypeError() | RecursionError() | OverflowError():
-            return ModelError(
-                f"the request cannot be written: {_text(error, facts)}",
-                "/request shows it",
-                fault=Fault.BAD_REQUEST,
-            )
+            message = f"the request cannot be written: {_text(error, facts)}"
+            return ModelError(message, "/request shows it", fault=Fault.BAD_REQUEST)
         case _ if type(error).__name__ in ("EndOfStream", "BrokenResourceError"):
             return _connection_error(error, facts, has_answer=has_answer)
         case _:
             return _unknown_error(error, facts)
+
+
+def _unreachable(message: str, hint: str) -> ModelError:
+    return ModelError(message, hint, fault=Fault.UNREACHABLE)
 
 
 def _unknown_error(error: BaseException, facts: RequestFacts) -> ModelError:
@@ -127,9 +125,8 @@ def proxy_for(base_url: str) -> tuple[str, str] | None:
 
 def _connection_error(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
     if has_answer:
-        return ModelError(
-            "the connection broke in the middle of the answer", _RETRY, fault=Fault.CUT
-        )
+        message = "the connection broke in the middle of the answer"
+        return ModelError(message, _RETRY, fault=Fault.CUT)
     causes = list(_causes(error))
     proxy = None if facts.server.is_local else proxy_for(facts.server.base_url)
     if proxy and not any(isinstance(cause, httpx2.ReadError | ssl.SSLError) for cause in causes):
@@ -190,7 +187,7 @@ def _protocol_cause(cause: BaseException, facts: RequestFacts) -> tuple[str, str
                 "check the key and the profile's headers",
             )
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
-            return "the base_url is not an address", "write https://host:port/v1"
+            return _NO_ADDRESS, _ADDRESS_HINT
         case httpx2.DecodingError():
             return f"{host} sent an answer that cannot be unpacked", _RETRY
         case httpx2.RemoteProtocolError() if "disconnected" not in str(cause).lower():
@@ -214,37 +211,31 @@ def _proxy_error(
     address = host_of(value if "://" in value else f"http://{value}")
     refusal = next((str(cause) for cause in causes if isinstance(cause, httpx2.ProxyError)), "")
     if refusal:
-        what = f"the proxy {address} refused: {excerpt(refusal, facts.key)}"
+        message = f"the proxy {address} refused: {excerpt(refusal, facts.key)}"
     elif any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        what = f"the proxy {address} refused the connection"
+        message = f"the proxy {address} refused the connection"
     elif any(isinstance(cause, socket.gaierror) for cause in causes):
-        what = f"the proxy {address} is an unknown host"
+        message = f"the proxy {address} is an unknown host"
     else:
-        what = f"no connection to {facts.host} through the proxy {address}"
+        message = f"no connection to {facts.host} through the proxy {address}"
     host = urlsplit(facts.server.base_url).hostname or "the host"
-    return ModelError(
-        f"{what} (set by {variable})",
-        f"correct or unset {variable}, or add {host} to NO_PROXY",
-        fault=Fault.UNREACHABLE,
-    )
+    hint = f"correct or unset {variable}, or add {host} to NO_PROXY"
+    return _unreachable(f"{message} (set by {variable})", hint)
 
 
 def _environment_error(cause: BaseException, facts: RequestFacts) -> ModelError:
     text = excerpt(str(cause), facts.key)
     certificates = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
     if isinstance(cause, OSError) and certificates:
-        variable, what = certificates[0], f"the certificates of {certificates[0]} cannot be read"
+        variable, message = certificates[0], f"the certificates of {certificates[0]} cannot be read"
     else:
         variable, value = proxy_for(facts.server.base_url) or _other_proxy()
         if isinstance(cause, ImportError) and value.startswith("socks"):
-            return ModelError(
-                f"the SOCKS proxy of {variable} needs the package socksio",
-                f"run `pip install socksio`, or unset {variable}",
-                fault=Fault.UNREACHABLE,
-            )
-        what = f"the proxy of {variable or 'the environment'} cannot be used"
+            message = f"the SOCKS proxy of {variable} needs the package socksio"
+            return _unreachable(message, f"run `pip install socksio`, or unset {variable}")
+        message = f"the proxy of {variable or 'the environment'} cannot be used"
     hint = f"correct or unset {variable}" if variable else "check the proxy variables"
-    return ModelError(f"{what}: {text}", hint, fault=Fault.UNREACHABLE)
+    return _unreachable(f"{message}: {text}", hint)
 
 
 def _other_proxy() -> tuple[str, str]:

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from chatrepl.services.openai_api.json_fields import positive_int
 
-__all__ = ["ErrorReport", "read_error", "read_error_body"]
+__all__ = ["ErrorReport", "integer_of", "read_error", "read_error_body"]
 
 _MAXIMUM_DEPTH = 4
 # OpenAI's "error" and "message"; FastAPI's "detail", "msg"; RFC 9457's "title"; Zod's "issues";
@@ -29,12 +29,26 @@ class ErrorReport:
     text: str = ""
     code: str = ""
     error_type: str = ""
+    """The field ``type``."""
     parameter: str = ""
     """The field ``param``."""
     locations: tuple[str, ...] = ()
     """Path to the field of the request that a validator rejected."""
     window: int | None = None
     prompt_tokens: int | None = None
+
+    def first_number(self, patterns: Iterable[str]) -> int | None:
+        """Return the number in group ``n``, else 1, of the first pattern that the text matches."""
+        for pattern in patterns:
+            if match := re.search(pattern, self.text, re.IGNORECASE):
+                return integer_of(match.groupdict().get("n") or match[1])
+        return None
+
+
+def integer_of(digits: str) -> int | None:
+    """Convert digits with separators; None for more of them than any count has."""
+    digits = re.sub(r"\D", "", digits)
+    return int(digits) if 0 < len(digits) < 12 else None
 
 
 def read_error_body(body: str) -> ErrorReport:

@@ -96,7 +96,7 @@ _NOT_HERE = re.compile(
     r"\b(?:this|the|these|that) (?:\w+ )?(?:model|endpoint|deployment|server|api|version|provider)"
     r"|\b(?:additional|extra) (?:propert|input|field|param|key)"
 )
-"""The model or server refuses the field itself, whatever else is said of its value."""
+"""The model or server refuses the field itself, whatever it says of its value."""
 _CONDITION = re.compile(
     r"(?i)\bonly (?:be )?\w+(?: \w+){0,2} (?:when|if|with)\b"
     r"|\brequires? [`'\"]?\w+[`'\"]? (?:to|be)\b|\b(?:together|combin\w+|along) with\b"
@@ -146,16 +146,13 @@ _ABOUT_CHOICES = re.compile(
 )
 _N = r"(\d[\d,_]*)"
 # OpenAI; pydantic; llama.cpp; Groq; Gemini.
-_MOST_CHOICES = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        rf"<= ?{_N}",
-        rf"less than or equal to {_N}",
-        rf"between \d+ (?:and|to) {_N}",
-        rf"in the range \[?\d+, ?{_N}",
-        rf"(?:at most|up to|no more than|greater than|larger than|exceed) {_N}",
-        rf"maximum(?: \w+){{0,6}}:? {_N}",
-    )
+_MOST_CHOICES = (
+    rf"<= ?{_N}",
+    rf"less than or equal to {_N}",
+    rf"between \d+ (?:and|to) {_N}",
+    rf"in the range \[?\d+, ?{_N}",
+    rf"(?:at most|up to|no more than|greater than|larger than|exceed) {_N}",
+    rf"maximum(?: \w+){{0,6}}:? {_N}",
 )
 # OpenAI, of reasoning_effort: "Supported values are: 'low', 'medium', and 'high'."
 _ALLOWED_VALUES = re.compile(
@@ -225,12 +222,8 @@ def refuses_system_role(report: ErrorReport) -> bool:
 
 
 def most_choices(report: ErrorReport) -> int | None:
-    """Read from an error about ``n`` the largest number of choices; None if it is not told."""
-    for pattern in _MOST_CHOICES:
-        if match := pattern.search(report.text):
-            digits = re.sub(r"\D", "", match[1])
-            return int(digits) if 0 < len(digits) < 12 else None
-    return None
+    """Read from an error about ``n`` the largest number of choices; None if it is unknown."""
+    return report.first_number(_MOST_CHOICES)
 
 
 def allowed_values(report: ErrorReport) -> str:

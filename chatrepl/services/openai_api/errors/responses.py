@@ -41,6 +41,7 @@ __all__ = [
 
 MAXIMUM_EXCERPT_CHARS = 300
 
+_Details = dict[str, str | int | float]
 _CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _HTML_TITLE = re.compile(r"(?is)<(title|h1)[^>]*>(.*?)</\1>")
 _HTML_TAG = re.compile(r"<[^>]*>")
@@ -211,11 +212,7 @@ def _error(
     wait_s: float | None = None,
     is_in_stream: bool = False,
 ) -> ModelError:
-    details: dict[str, str | int | float] = {}
-    if status is not None:
-        details["status"] = status
-    if wait_s is not None:
-        details["retry_after_s"] = wait_s
+    details = _details(status=status, retry_after_s=wait_s)
     fault, cause, hint = _classify(status, report, facts, details, is_in_stream)
     text = excerpt(report.text, facts.key)
     number = f" ({status})" if status is not None and not is_in_stream else ""
@@ -224,14 +221,19 @@ def _error(
     )
 
 
+def _details(**values: str | float | None) -> _Details:
+    """Return the known values, neither None nor empty, by their names in ``ModelError.details``."""
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
 def _classify(
     status: int | None,
     report: ErrorReport,
     facts: RequestFacts,
-    details: dict[str, str | int | float],
+    details: _Details,
     is_in_stream: bool,
 ) -> tuple[Fault, str, str]:
-    """Return fault, cause and hint, and add to the details what the report tells of them."""
+    """Return fault, cause and hint, and add to the details what the report says of them."""
     if status not in (401, 403) and is_context_length(report):
         return _too_long(details, report)
     if is_quota(report) and (status != 429 or "retry_after_s" not in details or report.code):
@@ -250,12 +252,9 @@ def _classify(
     return _classify_status(status, report, facts)
 
 
-def _too_long(details: dict[str, str | int | float], report: ErrorReport) -> tuple[Fault, str, str]:
+def _too_long(details: _Details, report: ErrorReport) -> tuple[Fault, str, str]:
     window, prompt_tokens = length_numbers(report)
-    if window is not None:
-        details["window"] = window
-    if prompt_tokens is not None:
-        details["prompt_tokens"] = prompt_tokens
+    details.update(_details(window=window, prompt_tokens=prompt_tokens))
     hint = "lower /budget, take turns out with /drop, or begin anew with /new"
     return Fault.CONTEXT_LENGTH, "the request is longer than the model's context window", hint
 
@@ -263,18 +262,13 @@ def _too_long(details: dict[str, str | int | float], report: ErrorReport) -> tup
 def _refused_parameter(
     report: ErrorReport,
     facts: RequestFacts,
-    details: dict[str, str | int | float],
+    details: _Details,
     parameter: str,
     replacement: str,
 ) -> tuple[Fault, str, str]:
-    details["parameter"] = parameter
-    if replacement:
-        details["replacement"] = replacement
     most = most_choices(report) if parameter == "n" else None
-    if most is not None:
-        details["most"] = most
-    if values := allowed_values(report):
-        details["taken"] = excerpt(values, facts.key)
+    taken = excerpt(allowed_values(report), facts.key)
+    details.update(_details(parameter=parameter, replacement=replacement, most=most, taken=taken))
     hint = f"/set {setting_of(parameter)} default leaves it out"
     return Fault.PARAMETER_REFUSED, f"{facts.host} does not take {parameter}", hint
 

@@ -138,17 +138,15 @@ class ChunkParser:
         if self._finished or "usage" in payload:
             self._read_usage(payload)
         if name or "error" in payload or choices is None:
-            self._raise_error(payload, name)
+            error = error_from_payload(payload, name, self._request)
+            if error is not None:
+                raise error
         if self._text_chars > MAXIMUM_TEXT_CHARS:
             raise ModelError(
                 f"the answer has more than {MAXIMUM_TEXT_CHARS} characters",
                 "what came is kept",
                 fault=Fault.BAD_RESPONSE,
             )
-
-    def _raise_error(self, payload: Mapping[str, object], name: str) -> None:
-        if error := error_from_payload(payload, name, self._request):
-            raise error
 
     def take(self) -> list[ModelEvent]:
         """Return the events since the last call, in order."""

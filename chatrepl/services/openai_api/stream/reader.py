@@ -178,14 +178,14 @@ class _Reader:
         base_url = self._facts.server.base_url
         hint = "/retry asks again"
         if self.chunks.has_answer:
-            what = f"nothing more of the answer came for {seconds}"
+            message = f"nothing more of the answer came for {seconds}"
         elif self._is_open:
-            what = f"no word of an answer from {self._facts.host} within {seconds}"
+            message = f"no word of an answer from {self._facts.host} within {seconds}"
         else:
-            what = f"no answer from {self._facts.host} within {seconds}"
+            message = f"no answer from {self._facts.host} within {seconds}"
             if base_url.startswith("https:"):
                 hint += f"; if the server speaks plain HTTP, try http:{base_url[6:]}"
-        return ModelError(what, hint, fault=Fault.TIMEOUT)
+        return ModelError(message, hint, fault=Fault.TIMEOUT)
 
 
 def response_bytes(response: "httpx2.Response") -> AsyncGenerator[bytes, None]:

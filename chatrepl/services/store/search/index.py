@@ -125,14 +125,11 @@ class SearchIndex:
         long = [word for word in words if len(word) >= TRIGRAM]
         # The table of pairs has no texts below that number.
         short = [word for word in words if len(word) < TRIGRAM] if low >= self.pairs_from() else []
-        if long and short:
-            return _intersection(
-                self._numbers("search_index", _trigrams(long), low, high),
-                self._numbers("search_pairs", short, low, high),
-            )
-        if long:
-            return self._numbers("search_index", _trigrams(long), low, high)
-        return self._numbers("search_pairs", short, low, high) if short else None
+        by_trigrams = self._numbers("search_index", _trigrams(long), low, high) if long else None
+        by_pairs = self._numbers("search_pairs", short, low, high) if short else None
+        if by_trigrams is not None and by_pairs is not None:
+            return _intersection(by_trigrams, by_pairs)
+        return by_trigrams or by_pairs
 
     def _numbers(self, table: str, tokens: Sequence[str], low: int, high: int) -> Iterator[int]:
         quoted = (token.replace('"', '""') for token in dict.fromkeys(tokens))

@@ -171,10 +171,9 @@ class Searcher:
 
     def _shown(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Keep texts of sessions outside the bin: their own session, else their newest fork."""
-        deleted = {0}
-        deleted.update(
-            number for (number,) in self._run("SELECT number FROM sessions WHERE deleted NOTNULL")
-        )
+        # Messages of session 0 are those of purged sessions that forks still need.
+        rows_of_bin = self._run("SELECT number FROM sessions WHERE deleted NOTNULL")
+        deleted = {0, *(number for (number,) in rows_of_bin)}
         for number, session, folded in rows:
             if session not in deleted:
                 yield number, session, folded
@@ -188,21 +187,21 @@ class Searcher:
                 yield number, fork[0], folded
 
     def _hit(self, number: int, session: int, words: Sequence[str]) -> SearchHit:
-        message = self._database.row(
-            "SELECT id, role, created, content FROM messages WHERE number = ?", (number,)
+        row = self._database.row(
+            "SELECT s.id, s.name, s.title, m.id, m.role, m.created, m.content"
+            " FROM messages m, sessions s WHERE m.number = ? AND s.number = ?",
+            (number, session),
         )
-        owner = self._database.row(
-            "SELECT id, name, title FROM sessions WHERE number = ?", (session,)
-        )
-        assert message is not None and owner is not None
-        before, match, after = in_context(decode_text(message[3]), words)
+        assert row is not None
+        session_id, name, title, message_id, role, created, content = row
+        before, match, after = in_context(decode_text(content), words)
         return SearchHit(
-            session_id=decode_text(owner[0]),
-            session_name=decode_optional(owner[1]),
-            title=decode_text(owner[2]),
-            message_id=decode_text(message[0]),
-            role=decode_text(message[1]),
-            created=decode_time(message[2]),
+            session_id=decode_text(session_id),
+            session_name=decode_optional(name),
+            title=decode_text(title),
+            message_id=decode_text(message_id),
+            role=decode_text(role),
+            created=decode_time(created),
             before=before,
             match=match,
             after=after,

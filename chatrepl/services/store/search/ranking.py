@@ -26,19 +26,16 @@ def best_of(rows: Iterable[Row], words: Sequence[str], limit: int) -> list[tuple
     0: all that are ranked.
     """
     rated: list[tuple[float, int, int]] = []
+    highest = 3 * len(words) + (2 if len(words) > 1 else 0)
     perfect = 0
     for number, session, folded in islice(rows, MOST_RANKED):
         rating = score(folded, words)
         rated.append((rating, number, session))
-        perfect += rating == _highest_score(words)
+        perfect += rating == highest
         if limit and perfect == limit:
             break
     best = heapq.nlargest(limit or MOST_RANKED, rated)
     return [(number, session) for _, number, session in best]
-
-
-def _highest_score(words: Sequence[str]) -> float:
-    return 3 * len(words) + (2 if len(words) > 1 else 0)
 
 
 def score(folded: str, words: Sequence[str]) -> float:

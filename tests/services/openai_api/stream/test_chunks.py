@@ -31,7 +31,7 @@ def chunk(delta: Any, finish: Any = None, index: Any = 0, **fields: Any) -> dict
 
 
 def parse(*payloads: Any, choices: int = 1) -> list[ModelEvent]:
-    """Parse payloads, given as text or as what JSON is made of; without the first event."""
+    """Parse payloads, given as text or as JSON values; return the events without the first."""
     parser = ChunkParser(FACTS, choices)
     for payload in payloads:
         parser.feed(payload if isinstance(payload, str) else json.dumps(payload))

@@ -1,4 +1,4 @@
-"""The scores of tokens, as servers send them and as they must not."""
+"""Token log-probabilities, well-formed and malformed."""
 
 import math
 from typing import Any

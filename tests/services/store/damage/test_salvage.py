@@ -15,7 +15,7 @@ PAGE = 4096
 
 
 def filled(path: Path, sessions: int = 5, turns: int = 40) -> dict[str, LoadedSession]:
-    """Write some long sessions, close the file cleanly, and return what they hold."""
+    """Write some long sessions, close the file cleanly, and return their messages."""
 
     async def work(store: SqliteStore) -> dict[str, LoadedSession]:
         for s in range(sessions):
@@ -51,7 +51,7 @@ def set_aside_in(folder: Path) -> list[Path]:
 
 
 def table_pages(path: Path, table: str) -> set[int]:
-    """Return the pages of a table that hold rows, root and inner pages left out."""
+    """Return the leaf pages of a table, without root and inner pages."""
     connection = sqlite3.connect(path)
     try:
         rows = connection.execute(

@@ -1,4 +1,4 @@
-"""What one session costs must not depend on how many others are in the database."""
+"""Cost of store operations, independent of the number of sessions in the database."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,7 +10,7 @@ from tests.support.store_values import at, message, session, streaming
 
 
 class Steps:
-    """Counts the steps of SQLite's virtual machine; they do not depend on the machine's load."""
+    """Counts the steps of SQLite's virtual machine, which are independent of the machine's load."""
 
     def __init__(self, store: SqliteStore) -> None:
         self.store = store

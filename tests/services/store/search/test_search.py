@@ -41,7 +41,7 @@ def found_in(
     pairs_from: int = 0,
     limit: int = 0,
 ) -> list[list[str]]:
-    """Search in texts of which the first ones are in the index, some of those only in a part."""
+    """Search texts of which the first are indexed, and some of those without their pairs."""
 
     async def work(store: SqliteStore) -> list[list[str]]:
         await store.create(session())
@@ -213,7 +213,7 @@ SOUGHT = ("東", "東京", "ox", "x", "needle", "o old")
 
 
 def write_as_the_first_format(path: Path) -> None:
-    """Make a database as it was before its index had pairs, with all of it indexed."""
+    """Create a database of the version before the table of pairs, fully indexed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chatrepl.services.store.database.MIGRATIONS", MIGRATIONS[:1])
         patch.setattr("chatrepl.services.store.database.VERSION", 1)

@@ -1,4 +1,4 @@
-"""Refusals in wordings and shapes of all kinds: which field, or that none is refused."""
+"""Refused parameters in wordings and shapes of all kinds, and errors that refuse none."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.servers.error_samples import error, openai_body
 SAMPLES: dict[str, list[list[Any]]] = json.loads(
     Path(__file__).with_name("refusal_samples.json").read_text("utf-8")
 )
-"""Each a status and a body; in those of any field NAME stands for it, the others name one."""
+"""Each a status and a body; NAME stands for any field in ``of_any_field``."""
 FIELDS = [
     *("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop", "n"),
     *("seed", "logit_bias", "logprobs", "top_logprobs", "reasoning_effort", "verbosity"),

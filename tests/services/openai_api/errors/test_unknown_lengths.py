@@ -1,4 +1,4 @@
-"""Refusals for length in words that are in no list: invented, as the next server may write them."""
+"""Context-length errors in invented wordings, which only the heuristic can recognise."""
 
 from collections.abc import Callable
 from typing import Any
