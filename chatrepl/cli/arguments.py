@@ -3,15 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl import __version__
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
-from chatrepl.core.sessions.library import SessionChoice
 from chatrepl.core.settings.kinds import Choice, Kind, ResponseFormat, Switch, Words
 from chatrepl.core.settings.response_format import names_schema_file
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
+
+if TYPE_CHECKING:
+    from chatrepl.core.sessions.library import SessionChoice
 
 __all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
@@ -59,8 +61,11 @@ class Options:
     print_completion: str | None = None
 
     @property
-    def choice(self) -> SessionChoice:
-        """Say which session the command line asks for."""
+    def choice(self) -> "SessionChoice":
+        """The session that the command line selects."""
+        # The library imports the whole core, which must not delay the first prompt.
+        from chatrepl.core.sessions.library import SessionChoice
+
         return SessionChoice(
             newest=self.continue_newest,
             existing=self.resume,
