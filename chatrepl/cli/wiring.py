@@ -13,7 +13,6 @@ from chatrepl.cli.configure import (
     combine_settings,
     own_prices,
 )
-from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.process import SystemClock, new_id
 from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.cli.unsaved_copies import rescue
@@ -32,6 +31,7 @@ from chatrepl.services.llm_import.logs import LlmLogs
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.models.price_catalog import PriceCatalog
 from chatrepl.services.models.tokenizer import TiktokenCounter
+from chatrepl.services.openai_api import OpenAIChatModel
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.system.clipboard import SystemClipboard
 from chatrepl.services.system.shell import SystemShell
@@ -110,7 +110,7 @@ def wire(
     is_unsaved = options.no_save and not (options.list_sessions or options.export)
     session = Session(
         Ports(
-            model=LateChatModel(),
+            model=OpenAIChatModel(),
             store=SqliteStore(None) if is_unsaved else disk_store,
             counter=TiktokenCounter(),
             catalog=PriceCatalog(own_prices(configuration)),
