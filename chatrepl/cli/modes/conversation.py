@@ -53,18 +53,18 @@ def load(
     person = PromptPerson(has_input_line=True)
     program = wire(options, environment, person, stop)
 
-    async def talk(prompt: "LivePrompt", door: PendingActions) -> None:
+    async def talk(prompt: "LivePrompt", pending: PendingActions) -> None:
         person.prompt = prompt
         program.shell.hand_over = partial(run_shown, prompt)
-        front = ConversationView(
+        view = ConversationView(
             program.session,
             lambda: _load_drawing(options, environment, prompt),
             unicode=is_utf8(sys.stdout.encoding),
         )
-        front.attach(prompt)
-        door.open(front)
+        view.attach(prompt)
+        pending.forward_to(view)
         try:
-            await front.run(_begin(program))
+            await view.run(_begin(program))
         finally:
             await program.close()
 

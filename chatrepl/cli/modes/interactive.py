@@ -30,34 +30,33 @@ def converse(options: Options, environment: Mapping[str, str], held: HeldTermina
 
 
 async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
-    door = PendingActions()
+    pending = PendingActions()
     prompt = LivePrompt(
-        actions=door,
+        actions=pending,
         held=held,
         vi=options.settings.get("vi") is True,
         history_file=None if options.no_save else find_paths(environment).history_file,
         unicode=is_utf8(sys.stdout.encoding),
-        on_resize=door.resized,
     )
-    door.attach(prompt)
-    talking = asyncio.create_task(_talk_behind(prompt, door, options, environment))
+    pending.attach(prompt)
+    talking = asyncio.create_task(_talk_behind(prompt, pending, options, environment))
     # A failure there must not leave a prompt that nobody answers.
     talking.add_done_callback(lambda _: prompt.leave())
     try:
         fatal = await prompt.run()
     finally:
-        if door.is_open:
-            door.leave()
-        else:
+        if prompt.actions is pending:
             # There is nothing to save yet, so nothing to wait for.
             talking.cancel()
+        else:
+            prompt.actions.leave()
         with suppress(asyncio.CancelledError):
             await talking
     return fatal
 
 
 async def _talk_behind(
-    prompt: LivePrompt, door: PendingActions, options: Options, environment: Mapping[str, str]
+    prompt: LivePrompt, pending: PendingActions, options: Options, environment: Mapping[str, str]
 ) -> None:
     await prompt.painted()
     if may_ask_background(environment) and not options.no_color:
@@ -67,7 +66,7 @@ async def _talk_behind(
         open_conversation = await asyncio.to_thread(_load, options, environment, stop)
     finally:
         stop.set()
-    await open_conversation(prompt, door)
+    await open_conversation(prompt, pending)
 
 
 def _load(

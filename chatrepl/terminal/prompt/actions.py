@@ -48,6 +48,10 @@ class Actions(Protocol):
         """Return the line below the input, already cleaned; called at every repaint."""
         ...
 
+    def resized(self) -> None:
+        """Draw what may still change at the window's new size."""
+        ...
+
     def edit_last(self) -> None:
         """Edit the last message (Escape twice on an empty line while nothing runs)."""
         ...

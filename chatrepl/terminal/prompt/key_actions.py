@@ -32,7 +32,7 @@ class KeyActions:
         open_editor: Callable[[], None],
     ) -> None:
         self.line, self.multiline = line, multiline
-        self._actions, self._questions = actions, questions
+        self.actions, self._questions = actions, questions
         self._is_searching, self._hint = is_searching, hint
         self.repaint, self.suspend, self.open_editor = repaint, suspend, open_editor
         self._interrupted_s = self._escaped_s = float("-inf")
@@ -41,12 +41,12 @@ class KeyActions:
         """Send the line."""
         text = self.line.take()
         if text is None:
-            self._actions.open_found()
+            self.actions.open_found()
             return
         if trouble := self.line.history.trouble:
             self.line.history.trouble = None
             self._hint(f"input history is not saved: {trouble.strerror}")
-        self._actions.submit(text)
+        self.actions.submit(text)
 
     def interrupt(self) -> None:
         """Cancel, stop, clear, hint, or leave, whichever comes first (Ctrl+C)."""
@@ -55,13 +55,13 @@ class KeyActions:
             return
         if self._is_searching():
             search.stop_search()
-        elif self._actions.stop():
+        elif self.actions.stop():
             return
         elif self.line.buffer.text:
             self.line.keep_draft()
             self.line.buffer.reset()
         elif now_s - self._interrupted_s < _AGAIN_S:
-            self._actions.leave()
+            self.actions.leave()
         else:
             self._interrupted_s = now_s
             self._hint("Ctrl+C again to leave")
@@ -70,17 +70,17 @@ class KeyActions:
         """Stop the answer, close the menu, or, the second time, edit the last message."""
         now_s = asyncio.get_running_loop().time()
         previous_s, self._escaped_s = self._escaped_s, now_s
-        if self._actions.is_busy():
-            self._actions.stop()
+        if self.actions.is_busy():
+            self.actions.stop()
         elif self.line.buffer.complete_state is not None:
             self.line.buffer.cancel_completion()
         elif not self.line.buffer.text and now_s - previous_s < _DOUBLE_ESCAPE_S:
             self._escaped_s = float("-inf")
-            self._actions.edit_last()
+            self.actions.edit_last()
 
     def take_waiting(self) -> bool:
         """Take the newest line that waits into the empty line; False: none waits."""
-        text = self._actions.take_waiting()
+        text = self.actions.take_waiting()
         if text is None:
             return False
         self.line.replace(text)
@@ -88,7 +88,7 @@ class KeyActions:
 
     def leave_by_key(self) -> None:
         """End the session (Ctrl+D)."""
-        self._actions.leave()
+        self.actions.leave()
 
     def answer(self, key: str) -> None:
         """Take a key for a yes-or-no question."""

@@ -40,9 +40,8 @@ _CLEAR_ROW = b"\r\x1b[K"
 class LivePrompt:
     """Reads keys and owns everything that is written to the terminal.
 
-    ``on_resize`` is called when what may still change is to be drawn for another size. All methods
-    belong to the event loop's thread. Lines carry SGR and OSC 8 sequences, and no other control
-    character.
+    ``actions`` may be replaced while the prompt runs. All methods belong to the event loop's
+    thread. Lines carry SGR and OSC 8 sequences, and no other control character.
     """
 
     def __init__(
@@ -54,10 +53,8 @@ class LivePrompt:
         vi: bool = False,
         unicode: bool = True,
         multiline: bool = False,
-        on_resize: Callable[[], None] | None = None,
     ) -> None:
         self._held = held or hold_terminal()
-        self._actions = actions
         self._fatal: int | None = None
         self._is_over = self._is_away = False
         self._away = asyncio.Lock()
@@ -66,13 +63,14 @@ class LivePrompt:
 
         self._connect(unicode=unicode)
         mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
-        self._state = RegionState(mark=mark, toolbar=actions.toolbar)
-        self.line = InputLine(actions.complete, history_file)
-        self._resizing = Resizing(self._state, on_resize or (lambda: None), self.refresh)
+        # Lambdas, for the actions may be replaced.
+        self._state = RegionState(mark=mark, toolbar=lambda: self.actions.toolbar())  # noqa: PLW0108
+        self.line = InputLine(lambda text: self.actions.complete(text), history_file)  # noqa: PLW0108
+        self._resizing = Resizing(self._state, lambda: self.actions.resized(), self.refresh)  # noqa: PLW0108
         self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
-        keys = self._bind_keys(layout, multiline=multiline)
+        keys = self._bind_keys(actions, layout, multiline=multiline)
         self._app, self._frames = build_frames(
             self._region,
             layout,
@@ -91,10 +89,10 @@ class LivePrompt:
         )
         self.vi = vi
 
-    def _bind_keys(self, layout: Layout, *, multiline: bool) -> KeyBindings:
+    def _bind_keys(self, actions: Actions, layout: Layout, *, multiline: bool) -> KeyBindings:
         self._key_actions = KeyActions(
             self.line,
-            self._actions,
+            actions,
             self._questions,
             multiline=multiline,
             is_searching=lambda: layout.is_searching,
@@ -154,6 +152,15 @@ class LivePrompt:
         """End ``run``; lines that were handed over are still printed."""
         self._is_over = True
         self._exit()
+
+    @property
+    def actions(self) -> Actions:
+        """The program behind the keys."""
+        return self._key_actions.actions
+
+    @actions.setter
+    def actions(self, actions: Actions) -> None:
+        self._key_actions.actions = actions
 
     # Drawing.
 
