@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.json_value import Json
 from chatrepl.core.text.terminal_safe import escape_json, safe_json
+from chatrepl.terminal.capabilities import write_text
 
 __all__ = [
     "SystemClock",
     "is_interactive",
-    "is_utf8",
     "new_id",
     "open_missing_streams",
     "print_line",
@@ -67,11 +67,6 @@ def is_interactive() -> bool:
         return False
 
 
-def is_utf8(encoding: str | None) -> bool:
-    """Say whether a stream's encoding is UTF-8; one that does not tell is taken as such."""
-    return (encoding or "utf-8").lower().replace("-", "").replace("_", "") == "utf8"
-
-
 def variables() -> Mapping[str, str]:
     """Return the environment variables."""
     return os.environ
@@ -84,10 +79,8 @@ def print_line(text: str, *, to_stderr: bool = False) -> None:
     and a reader that left a ``BrokenPipeError``.
     """
     stream = sys.stderr if to_stderr else sys.stdout
-    encoding = stream.encoding or "utf-8"
     try:
-        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        stream.flush()
+        write_text(stream, text + "\n")
     except BrokenPipeError:
         if not to_stderr:
             raise

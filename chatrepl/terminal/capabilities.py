@@ -1,10 +1,13 @@
-"""The size of the window that a stream writes to."""
+"""Output streams: the window's size, how it wraps its rows, the characters it can take."""
 
 import os
 import shutil
 from collections.abc import Mapping
+from typing import TextIO
 
-__all__ = ["rewraps", "window_size"]
+from chatrepl.core.text.terminal_safe import encodable
+
+__all__ = ["rewraps", "window_size", "write_text"]
 
 
 def window_size(fd: int) -> os.terminal_size:
@@ -20,8 +23,8 @@ def window_size(fd: int) -> os.terminal_size:
         columns = rows = 0
     if columns and rows:
         return os.terminal_size((columns, rows))
-    told = shutil.get_terminal_size()
-    return os.terminal_size((columns or told.columns, rows or told.lines))
+    fallback = shutil.get_terminal_size()
+    return os.terminal_size((columns or fallback.columns, rows or fallback.lines))
 
 
 def rewraps(environment: Mapping[str, str]) -> bool:
@@ -40,3 +43,9 @@ def rewraps(environment: Mapping[str, str]) -> bool:
         return True
     marks = ("VTE_VERSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION")
     return any(environment.get(name) for name in (*marks, "WT_SESSION", "WEZTERM_PANE"))
+
+
+def write_text(stream: TextIO, text: str) -> None:
+    """Write text at once; characters that the stream's encoding lacks are replaced."""
+    stream.write(encodable(text, stream.encoding or "utf-8"))
+    stream.flush()

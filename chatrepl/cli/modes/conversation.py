@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from chatrepl import __version__
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.event_loop import run_and_leave
-from chatrepl.cli.process import is_utf8, stdout_encoding
+from chatrepl.cli.process import stdout_encoding
 from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import Program, wire
 from chatrepl.core.commands.handlers.servers import introduce_local
 from chatrepl.core.events import Event, Level, Notice
+from chatrepl.core.text.terminal_safe import is_unicode
 from chatrepl.terminal.live.conversation_view import ConversationView
 from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.child_programs import run_shown
@@ -59,7 +60,7 @@ def load(
         view = ConversationView(
             program.session,
             lambda: _load_drawing(options, environment, prompt),
-            unicode=is_utf8(sys.stdout.encoding),
+            unicode=is_unicode(sys.stdout.encoding),
         )
         view.attach(prompt)
         pending.forward_to(view)
@@ -94,7 +95,7 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     program = wire(options, environment, person)
     encoding = stdout_encoding()
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
-    mark = "❯ " if is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
+    mark = "❯ " if is_unicode(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 
     async def talk() -> int | None:
         mode = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)

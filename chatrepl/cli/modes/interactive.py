@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.event_loop import run_and_leave
-from chatrepl.cli.process import is_utf8
+from chatrepl.core.text.terminal_safe import is_unicode
 from chatrepl.services.files.paths import find_paths
 from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.prompt import LivePrompt
@@ -36,7 +36,7 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
         held=held,
         vi=options.settings.get("vi") is True,
         history_file=None if options.no_save else find_paths(environment).history_file,
-        unicode=is_utf8(sys.stdout.encoding),
+        unicode=is_unicode(sys.stdout.encoding),
     )
     pending.attach(prompt)
     talking = asyncio.create_task(_talk_behind(prompt, pending, options, environment))

@@ -37,6 +37,7 @@ from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
 from chatrepl.core.turn.sequencer import sequenced
+from chatrepl.terminal.capabilities import rewraps, write_text
 from chatrepl.terminal.tty.raw_mode import is_ignored
 
 __all__ = [
@@ -119,9 +120,7 @@ class _Plain:
 
     def _write(self, text: str) -> None:
         if text:
-            encoding = stdout_encoding()
-            sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-            sys.stdout.flush()
+            write_text(sys.stdout, text)
             self._ends_line = text.endswith("\n")
 
 
@@ -148,7 +147,6 @@ def answer_writer(program: Program) -> AnswerWriter:
     encoding = stdout_encoding()
     if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
         return _Plain()
-    from chatrepl.terminal.capabilities import rewraps
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 

@@ -42,6 +42,7 @@ from chatrepl.core.events import (
 from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.core.turn.sequencer import sequenced
 from chatrepl.services.files.private_files import explain_os_error
+from chatrepl.terminal.capabilities import write_text
 
 if TYPE_CHECKING:
     from chatrepl.core.messages import Message
@@ -179,6 +180,4 @@ class Script:
 
 
 def _write(line: str) -> None:
-    encoding = stdout_encoding()
-    sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
-    sys.stdout.flush()
+    write_text(sys.stdout, line + "\n")

@@ -39,7 +39,7 @@ from chatrepl.core.events import (
 from chatrepl.core.session import Session
 from chatrepl.core.text.terminal_safe import safe_line, safe_text
 from chatrepl.core.turn.sequencer import sequenced
-from chatrepl.terminal.capabilities import window_size
+from chatrepl.terminal.capabilities import window_size, write_text
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.tty.raw_mode import is_ignored
 
@@ -170,10 +170,8 @@ class DumbTerminal:
         self._write("".join(f"{line}\n" for line in lines))
 
     def _write(self, text: str) -> None:
-        encoding = self._output.encoding or "utf-8"
         with contextlib.suppress(OSError, ValueError):
-            self._output.write(text.encode(encoding, "replace").decode(encoding))
-            self._output.flush()
+            write_text(self._output, text)
 
     def _read(self) -> None:
         try:

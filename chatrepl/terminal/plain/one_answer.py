@@ -8,7 +8,7 @@ from typing import TextIO
 
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 from chatrepl.core.settings.layers import Settings
-from chatrepl.terminal.capabilities import window_size
+from chatrepl.terminal.capabilities import window_size, write_text
 from chatrepl.terminal.draw.answer_columns import cut_line
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.draw.layout.cell_width import cell_width
@@ -63,7 +63,7 @@ class OneAnswerWriter:
     def finish(self) -> None:
         """Draw the rest."""
         lines = self._view.finish(self._size().columns)
-        self._write(self._erasing() + "".join(f"{line}\n" for line in lines))
+        write_text(self._stream, self._erasing() + "".join(f"{line}\n" for line in lines))
         self._tail = []
 
     def _draw(self, lines: list[str]) -> None:
@@ -76,7 +76,7 @@ class OneAnswerWriter:
         finished = "".join(f"{line}\n" for line in lines)
         tail = "\n".join(self._tail)
         # Where the terminal takes a character for wider than it is, its row is cut, not wrapped.
-        self._write(erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
+        write_text(self._stream, erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
 
     def _open_rows(self, now_s: float) -> list[str]:
         """Give the tail; narrow rows while sizes follow each other.
@@ -101,11 +101,6 @@ class OneAnswerWriter:
             rows = sum(max(1, -(-used // columns)) for used in cells)
         up = f"\x1b[{rows - 1}A" if rows > 1 else ""
         return f"\r{up}\x1b[K\x1b[C\x1b[J\x1b[D" if rows else ""
-
-    def _write(self, text: str) -> None:
-        encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "replace").decode(encoding))
-        self._stream.flush()
 
     def _size(self) -> os.terminal_size:
         return window_size(self._stream.fileno())
