@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from chatrepl.cli.event_loop import INTERRUPTED
 from chatrepl.cli.modes.line_source import LineSource
-from chatrepl.cli.modes.one_shot import exit_code, results_of
+from chatrepl.cli.modes.output import exit_code, results_of
 from chatrepl.cli.process import printable_json
-from chatrepl.cli.wiring import Program
+from chatrepl.cli.program import Program
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import AnswerEnded, Level, Notice
 from chatrepl.core.messages import Json, Message, State
@@ -21,7 +22,6 @@ from chatrepl.core.turn.sequencer import sequenced
 __all__ = ["EachLine"]
 
 _PROGRESS_S = 0.1
-_INTERRUPTED = 130
 
 
 class EachLine:
@@ -78,7 +78,7 @@ class EachLine:
         if self._failure is not None:
             raise self._failure
         if self._is_stopped:
-            return _INTERRUPTED
+            return INTERRUPTED
         return 1 if self._failed else 0
 
     @property

@@ -8,40 +8,22 @@ from typing import TYPE_CHECKING
 
 from chatrepl import __version__
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.event_loop import run_and_leave
+from chatrepl.cli.event_loop import run_conversation
 from chatrepl.cli.process import stdout_encoding
-from chatrepl.cli.startup import begin
-from chatrepl.cli.wiring import Program, wire
+from chatrepl.cli.program import Program, TerminalPerson
+from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.handlers.servers import introduce_local
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.core.text.terminal_safe import is_unicode
 from chatrepl.terminal.live.conversation_view import ConversationView
 from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.child_programs import run_shown
-from chatrepl.terminal.tty.raw_mode import exit_by_signal
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
-    from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["converse_in_lines", "load"]
-
-
-class PromptPerson:
-    """Asks the person at the prompt, once there is one."""
-
-    def __init__(self, *, has_input_line: bool) -> None:
-        self.has_input_line = has_input_line
-        self.prompt: LivePrompt | DumbTerminal | None = None
-
-    async def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask yes or no."""
-        return self.prompt is not None and await self.prompt.confirm(question, default=default)
-
-    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
-        """Ask for a line of text."""
-        return await self.prompt.ask_text(question, secret=secret) if self.prompt else None
 
 
 def load(
@@ -51,11 +33,11 @@ def load(
 
     Runs in a thread, and gives up what takes long when ``stop`` is set. Raises ``UsageError``.
     """
-    person = PromptPerson(has_input_line=True)
+    person = TerminalPerson(has_input_line=True)
     program = wire(options, environment, person, stop)
 
     async def talk(prompt: "LivePrompt", pending: PendingActions) -> None:
-        person.prompt = prompt
+        person.terminal = prompt
         program.shell.hand_over = partial(run_shown, prompt)
         view = ConversationView(
             program.session,
@@ -91,7 +73,7 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
 
-    person = PromptPerson(has_input_line=False)
+    person = TerminalPerson()
     program = wire(options, environment, person)
     encoding = stdout_encoding()
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
@@ -99,23 +81,20 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
 
     async def talk() -> int | None:
         mode = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)
-        person.prompt = mode
+        person.terminal = mode
         try:
             return await mode.run(_begin(program))
         finally:
             await program.close()
 
-    fatal = run_and_leave(talk())
-    if fatal is not None:
-        exit_by_signal(fatal)
-    return 0
+    return run_conversation(talk())
 
 
 async def _begin(program: Program) -> AsyncIterator[Event]:
     """Go on with the session that is asked for, and make sure that somebody answers."""
     session = program.session
     yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
-    async for event in begin(program):
+    async for event in program.open_session():
         yield event
     if session.uses_local:
         yield introduce_local(session)

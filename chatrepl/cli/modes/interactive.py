@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.event_loop import run_and_leave
+from chatrepl.cli.event_loop import run_conversation
 from chatrepl.core.text.terminal_safe import is_unicode
 from chatrepl.services.files.paths import find_paths
 from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.prompt import LivePrompt
 from chatrepl.terminal.tty.background_colour import may_ask_background
-from chatrepl.terminal.tty.raw_mode import HeldTerminal, exit_by_signal
+from chatrepl.terminal.tty.raw_mode import HeldTerminal
 
 __all__ = ["converse"]
 
@@ -23,10 +23,7 @@ def converse(options: Options, environment: Mapping[str, str], held: HeldTermina
 
     The prompt comes first: all that it does not need is imported and wired behind it, in a thread.
     """
-    fatal = run_and_leave(_talk(options, environment, held))
-    if fatal is not None:
-        exit_by_signal(fatal)
-    return 0
+    return run_conversation(_talk(options, environment, held))
 
 
 async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:

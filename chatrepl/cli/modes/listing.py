@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from chatrepl.cli.process import print_line, printable_json, stdout_encoding
-from chatrepl.cli.wiring import Program
+from chatrepl.cli.program import Program
 from chatrepl.core.commands.handlers import roles
 from chatrepl.core.commands.handlers.sessions import choose_at_start, written
 from chatrepl.core.errors import UsageError

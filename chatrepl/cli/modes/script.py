@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatrepl.cli.modes.line_source import LineSource
-from chatrepl.cli.modes.one_shot import (
+from chatrepl.cli.modes.output import (
     answer_writer,
     exit_code,
+    print_notice,
+    print_warnings,
     results_of,
-    tell,
-    tell_end,
     write_heading,
-    write_piece,
 )
 from chatrepl.cli.process import printable_json, stdout_encoding
-from chatrepl.cli.wiring import Program
+from chatrepl.cli.program import Program
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import (
@@ -124,7 +123,7 @@ class Script:
                 if among is not None:
                     write_heading(self._writer, event.model, among, is_first=True)
             case TextDelta() | RefusalDelta() | ReasoningDelta():
-                write_piece(self._writer, event)
+                self._writer.feed(event)
             case AnswerEnded(message=message):
                 self._writer.finish()
                 self._has_written = True
@@ -132,7 +131,7 @@ class Script:
                 self._code = self._code or exit_code(message)
                 if event.error is not None:
                     self._tell(event.error, number)
-                tell_end(replace(event, error=None), self._program.options.quiet)
+                print_warnings(replace(event, error=None), self._program.options.quiet)
             case Notice():
                 self._tell(event, number)
             case Table() | Meter() | PlainText() | WordsShaded() | ConversationShown():
@@ -151,9 +150,9 @@ class Script:
         if notice.level is Level.ERROR:
             self._code = self._code or notice.exit_code or 1
             where = f"{self._name}, line {number}: "
-            tell(Notice(where + notice.text, Level.ERROR, notice.hint), quiet)
+            print_notice(Notice(where + notice.text, Level.ERROR, notice.hint), quiet)
         elif notice.level is Level.WARNING:
-            tell(notice, quiet)
+            print_notice(notice, quiet)
         elif notice.text and not quiet:
             sys.stderr.write(safe_line(notice.text) + "\n")
             sys.stderr.flush()

@@ -48,17 +48,9 @@ class OneAnswerWriter:
         self._columns = self._size().columns
         self._resized_s = -_SETTLED_S
 
-    def feed(self, text: str) -> None:
+    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
         """Draw a further piece of the answer."""
-        self._draw(self._view.feed(TextDelta(text), self._size().columns))
-
-    def feed_reasoning(self, text: str) -> None:
-        """Draw a further piece of the model's thinking."""
-        self._draw(self._view.feed(ReasoningDelta(text), self._size().columns))
-
-    def feed_refusal(self, text: str) -> None:
-        """Draw a further piece of a refusal, under a line that says what it is."""
-        self._draw(self._view.feed(RefusalDelta(text), self._size().columns))
+        self._draw(self._view.feed(piece, self._size().columns))
 
     def finish(self) -> None:
         """Draw the rest."""
