@@ -41,10 +41,10 @@ def load(
         program.shell.hand_over = partial(run_shown, prompt)
         view = ConversationView(
             program.session,
+            prompt,
             lambda: _load_drawing(options, environment, prompt),
             unicode=is_unicode(sys.stdout.encoding),
         )
-        view.attach(prompt)
         pending.forward_to(view)
         try:
             await view.run(_begin(program))
