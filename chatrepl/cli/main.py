@@ -101,7 +101,7 @@ def _only_prints(options: Options) -> bool:
 
 def _run_lines(options: Options, environment: Mapping[str, str]) -> int:
     """Run many lines, of a script or of stdin."""
-    from chatrepl.cli.modes.batch import EachLine
+    from chatrepl.cli.modes.batch import Batch
     from chatrepl.cli.modes.line_source import LineSource
     from chatrepl.cli.modes.output import report_notices
     from chatrepl.cli.modes.script import Script, open_script
@@ -111,11 +111,11 @@ def _run_lines(options: Options, environment: Mapping[str, str]) -> int:
         raise UsageError("--each-line reads lines from stdin", "pipe a file in, or use < FILE")
     source = open_script(options.script) if options.script else LineSource(0)
     program = wire(options, environment)
-    lines: Script | EachLine
+    lines: Script | Batch
     if options.script:
         lines = Script(program, source, options.script)
     else:
-        lines = EachLine(program, list(options.prompt), source)
+        lines = Batch(program, list(options.prompt), source)
 
     async def work() -> int:
         await report_notices(program.open_session(), options.quiet)

@@ -1,4 +1,4 @@
-"""Wire the rooms: services behind the core's ports, and one session to talk through."""
+"""Wire the program: services behind the core's ports, and one session over them."""
 
 import threading
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from chatrepl.cli.configure import (
     choose_server,
     chooses_local,
     combine_settings,
-    own_prices,
+    configured_prices,
 )
 from chatrepl.cli.process import SystemClock, new_id
 from chatrepl.cli.profiles import ConfiguredProfiles
@@ -45,7 +45,7 @@ def wire(
     person: Person | None = None,
     stop: threading.Event | None = None,
 ) -> Program:
-    """Build the configured session; ``stop`` ends a key's command. Raises ``UsageError``."""
+    """Build the configured program; ``stop`` ends a key's command. Raises ``UsageError``."""
     paths = find_paths(environment)
     debug_log = FileDebugLog(paths.log_file)
     shell = SystemShell(environment)
@@ -63,14 +63,14 @@ def wire(
     if not uses_local:
         server = choose_server(options, environment, configuration, profile, stop)
     disk_store = SqliteStore(paths.database)
-    # To list and to export is to read what is saved; there is nothing to keep off the disk.
+    # Listings and exports read what is saved, so --no-save does not concern them.
     is_unsaved = options.no_save and not (options.list_sessions or options.export)
     session = Session(
         Ports(
             model=OpenAIChatModel(),
             store=SqliteStore(None) if is_unsaved else disk_store,
             counter=TiktokenCounter(),
-            catalog=PriceCatalog(own_prices(configuration)),
+            catalog=PriceCatalog(configured_prices(configuration)),
             local=BuiltInModel(
                 paths.cache_folder,
                 gguf=Path(options.gguf).expanduser() if options.gguf else None,

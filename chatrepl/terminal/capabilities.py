@@ -13,9 +13,9 @@ __all__ = ["rewraps", "window_size", "write_text"]
 def window_size(fd: int) -> os.terminal_size:
     """Return columns and rows of the terminal behind a file descriptor.
 
-    The terminal is asked first: ``COLUMNS`` and ``LINES`` in the environment stay what they were
-    when the window changes, and a program that uses readline leaves them to all that it starts.
-    What nobody tells is 80 columns, 24 rows.
+    The terminal's own answer comes first: ``COLUMNS`` and ``LINES`` in the environment stay as they
+    were when the window changes, and programs with readline pass them to their children. Unknown:
+    80 columns, 24 rows.
     """
     try:
         columns, rows = os.get_terminal_size(fd)
@@ -28,10 +28,10 @@ def window_size(fd: int) -> os.terminal_size:
 
 
 def rewraps(environment: Mapping[str, str]) -> bool:
-    """Say whether the terminal is known to wrap its rows anew when it becomes narrower.
+    """Return whether the terminal is known to wrap its rows anew when it becomes narrower.
 
-    Where that is not known the answer is no: then a few stale rows may stay on the screen, while
-    a wrong yes would erase finished lines.
+    False where that is unknown: then a few stale rows may stay on the screen, while a wrong True
+    would erase finished lines.
     """
     term = environment.get("TERM", "")
     if term.startswith(("screen", "tmux")):

@@ -1,4 +1,4 @@
-"""The conversation behind the prompt: wired, begun, and closed."""
+"""A conversation behind a prompt: wire the program, open the session, run it, close it."""
 
 import sys
 import threading
@@ -29,14 +29,14 @@ __all__ = ["converse_in_lines", "load"]
 def load(
     options: Options, environment: Mapping[str, str], stop: threading.Event
 ) -> Callable[["LivePrompt", PendingActions], Awaitable[None]]:
-    """Wire the program; return what talks through a prompt until someone leaves.
+    """Wire the program; return a function that runs the conversation at a prompt to its end.
 
-    Runs in a thread, and gives up what takes long when ``stop`` is set. Raises ``UsageError``.
+    Runs in a thread; ``stop`` ends a key's command. Raises ``UsageError``.
     """
     person = TerminalPerson(has_input_line=True)
     program = wire(options, environment, person, stop)
 
-    async def talk(prompt: "LivePrompt", pending: PendingActions) -> None:
+    async def converse(prompt: "LivePrompt", pending: PendingActions) -> None:
         person.terminal = prompt
         program.shell.hand_over = partial(run_shown, prompt)
         view = ConversationView(
@@ -47,11 +47,11 @@ def load(
         )
         pending.forward_to(view)
         try:
-            await view.run(_begin(program))
+            await view.run(_opening_events(program))
         finally:
             await program.close()
 
-    return talk
+    return converse
 
 
 def _load_drawing(
@@ -69,7 +69,7 @@ def _load_drawing(
 
 
 def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
-    """Talk on a terminal that knows no escapes; return the exit code."""
+    """Run a conversation on a terminal without escape sequences; return the exit code."""
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
 
@@ -79,19 +79,19 @@ def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
     mark = "❯ " if is_unicode(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 
-    async def talk() -> int | None:
-        mode = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)
-        person.terminal = mode
+    async def converse() -> int | None:
+        terminal = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)
+        person.terminal = terminal
         try:
-            return await mode.run(_begin(program))
+            return await terminal.run(_opening_events(program))
         finally:
             await program.close()
 
-    return run_conversation(talk())
+    return run_conversation(converse())
 
 
-async def _begin(program: Program) -> AsyncIterator[Event]:
-    """Go on with the session that is asked for, and make sure that somebody answers."""
+async def _opening_events(program: Program) -> AsyncIterator[Event]:
+    """Open the session, and offer the built-in model where there is no server."""
     session = program.session
     yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
     async for event in program.open_session():

@@ -1,4 +1,4 @@
-"""A conversation at the live prompt: show it, load the rest behind it, leave the terminal clean."""
+"""Interactive mode: show the live prompt, load the program in a thread, restore the terminal."""
 
 import asyncio
 import sys
@@ -19,14 +19,16 @@ __all__ = ["converse"]
 
 
 def converse(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int:
-    """Talk until someone leaves; return the exit code. A signal ends the process as it says.
+    """Run a conversation at the live prompt; return the exit code.
 
-    The prompt comes first: all that it does not need is imported and wired behind it, in a thread.
+    The prompt comes first: everything that it does not need is imported and wired later, in a
+    thread. A signal ends the process, as seen by its parent.
     """
-    return run_conversation(_talk(options, environment, held))
+    return run_conversation(_run(options, environment, held))
 
 
-async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
+async def _run(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
+    """Run prompt and conversation; return the signal that ended them, or None."""
     pending = PendingActions()
     prompt = LivePrompt(
         actions=pending,
@@ -36,23 +38,23 @@ async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerm
         unicode=is_unicode(sys.stdout.encoding),
     )
     pending.attach(prompt)
-    talking = asyncio.create_task(_talk_behind(prompt, pending, options, environment))
-    # A failure there must not leave a prompt that nobody answers.
-    talking.add_done_callback(lambda _: prompt.leave())
+    conversation = asyncio.create_task(_load_and_converse(prompt, pending, options, environment))
+    # A failure there must not leave a prompt without a program.
+    conversation.add_done_callback(lambda _: prompt.leave())
     try:
-        fatal = await prompt.run()
+        signal_number = await prompt.run()
     finally:
         if prompt.actions is pending:
             # There is nothing to save yet, so nothing to wait for.
-            talking.cancel()
+            conversation.cancel()
         else:
             prompt.actions.leave()
         with suppress(asyncio.CancelledError):
-            await talking
-    return fatal
+            await conversation
+    return signal_number
 
 
-async def _talk_behind(
+async def _load_and_converse(
     prompt: LivePrompt, pending: PendingActions, options: Options, environment: Mapping[str, str]
 ) -> None:
     await prompt.painted()
@@ -60,10 +62,10 @@ async def _talk_behind(
         await prompt.ask_background()
     stop = threading.Event()
     try:
-        open_conversation = await asyncio.to_thread(_load, options, environment, stop)
+        converse_at = await asyncio.to_thread(_load, options, environment, stop)
     finally:
         stop.set()
-    await open_conversation(prompt, pending)
+    await converse_at(prompt, pending)
 
 
 def _load(

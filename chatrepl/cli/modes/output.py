@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from chatrepl.cli.event_loop import INTERRUPTED
 from chatrepl.cli.process import print_line, stdout_encoding
@@ -30,10 +30,14 @@ from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
 from chatrepl.terminal.capabilities import rewraps, write_text
 
+if TYPE_CHECKING:
+    from chatrepl.terminal.draw.event_renderer import Drawing
+
 __all__ = [
     "AnswerWriter",
     "NullWriter",
     "answer_writer",
+    "drawing_for_stdout",
     "exit_code",
     "print_notice",
     "print_warnings",
@@ -95,20 +99,25 @@ def answer_writer(program: Program) -> AnswerWriter:
         return NullWriter()
     if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
         return PlainWriter()
-    from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 
-    drawing = Drawing(
-        program.environment,
-        is_terminal=True,
-        encoding=stdout_encoding(),
-        no_color=program.options.no_color,
-    )
     return OneAnswerWriter(
         sys.stdout,
-        drawing,
+        drawing_for_stdout(program),
         program.session.settings,
         rewraps=rewraps(program.environment),
+    )
+
+
+def drawing_for_stdout(program: Program) -> "Drawing":
+    """Build the renderer for stdout; its import is expensive."""
+    from chatrepl.terminal.draw.event_renderer import Drawing
+
+    return Drawing(
+        program.environment,
+        is_terminal=sys.stdout.isatty(),
+        encoding=stdout_encoding(),
+        no_color=program.options.no_color,
     )
 
 

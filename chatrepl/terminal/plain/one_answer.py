@@ -1,4 +1,4 @@
-"""Draw one answer straight to a terminal that has no prompt: for one-shot use."""
+"""Draw one answer on a terminal without a prompt, for one-shot use."""
 
 import os
 import re
@@ -17,17 +17,17 @@ __all__ = ["OneAnswerWriter"]
 
 _FRAME_S = 1 / 30
 _TAIL_SHARE = 3
-"""The tail is so small a part of the window that it fits one of half the size, too."""
+"""The tail has a third of the window's rows at most, so that it fits one of half the size, too."""
 _SETTLED_S = 1.0
 _NARROW_COLUMNS = 30
-"""The width that a window may suddenly get; narrower ones are rare."""
+"""The smallest width to which a window is commonly resized."""
 _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class OneAnswerWriter:
     """Writes finished lines once, and repaints the open tail below them.
 
-    ``rewraps`` says that the terminal wraps its rows anew when it becomes narrower.
+    ``rewraps``: the terminal wraps its rows anew when it becomes narrower.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class OneAnswerWriter:
         self._draw(self._view.feed(piece, self._size().columns))
 
     def finish(self) -> None:
-        """Draw the rest."""
+        """Draw the rest of the answer."""
         lines = self._view.finish(self._size().columns)
         write_text(self._stream, self._erasing() + "".join(f"{line}\n" for line in lines))
         self._tail = []
@@ -67,14 +67,14 @@ class OneAnswerWriter:
         self._tail = self._open_rows(now_s)
         finished = "".join(f"{line}\n" for line in lines)
         tail = "\n".join(self._tail)
-        # Where the terminal takes a character for wider than it is, its row is cut, not wrapped.
+        # Without automatic wrapping: a row with a character that the terminal draws wider is cut.
         write_text(self._stream, erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
 
     def _open_rows(self, now_s: float) -> list[str]:
-        """Give the tail; narrow rows while sizes follow each other.
+        """Return the tail's rows, cut to a narrow width while the window is being resized.
 
-        A window may get its next size while a frame is on its way: rows that are narrow are not
-        wrapped then, and the next frame finds their first one where it is looked for.
+        The window may get its next size while a frame is on its way: narrow rows are not wrapped
+        then, and the next frame finds the first of them where it expects it.
         """
         size = self._size()
         rows = self._view.tail(max(1, size.lines // _TAIL_SHARE))
@@ -85,7 +85,7 @@ class OneAnswerWriter:
         return [cut_line(row, _NARROW_COLUMNS)[0] for row in rows]
 
     def _erasing(self) -> str:
-        """Go to the first row of the tail, erase from there; the first cell apart (for tmux)."""
+        """Return the sequence that erases the tail; its first cell apart, for tmux."""
         rows = len(self._tail)
         if self._rewraps:
             columns = self._size().columns
