@@ -14,6 +14,7 @@ from chatrepl.cli.process import (
     variables,
 )
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
+from chatrepl.terminal.capabilities import is_dumb
 from chatrepl.terminal.tty.raw_mode import hold_terminal
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _run_mode(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Choose the mode by the command line and the terminal, and run it; return the exit code."""
-    is_live = is_interactive() and environment.get("TERM", "") not in ("", "dumb")
+    is_live = is_interactive() and not is_dumb(environment)
     # Held from the first moment on, so that keys typed meanwhile reach the prompt unharmed.
     with hold_terminal() if is_live else nullcontext() as held:
         options = parse_options(arguments)

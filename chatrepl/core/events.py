@@ -17,6 +17,7 @@ __all__ = [
     "AnswerStarted",
     "ChoiceFinished",
     "ConversationShown",
+    "Delta",
     "DraftReturned",
     "EditorRequested",
     "Event",
@@ -28,6 +29,7 @@ __all__ = [
     "Notice",
     "PlainText",
     "Progress",
+    "PromptEvent",
     "ReasoningDelta",
     "RefusalDelta",
     "ResponseStarted",
@@ -150,6 +152,9 @@ ModelEvent = (
     | TokensScored
     | ChoiceFinished
 )
+
+Delta = TextDelta | ReasoningDelta | RefusalDelta
+"""A piece of an answer's text, of any kind."""
 
 
 # What a turn or a command yields.
@@ -338,7 +343,9 @@ ShownEvent = (
     | ConversationShown
     | Progress
 )
-"""What can be seen."""
+"""Events that are drawn."""
 
-Event = ShownEvent | DraftReturned | EditorRequested | TextCopied | SessionChanged | ExitRequested
-"""What can be seen, and what a front end is asked to do."""
+PromptEvent = DraftReturned | EditorRequested | TextCopied | SessionChanged | ExitRequested
+"""Events that a front end carries out; nothing is drawn for them."""
+
+Event = ShownEvent | PromptEvent

@@ -1,4 +1,4 @@
-"""Output streams: the window's size, how it wraps its rows, the characters it can take."""
+"""Capabilities of the terminal behind an output stream: size, rewrapping, escapes, characters."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from typing import TextIO
 
 from chatrepl.core.text.terminal_safe import encodable
 
-__all__ = ["rewraps", "window_size", "write_text"]
+__all__ = ["is_dumb", "rewraps", "window_size", "write_text"]
 
 
 def window_size(fd: int) -> os.terminal_size:
@@ -27,6 +27,11 @@ def window_size(fd: int) -> os.terminal_size:
     return os.terminal_size((columns or fallback.columns, rows or fallback.lines))
 
 
+def is_dumb(environment: Mapping[str, str]) -> bool:
+    """Return whether the terminal understands no escape sequences, or does not say what it is."""
+    return environment.get("TERM", "") in ("", "dumb")
+
+
 def rewraps(environment: Mapping[str, str]) -> bool:
     """Return whether the terminal is known to wrap its rows anew when it becomes narrower.
 
@@ -35,17 +40,22 @@ def rewraps(environment: Mapping[str, str]) -> bool:
     """
     term = environment.get("TERM", "")
     if term.startswith(("screen", "tmux")):
+        # GNU screen, which has the same TERM, does not.
         return "TMUX" in environment
     programs = ("Apple_Terminal", "iTerm.app", "WezTerm", "ghostty", "vscode")
     if environment.get("TERM_PROGRAM") in programs:
         return True
     if term.startswith(("xterm-kitty", "alacritty", "foot")):
         return True
+    # TERM is often plain xterm: these variables name the terminal (WT: Windows Terminal).
     marks = ("VTE_VERSION", "KITTY_WINDOW_ID", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION")
     return any(environment.get(name) for name in (*marks, "WT_SESSION", "WEZTERM_PANE"))
 
 
 def write_text(stream: TextIO, text: str) -> None:
-    """Write text at once; characters that the stream's encoding lacks are replaced."""
+    """Write text and flush; characters that the stream's encoding lacks become question marks.
+
+    Raises ``OSError`` or ``ValueError`` where the stream cannot be written.
+    """
     stream.write(encodable(text, stream.encoding or "utf-8"))
     stream.flush()

@@ -99,8 +99,8 @@ async def print_request(program: Program, text: str) -> int:
     """Print the request that would be sent, and send nothing; return 2 if it is too large."""
     session = program.session
     question = session.new_question(valid_text(text)[0], session.pending)
-    [asked] = await session.asked()
-    plan, request = await session.preflight.next_request(asked, question)
+    [candidate] = await session.asked()
+    plan, request = await session.preflight.next_request(candidate, question)
     print_line(printable_json(dict(request.body), indent=2))
     if not plan.fits:
         print_line("chatrepl: this does not fit the budget", to_stderr=True)

@@ -19,16 +19,16 @@ from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import (
     Among,
     AnswerEnded,
+    Delta,
     Event,
     Level,
     Notice,
     ReasoningDelta,
-    RefusalDelta,
     TextDelta,
 )
 from chatrepl.core.messages import Json, Message, State, usage_fields
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
-from chatrepl.terminal.capabilities import rewraps, write_text
+from chatrepl.terminal.capabilities import is_dumb, rewraps, write_text
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
@@ -50,7 +50,7 @@ __all__ = [
 class AnswerWriter(Protocol):
     """A sink for an answer that streams."""
 
-    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
+    def feed(self, piece: Delta) -> None:
         """Write a further piece."""
         ...
 
@@ -66,7 +66,7 @@ class PlainWriter:
         self._ends_line = True
         self._cleaner = TextCleaner()
 
-    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
+    def feed(self, piece: Delta) -> None:
         """Write a further piece; that a text is a refusal goes to stderr at the end."""
         if not isinstance(piece, ReasoningDelta):
             self._write(self._cleaner.feed(piece.text))
@@ -86,7 +86,7 @@ class PlainWriter:
 class NullWriter:
     """Writes nothing: the result comes as JSON in the end, or cannot be written any more."""
 
-    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
+    def feed(self, piece: Delta) -> None:
         """Ignore a piece."""
 
     def finish(self) -> None:
@@ -97,7 +97,7 @@ def answer_writer(program: Program) -> AnswerWriter:
     """Choose the writer: none for JSON, rendered on a terminal, else plain text."""
     if program.options.json:
         return NullWriter()
-    if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
+    if not sys.stdout.isatty() or is_dumb(program.environment):
         return PlainWriter()
     from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 

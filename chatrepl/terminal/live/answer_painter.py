@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from chatrepl.core.events import Delta
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_columns import BesideView
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["AnswerPainter"]
-
-_Piece = TextDelta | ReasoningDelta | RefusalDelta
 
 _FRAME_S = 1 / 30
 _MAXIMUM_SHARE = 0.5
@@ -32,7 +30,7 @@ class AnswerPainter:
         self._prompt = prompt
         self._on_error = on_error
         self._view: AnswerView | BesideView | None = None
-        self._pieces: list[_Piece] = []
+        self._pieces: list[Delta] = []
         self._dirty = asyncio.Event()
         self._last_line = ""
 
@@ -41,7 +39,7 @@ class AnswerPainter:
         self.end()
         self._view = view
 
-    def add(self, piece: _Piece) -> None:
+    def add(self, piece: Delta) -> None:
         """Buffer a piece for the next frame."""
         self._pieces.append(piece)
         self._dirty.set()
@@ -127,7 +125,7 @@ class AnswerPainter:
         return True
 
 
-def _joined(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
+def _joined(pieces: Sequence[Delta]) -> Iterator[Delta]:
     """Join neighbours of one kind: a view draws few long pieces more cheaply."""
     for (kind, index), group in groupby(pieces, lambda piece: (type(piece), piece.index)):
         yield kind("".join(piece.text for piece in group), index)

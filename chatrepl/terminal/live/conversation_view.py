@@ -23,6 +23,7 @@ from chatrepl.core.events import (
     Level,
     Notice,
     Progress,
+    PromptEvent,
     SessionChanged,
     TextCopied,
 )
@@ -30,7 +31,7 @@ from chatrepl.core.messages import SearchHit
 from chatrepl.core.session import Session
 from chatrepl.core.turn.sequencer import AnswerSequencer
 from chatrepl.terminal.live.background_tasks import BackgroundTasks, LineQueue
-from chatrepl.terminal.live.event_display import EventDisplay, PromptEvent
+from chatrepl.terminal.live.event_display import EventDisplay
 from chatrepl.terminal.live.toolbar import Toolbar
 from chatrepl.terminal.prompt.editor import EditorError
 

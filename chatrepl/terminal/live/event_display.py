@@ -10,20 +10,16 @@ from chatrepl.core.events import (
     AnswerEnded,
     AnswerStarted,
     ConversationShown,
-    DraftReturned,
-    EditorRequested,
     Event,
-    ExitRequested,
     MessageAccepted,
     Meter,
     Notice,
     PlainText,
     Progress,
+    PromptEvent,
     ReasoningDelta,
     RefusalDelta,
-    SessionChanged,
     Table,
-    TextCopied,
     TextDelta,
     ToolCalled,
     WordsShaded,
@@ -37,10 +33,7 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing, Drawn
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["EventDisplay", "PromptEvent"]
-
-PromptEvent = DraftReturned | EditorRequested | ExitRequested | SessionChanged | TextCopied
-"""Events that act on the prompt; nothing is drawn for them."""
+__all__ = ["EventDisplay"]
 
 _MESSAGES_AT_ONCE = 20
 

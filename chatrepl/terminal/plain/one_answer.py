@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from chatrepl.core.events import Delta
 from chatrepl.core.settings.layers import Settings
 from chatrepl.terminal.capabilities import window_size, write_text
 from chatrepl.terminal.draw.answer_columns import cut_line
@@ -48,7 +48,7 @@ class OneAnswerWriter:
         self._columns = self._size().columns
         self._resized_s = -_SETTLED_S
 
-    def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta) -> None:
+    def feed(self, piece: Delta) -> None:
         """Draw a further piece of the answer."""
         self._draw(self._view.feed(piece, self._size().columns))
 
