@@ -47,7 +47,7 @@ class _UnjoinedThreads(ThreadPoolExecutor):
 
 
 def _run(work: Coroutine[Any, Any, _T]) -> _T:
-    """Do as ``asyncio.run`` does, but do not join worker threads at the end.
+    """Run a coroutine as ``asyncio.run`` does, but do not join worker threads at exit.
 
     A thread that still runs ends with the process, which must end by ``os._exit`` or a signal.
     """

@@ -86,7 +86,7 @@ class Program:
 
 
 async def _copy_unsaved(session: Session) -> None:
-    """Retry to save; if that fails, write a copy of each unsaved session and report its path."""
+    """Retry saving; if that fails, copy each unsaved session elsewhere and report its path."""
     if session.keeper.is_saved or await session.keeper.flush():
         return
     from chatrepl.core.transcript import to_json

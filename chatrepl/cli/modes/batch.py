@@ -25,7 +25,7 @@ _PROGRESS_S = 0.1
 
 
 class Batch:
-    """Sends up to ``--parallel`` lines at the same time; each is a conversation of its own.
+    """A run over many lines: up to ``--parallel`` at the same time, each its own conversation.
 
     Results are written as they come, each with its line's number. ``words`` are put before each
     line.

@@ -17,7 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class LineSource:
-    """Reads a file descriptor in a thread, for a pipe may be silent for as long as it likes.
+    """A file descriptor's lines, read in a thread: a pipe may be silent for as long as it likes.
 
     Any number of tasks of one event loop may iterate it; each line goes to one of them.
     """

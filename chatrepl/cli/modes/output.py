@@ -60,7 +60,7 @@ class AnswerWriter(Protocol):
 
 
 class PlainWriter:
-    """Writes an answer's text as it comes, for pipes and files; reasoning is left out."""
+    """A writer for pipes and files: an answer's text as it comes, without reasoning."""
 
     def __init__(self) -> None:
         self._ends_line = True
@@ -84,7 +84,7 @@ class PlainWriter:
 
 
 class NullWriter:
-    """Writes nothing: the result comes as JSON in the end, or cannot be written any more."""
+    """A writer of nothing: the result comes as JSON in the end, or cannot be written any more."""
 
     def feed(self, piece: Delta) -> None:
         """Ignore a piece."""
@@ -149,7 +149,7 @@ def print_notice(notice: Notice, quiet: bool) -> None:
 
 
 def print_warnings(ended: AnswerEnded, quiet: bool) -> None:
-    """Write to stderr how an answer is not an ordinary one: failed, refused, filtered, empty."""
+    """Write to stderr that an answer failed, was refused, filtered or cut, or is empty."""
     message = ended.message
     if ended.error is not None:
         print_notice(ended.error, quiet)

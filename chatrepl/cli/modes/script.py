@@ -68,7 +68,7 @@ def open_script(path: str) -> LineSource:
 
 
 class Script:
-    """Runs a script's lines up to the first that fails: those below it may build on it."""
+    """A run of a script's lines, up to the first that fails: those below it may build on it."""
 
     def __init__(self, program: Program, source: LineSource, name: str) -> None:
         self._program = program

@@ -24,7 +24,7 @@ _MAXIMUM_SHARE = 0.5
 
 
 class AnswerPainter:
-    """Buffers an answer's pieces; a task draws all that came since the last frame at once."""
+    """A buffer of an answer's pieces; a task draws all new ones at once, frame by frame."""
 
     def __init__(self, prompt: "LivePrompt", on_error: Callable[[Exception], None]) -> None:
         self._prompt = prompt
@@ -95,6 +95,7 @@ class AnswerPainter:
                 self._pieces.clear()
                 self._prompt.show_tail(())
                 self._on_error(error)
+            # A slow frame is followed by as long a pause, in which keys are handled.
             spent_s = time.monotonic() - begun_s
             await asyncio.sleep(max(_FRAME_S - spent_s, spent_s * (1 / _MAXIMUM_SHARE - 1)))
 

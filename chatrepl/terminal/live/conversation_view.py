@@ -234,7 +234,7 @@ class ConversationView:
         self._end_line(listed)
 
     async def _run_in_background(self, line: str) -> None:
-        """Run a command beside another line; its output is displayed at once, when it has ended."""
+        """Run a command while another line runs; its output is displayed when it has ended."""
         slow = asyncio.get_running_loop().call_later(
             _COMMAND_QUIET_S, self._prompt.hint, f"{line} …"
         )

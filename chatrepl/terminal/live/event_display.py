@@ -39,7 +39,7 @@ _MESSAGES_AT_ONCE = 20
 
 
 class EventDisplay:
-    """Draws events above the prompt, by the settings at that time; nothing before ``start``.
+    """The display of events above the prompt, by the settings at that time; not before ``start``.
 
     ``keep_notice`` takes the topic and the text of a notice that stays; an empty text ends it.
     """

@@ -1,4 +1,4 @@
-"""A buffer of key actions for the time until the program behind the prompt has loaded."""
+"""Buffer key actions until the program has loaded, then forward them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,10 +11,7 @@ __all__ = ["PendingActions"]
 
 
 class PendingActions:
-    """The live prompt's first actions: queue lines, answer that nothing runs.
-
-    ``forward_to`` replaces them.
-    """
+    """The live prompt's first actions: lines are queued, and nothing runs."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []

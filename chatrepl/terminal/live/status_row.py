@@ -17,7 +17,7 @@ _HELD_TICK_S = 0.2
 
 
 class StatusRow:
-    """Keeps the row up to date; ``drawing`` is called when there is something to draw."""
+    """The row's content; ``drawing`` is called when there is something to draw."""
 
     def __init__(self, prompt: "LivePrompt", drawing: Callable[[], "Drawing"]) -> None:
         self._prompt = prompt

@@ -47,7 +47,7 @@ _MAXIMUM_READ_BYTES = 65536
 
 
 class DumbTerminal:
-    """Runs lines from a terminal's descriptor, and writes their events to a stream as lines.
+    """A conversation over a terminal's descriptor, read by lines, and an output stream.
 
     ``mark`` is the prompt. ``confirm`` and ``ask_text`` are those of the ``Person`` port.
     """

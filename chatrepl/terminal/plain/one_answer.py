@@ -25,7 +25,7 @@ _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class OneAnswerWriter:
-    """Writes finished lines once, and repaints the open tail below them.
+    """A writer of an answer: finished lines once, below them the open tail, repainted.
 
     ``rewraps``: the terminal wraps its rows anew when it becomes narrower.
     """
