@@ -1,4 +1,4 @@
-"""Run the program, by its name or as ``python -m chatrepl``."""
+"""The entry point of ``chatrepl`` and ``python -m chatrepl``."""
 
 import signal
 from typing import NoReturn
@@ -7,7 +7,7 @@ __all__ = ["run"]
 
 
 def run() -> NoReturn:
-    """Load the program and run it; Ctrl+C meanwhile ends it without a word."""
+    """Import the program and run it; Ctrl+C during the import ends the process silently."""
     has_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if has_default:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

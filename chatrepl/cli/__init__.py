@@ -1,1 +1,1 @@
-"""The front door: argv and environment in, wired rooms, exit code out."""
+"""The command line: argv and environment in, a wired program, exit code out."""

@@ -1,26 +1,28 @@
-"""The command line: options from the settings table, and the program's own."""
+"""The command line's options: one for each setting, and the program's own."""
 
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl import __version__
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
-from chatrepl.core.sessions.library import SessionChoice
 from chatrepl.core.settings.kinds import Choice, Kind, ResponseFormat, Switch, Words
 from chatrepl.core.settings.response_format import names_schema_file
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 
+if TYPE_CHECKING:
+    from chatrepl.core.sessions.library import SessionChoice
+
 __all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
-_MOST_PARALLEL = 64
+_MAXIMUM_PARALLEL = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The command line, parsed."""
 
     prompt: Sequence[str] = ()
     settings: dict[str, Json] = field(default_factory=dict)
@@ -34,7 +36,7 @@ class Options:
     base_url: str | None = None
     local: bool = False
     gguf: str | None = None
-    """A model's file, to be run in the built-in model's place."""
+    """Path of a model file that replaces the built-in model."""
     continue_newest: bool = False
     resume: str | None = None
     session: str | None = None
@@ -46,10 +48,10 @@ class Options:
     dry_run: bool = False
     each_line: bool = False
     parallel: int | None = None
-    """How many lines are asked at the same time; None: one."""
+    """Number of lines whose answers stream at the same time; None: one."""
     script: str | None = None
     file: Sequence[str] | None = None
-    """What goes with the first message."""
+    """Attachments of the first message: paths and web addresses."""
     export: str | None = None
     list_models: bool = False
     list_sessions: bool = False
@@ -59,8 +61,11 @@ class Options:
     print_completion: str | None = None
 
     @property
-    def choice(self) -> SessionChoice:
-        """Say which session the command line asks for."""
+    def choice(self) -> "SessionChoice":
+        """The session that the command line selects."""
+        # The library imports the whole core, which must not delay the first prompt.
+        from chatrepl.core.sessions.library import SessionChoice
+
         return SessionChoice(
             newest=self.continue_newest,
             existing=self.resume,
@@ -71,29 +76,29 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class OptionRow:
-    """What a shell needs to know of one option."""
+    """One option, as completion scripts and the documentation need it."""
 
     names: Sequence[str]
     help: str
     takes: int
-    """How many values follow it."""
+    """Number of values that follow it."""
     metavar: str = ""
     values: Sequence[str] = ()
     is_repeatable: bool = False
 
     @property
     def wants_file(self) -> bool:
-        """Say whether its value is a file."""
+        """True if its value is a path."""
         return self.metavar in ("PATH", "FILE")
 
     @property
     def is_role(self) -> bool:
-        """Say whether its value is a role."""
+        """True if its value is a role."""
         return "--role" in self.names
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises instead of exiting, so that one place draws every error."""
+    """A parser that raises instead of exiting, so that one place prints every error."""
 
     def error(self, message: str) -> NoReturn:
         """Raise ``UsageError``."""
@@ -101,7 +106,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Build the parser; options are not abbreviated."""
+    """Build the parser; options cannot be abbreviated."""
     parser = _Parser(
         prog="chatrepl",
         usage="chatrepl [OPTIONS] [PROMPT ...]",
@@ -237,73 +242,73 @@ def _add_others(group: argparse._ArgumentGroup) -> None:
 
 
 def parse_options(arguments: Sequence[str]) -> Options:
-    """Read the command line. Raises ``UsageError``; ``--help`` and ``--version`` exit."""
+    """Parse the command line. Raises ``UsageError``; ``--help`` and ``--version`` exit."""
     # What follows "--" is text, however it begins; argparse forgets that between options.
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    found = make_parser().parse_intermixed_args(list(arguments[:end]))
-    found.prompt = [*found.prompt, *arguments[end + 1 :]]
-    if sum(map(bool, (found.continue_newest, found.resume, found.session, found.pick))) > 1:
+    parsed = make_parser().parse_intermixed_args(list(arguments[:end]))
+    parsed.prompt = [*parsed.prompt, *arguments[end + 1 :]]
+    if sum(map(bool, (parsed.continue_newest, parsed.resume, parsed.session, parsed.pick))) > 1:
         raise UsageError("-c, -r, -S and --pick each choose a session", "give one of them")
-    _check_forms(found)
+    _check_forms(parsed)
     names = Options.__dataclass_fields__.keys() - {"settings", "schema_file"}
-    form = found.setting_response_format or ""
+    form = parsed.setting_response_format or ""
     return Options(
-        **{name: getattr(found, name) for name in names},
-        settings=_setting_values(found),
+        **{name: getattr(parsed, name) for name in names},
+        settings=_setting_values(parsed),
         schema_file=form if names_schema_file(form) else None,
     )
 
 
-def _check_forms(found: argparse.Namespace) -> None:
-    """Refuse ways to run the program that exclude each other; read a number of lines."""
-    if found.script and (found.prompt or found.each_line):
+def _check_forms(parsed: argparse.Namespace) -> None:
+    """Refuse combinations of modes that exclude each other; parse ``--parallel``."""
+    if parsed.script and (parsed.prompt or parsed.each_line):
         raise UsageError("--script says all there is to say", "leave out the words and --each-line")
-    if found.script and found.dry_run:
+    if parsed.script and parsed.dry_run:
         raise UsageError("--dry-run shows one request", "use /request in the script")
-    if found.each_line and (found.dry_run or found.pick):
+    if parsed.each_line and (parsed.dry_run or parsed.pick):
         raise UsageError("--dry-run and --pick do not go with --each-line")
-    if found.each_line and (found.continue_newest or found.resume or found.session):
+    if parsed.each_line and (parsed.continue_newest or parsed.resume or parsed.session):
         raise UsageError(
             "with --each-line each line is a conversation of its own", "leave out -c, -r and -S"
         )
-    if found.parallel is None:
+    if parsed.parallel is None:
         return
-    if not found.each_line:
+    if not parsed.each_line:
         raise UsageError("--parallel goes with --each-line")
-    if not found.parallel.isdecimal() or not 1 <= int(found.parallel[:9]) <= _MOST_PARALLEL:
-        raise UsageError(f"--parallel: not a whole number from 1 to {_MOST_PARALLEL}")
-    found.parallel = int(found.parallel)
+    if not parsed.parallel.isdecimal() or not 1 <= int(parsed.parallel[:9]) <= _MAXIMUM_PARALLEL:
+        raise UsageError(f"--parallel: not a whole number from 1 to {_MAXIMUM_PARALLEL}")
+    parsed.parallel = int(parsed.parallel)
 
 
-def _setting_values(found: argparse.Namespace) -> dict[str, Json]:
+def _setting_values(parsed: argparse.Namespace) -> dict[str, Json]:
     values: dict[str, Json] = {}
     for setting in SETTINGS:
-        given = getattr(found, f"setting_{setting.key}", None)
-        is_file = isinstance(setting.kind, ResponseFormat) and names_schema_file(given or "")
-        if given is not None and not is_file:
-            values[setting.key] = _parse(setting, setting.options[-1], given)
-    for key, text in found.option or ():
-        values[f"extra.{key}"] = _parse(_own_field(key), f"-o {key}", text)
-    if found.no_stream:
+        text = getattr(parsed, f"setting_{setting.key}", None)
+        is_file = isinstance(setting.kind, ResponseFormat) and names_schema_file(text or "")
+        if text is not None and not is_file:
+            values[setting.key] = _parse_value(setting, setting.options[-1], text)
+    for key, text in parsed.option or ():
+        values[f"extra.{key}"] = _parse_value(_extra_field(key), f"-o {key}", text)
+    if parsed.no_stream:
         values["stream"] = False
-    if found.raw:
+    if parsed.raw:
         values["markdown"] = False
-    if found.vi:
+    if parsed.vi:
         values["vi"] = True
     return values
 
 
-def _parse(setting: Setting, option: str, given: str | list[str]) -> Json:
+def _parse_value(setting: Setting, option: str, text: str | list[str]) -> Json:
     kind: Kind = setting.kind
     try:
-        if isinstance(given, list):
-            return kind.check(list(given))
-        return given if setting.key in ("system", "user") else kind.parse(given)
+        if isinstance(text, list):
+            return kind.check(list(text))
+        return text if setting.key in ("system", "user") else kind.parse(text)
     except UsageError as error:
         raise UsageError(f"{option}: {error.message}", error.hint) from None
 
 
-def _own_field(key: str) -> Setting:
+def _extra_field(key: str) -> Setting:
     try:
         return find_setting(f"extra.{key}")
     except UsageError as error:
@@ -311,7 +316,7 @@ def _own_field(key: str) -> Setting:
 
 
 def option_rows() -> list[OptionRow]:
-    """List the options that are there, for the completion of shells."""
+    """Return all options, in the order of ``--help``."""
     kinds = {f"setting_{setting.key}": setting.kind for setting in SETTINGS}
     rows: list[OptionRow] = []
     for action in make_parser()._actions:

@@ -1,4 +1,4 @@
-"""Put the layers of settings together, and choose the one server that they name."""
+"""Combine the layers of settings, and choose the one server, with its key, that they name."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,31 +21,32 @@ from chatrepl.services.files.user_files import UserFiles
 from chatrepl.services.system.api_keys import key_from
 
 __all__ = [
-    "PRICES",
     "checked_values",
     "choose_profile",
     "choose_server",
     "chooses_local",
     "combine_settings",
+    "configured_prices",
     "find_profile",
     "names_server",
-    "own_prices",
 ]
 
+_PRICES = "prices"
 _KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
 _TEXT_FIELDS = ("base_url", "organization", "project", "azure_api_version", *_KEY_FIELDS)
 _TABLE_FIELDS = ("headers", "query")
+_PRICE_FIELDS = ("prompt", "completion", "cached", "reasoning")
 _OPENAI_FIELDS = ("organization", "project", *_TABLE_FIELDS)
-SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
-"""What a profile, or the configuration's top level, may say of a server."""
+_SERVER_FIELDS = (*_TEXT_FIELDS, *_TABLE_FIELDS, "timeout_s")
+"""The keys for a server, in a profile or at the configuration's top level."""
 
 
 def choose_profile(
     options: Options, environment: Mapping[str, str], configuration: Configuration
 ) -> str | None:
-    """Return the profile's name: by option, else ``CHATREPL_PROFILE``, else none.
+    """Return the profile's name: by option, else ``CHATREPL_PROFILE``.
 
-    None, too, where the name means the built-in model.
+    None: no profile is selected, or the name means the built-in model.
     """
     name = _named_profile(options, environment)
     if name is None or is_local_profile(name, list(configuration.profiles)):
@@ -57,7 +58,7 @@ def choose_profile(
 def chooses_local(
     options: Options, environment: Mapping[str, str], configuration: Configuration
 ) -> bool:
-    """Say whether the built-in model is asked for: by its options, or as a profile."""
+    """Return whether the built-in model is selected: by its options, or as a profile."""
     if options.local or options.gguf is not None:
         return True
     name = _named_profile(options, environment)
@@ -71,7 +72,7 @@ def _named_profile(options: Options, environment: Mapping[str, str]) -> str | No
 
 
 def find_profile(name: str, configuration: Configuration) -> Mapping[str, Json]:
-    """Return what a profile says. Unknown: ``UsageError``."""
+    """Return a profile's table. Raises ``UsageError`` for an unknown name."""
     if name not in configuration.profiles:
         raise UsageError(
             f"there is no profile “{name}” in {configuration.path}",
@@ -81,7 +82,7 @@ def find_profile(name: str, configuration: Configuration) -> Mapping[str, Json]:
 
 
 def names_server(fields: Mapping[str, Json]) -> bool:
-    """Say whether a profile names a server, or a key that belongs to OpenAI's."""
+    """Return whether a table names a server, or a key, which then is for OpenAI's server."""
     return any(fields.get(name) for name in ("base_url", *_KEY_FIELDS))
 
 
@@ -91,7 +92,7 @@ def combine_settings(
     configuration: Configuration,
     profile: str | None,
 ) -> Settings:
-    """Check every layer, and put them together. Raises ``UsageError`` naming file and line."""
+    """Check every layer and combine them. Raises ``UsageError`` that names file and line."""
     values = checked_values(configuration, None)
     settings = Settings().with_layer(Layer.FILE, values, "configuration")
     for name in configuration.profiles:
@@ -105,19 +106,19 @@ def combine_settings(
 
 
 def checked_values(configuration: Configuration, profile: str | None) -> dict[str, Json]:
-    """Return a table's settings; its server fields are checked too, but left to the server."""
+    """Return a table's settings, checked; its server keys are checked too, but left out."""
     table = configuration.values if profile is None else configuration.profiles[profile]
     values: dict[str, Json] = {}
     for key, value in setting_fields(table):
         try:
-            if key[0] == PRICES and profile is None:
+            if key[0] == _PRICES and profile is None:
                 continue
-            if key[0] in SERVER_FIELDS:
+            if key[0] in _SERVER_FIELDS:
                 _check_server_field(key[0], value)
             else:
-                setting = find_setting(".".join(key) if key[1:] else _known(key[0]))
+                setting = find_setting(".".join(key) if key[1:] else _known_key(key[0]))
                 is_form = setting.key == FORMAT_KEY
-                form = _schema_beside(configuration.path, value) if is_form else value
+                form = _with_schema(configuration.path, value) if is_form else value
                 values[setting.key] = setting.kind.check(form)
         except UsageError as error:
             raise _placed(error, configuration, profile, key) from None
@@ -127,24 +128,28 @@ def checked_values(configuration: Configuration, profile: str | None) -> dict[st
 def _placed(
     error: UsageError, configuration: Configuration, profile: str | None, key: Sequence[str]
 ) -> UsageError:
-    """Return an error of a key's value that says where it is."""
+    """Put file and line before an error about a key's value."""
+    place = _place(configuration, profile, *key)
+    return UsageError(f"{place}: {about_key(key[-1], error.message)}", error.hint)
+
+
+def _place(configuration: Configuration, profile: str | None, *key: str) -> str:
     line = configuration.line_of(profile, *key)
-    where = f"{configuration.path}, line {line}" if line else str(configuration.path)
-    return UsageError(f"{where}: {about_key(key[-1], error.message)}", error.hint)
+    return f"{configuration.path}, line {line}" if line else str(configuration.path)
 
 
-def _schema_beside(path: Path, value: Json) -> Json:
-    """Return the form of answers that a schema's file says; it lies beside the configuration."""
+def _with_schema(path: Path, value: Json) -> Json:
+    """Read a schema file, relative to the configuration's folder; keep any other value."""
     if not isinstance(value, str) or not names_schema_file(value):
         return value
     schema = path.parent / Path(value.strip()).expanduser()
     return format_of_schema(UserFiles.read_now(str(schema)), str(schema))
 
 
-def _known(key: str) -> str:
+def _known_key(key: str) -> str:
     if key == "extra":
         raise UsageError("extra is not a table", "write [extra], or extra.NAME = VALUE")
-    names = [*(setting.key for setting in SETTINGS), *SERVER_FIELDS, PRICES]
+    names = [*(setting.key for setting in SETTINGS), *_SERVER_FIELDS, _PRICES]
     if key.startswith("api_key") or key in ("key", "apikey", "openai_api_key"):
         raise UsageError(
             f"unknown key “{key}”",
@@ -175,8 +180,8 @@ def _check_server_field(key: str, value: Json) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
-    """A server and its key, as one layer tells them."""
+class _ServerLayer:
+    """The server keys of one layer."""
 
     fields: Mapping[str, Json]
     origin: str
@@ -191,56 +196,59 @@ def choose_server(
 ) -> Server | None:
     """Return the server, with the key of the same layer; None: no layer names one.
 
-    A server given by hand is paired with the default key. A key alone, wherever it is, belongs to
-    OpenAI's own server and goes nowhere else; only in a profile, which was chosen by name, does it
-    beat another layer's address. May run the user's own key command, until ``stop`` is set.
+    The server of an option gets the default key. A key alone, wherever it is, belongs to OpenAI's
+    server and goes nowhere else; only in a profile, which was selected by name, does it beat
+    another layer's address. May run the user's own key command, until ``stop`` is set.
     """
-    units = _units(environment, configuration, profile)
+    layers = _server_layers(environment, configuration, profile)
     default_key = environment.get("OPENAI_API_KEY", "")
-    unit: _Unit | None = _Unit({"base_url": options.base_url}, "option")
+    layer: _ServerLayer | None = _ServerLayer({"base_url": options.base_url}, "option")
     if not options.base_url:
         has_key = bool(default_key.strip())
-        unit = _naming(units, has_default_key=has_key, by_name=profile is not None)
-    if unit is None:
+        layer = _naming_layer(layers, has_default_key=has_key, by_name=profile is not None)
+    if layer is None:
         return None
-    key = default_key if unit.origin in ("environment", "option") else ""
-    fields = {**_from_others(unit, units), **unit.fields}
-    return _server(fields, unit.origin, environment, _default_key(key), stop)
+    key = default_key if layer.origin in ("environment", "option") else ""
+    fields = {**_inherited(layer, layers), **layer.fields}
+    return _server(fields, layer.origin, environment, _default_key(key), stop)
 
 
-def _naming(units: Sequence[_Unit], *, has_default_key: bool, by_name: bool) -> _Unit | None:
+def _naming_layer(
+    layers: Sequence[_ServerLayer], *, has_default_key: bool, by_name: bool
+) -> _ServerLayer | None:
     """Find the layer that names the server: by an address, else by a key."""
-    if by_name and names_server(units[0].fields):
-        return units[0]
-    addresses = [unit for unit in units if unit.fields.get("base_url")]
+    if by_name and names_server(layers[0].fields):
+        return layers[0]
+    addresses = [layer for layer in layers if layer.fields.get("base_url")]
     keys = [
-        unit
-        for unit in units
-        if names_server(unit.fields) or (has_default_key and unit.origin == "environment")
+        layer
+        for layer in layers
+        if names_server(layer.fields) or (has_default_key and layer.origin == "environment")
     ]
     return next(iter(addresses or keys), None)
 
 
-def _from_others(unit: _Unit, units: Sequence[_Unit]) -> dict[str, Json]:
-    """Collect what holds for this server though another layer says it.
+def _inherited(layer: _ServerLayer, layers: Sequence[_ServerLayer]) -> dict[str, Json]:
+    """Collect the fields of other layers that hold for this layer's server.
 
-    A patience holds for any server. What else the file's top level says of one may be secret: it is
-    for OpenAI's, where it gives no address, and goes nowhere else.
+    A timeout holds for any server. The file's other fields may be secret: those beside no address
+    are for OpenAI's server, and go nowhere else.
     """
-    file = units[-1].fields
-    found: dict[str, Json] = {}
-    if unit.origin == "environment" and not (unit.fields.get("base_url") or file.get("base_url")):
-        found = {name: file[name] for name in _OPENAI_FIELDS if name in file}
-    patience = [layer.fields["timeout_s"] for layer in units if "timeout_s" in layer.fields]
-    return found | {"timeout_s": patience[0] if patience else None}
+    file = layers[-1].fields
+    fields: dict[str, Json] = {}
+    if layer.origin == "environment" and not (layer.fields.get("base_url") or file.get("base_url")):
+        fields = {name: file[name] for name in _OPENAI_FIELDS if name in file}
+    timeouts = [layer.fields["timeout_s"] for layer in layers if "timeout_s" in layer.fields]
+    return fields | {"timeout_s": timeouts[0] if timeouts else None}
 
 
-def _units(
+def _server_layers(
     environment: Mapping[str, str], configuration: Configuration, profile: str | None
-) -> list[_Unit]:
-    units = []
+) -> list[_ServerLayer]:
+    """Return the layers in the order in which they are searched."""
+    layers = []
     if profile is not None:
-        units.append(_Unit(configuration.profiles[profile], f"profile {profile}"))
+        layers.append(_ServerLayer(configuration.profiles[profile], f"profile {profile}"))
     from_environment: dict[str, Json] = {
         field: environment[name].strip()
         for field, name in (
@@ -250,9 +258,9 @@ def _units(
         )
         if environment.get(name, "").strip()
     }
-    units.append(_Unit(from_environment, "environment"))
-    units.append(_Unit(configuration.values, "configuration"))
-    return units
+    layers.append(_ServerLayer(from_environment, "environment"))
+    layers.append(_ServerLayer(configuration.values, "configuration"))
+    return layers
 
 
 def _default_key(text: str) -> tuple[Secret, str] | None:
@@ -306,30 +314,27 @@ def _table(fields: Mapping[str, Json], name: str) -> dict[str, str]:
     return {key: str(text) for key, text in value.items()} if isinstance(value, dict) else {}
 
 
-PRICES = "prices"
-_FIELDS = ("prompt", "completion", "cached", "reasoning")
-
-
-def own_prices(configuration: Configuration) -> Mapping[str, Price]:
-    """Return the prices by model. Raises ``UsageError`` that names file and line."""
-    table = configuration.values.get(PRICES, {})
+def configured_prices(configuration: Configuration) -> Mapping[str, Price]:
+    """Return the configured prices by model. Raises ``UsageError`` that names file and line."""
+    table = configuration.values.get(_PRICES, {})
     if not isinstance(table, dict):
         raise UsageError(
-            f"{_where(configuration, PRICES)}: prices is not a table", 'write [prices."MODEL"]'
+            f"{_place(configuration, None, _PRICES)}: prices is not a table",
+            'write [prices."MODEL"]',
         )
     return {model: _price(configuration, model, fields) for model, fields in table.items()}
 
 
 def _price(configuration: Configuration, model: str, fields: Json) -> Price:
-    where = _where(configuration, PRICES, model)
+    where = _place(configuration, None, _PRICES, model)
     if not isinstance(fields, dict):
         raise UsageError(f"{where}: prices.{model} is not a table", f'write [prices."{model}"]')
     for name, amount in fields.items():
-        place = _where(configuration, PRICES, model, name)
-        if name not in _FIELDS:
+        place = _place(configuration, None, _PRICES, model, name)
+        if name not in _PRICE_FIELDS:
             raise UsageError(
                 f"{place}: unknown key “{name}”",
-                nearest(name, _FIELDS) or "the known ones: " + ", ".join(_FIELDS),
+                nearest(name, _PRICE_FIELDS) or "the known ones: " + ", ".join(_PRICE_FIELDS),
             )
         if not isinstance(amount, int | float) or isinstance(amount, bool) or not 0 <= amount < 1e9:
             raise UsageError(f"{place}: {name} is not a number of dollars per million tokens")
@@ -340,8 +345,3 @@ def _price(configuration: Configuration, model: str, fields: Json) -> Price:
     return Price(
         numbers["prompt"], numbers["completion"], numbers.get("cached"), numbers.get("reasoning")
     )
-
-
-def _where(configuration: Configuration, *key: str) -> str:
-    line = configuration.lines.get(key)
-    return f"{configuration.path}, line {line}" if line else str(configuration.path)

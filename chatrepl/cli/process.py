@@ -1,4 +1,4 @@
-"""The world that a run of the program sees: passed in, never looked up in the middle."""
+"""The process: its clock, ids, standard streams and environment."""
 
 import os
 import sys
@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.json_value import Json
 from chatrepl.core.text.terminal_safe import escape_json, safe_json
+from chatrepl.terminal.capabilities import write_text
 
 __all__ = [
     "SystemClock",
     "is_interactive",
-    "is_utf8",
     "new_id",
     "open_missing_streams",
     "print_line",
@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """The machine's own time."""
+    """The ``Clock`` port over the machine's clocks."""
 
     def now(self) -> datetime:
         """Return the time of day, in UTC."""
@@ -38,38 +38,33 @@ class SystemClock:
 
 
 def new_id() -> str:
-    """Make a random id, unique everywhere."""
+    """Return a random id, globally unique: 20 hexadecimal digits."""
     return os.urandom(10).hex()
 
 
 def open_missing_streams() -> None:
-    """Put the null device where a standard stream is closed.
+    """Open the null device for each closed standard stream.
 
-    Else the next file that is opened, the database perhaps, takes its place, and its output.
+    Else the next file that is opened, perhaps the database, takes its descriptor, and its output.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free is the one that is missing.
+            # The lowest free descriptor is the missing one.
             os.open(os.devnull, os.O_RDWR)
             mode = "r" if number == 0 else "w"
-            # It is there as long as the program is.
+            # Stays open until the program ends.
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
 
 
 def is_interactive() -> bool:
-    """Say whether a person sits at both ends."""
+    """Return whether stdin and stdout are terminals."""
     try:
         return os.isatty(0) and os.isatty(1)
     except OSError:
         return False
-
-
-def is_utf8(encoding: str | None) -> bool:
-    """Say whether a stream's encoding is UTF-8; one that does not tell is taken as such."""
-    return (encoding or "utf-8").lower().replace("-", "").replace("_", "") == "utf8"
 
 
 def variables() -> Mapping[str, str]:
@@ -78,16 +73,14 @@ def variables() -> Mapping[str, str]:
 
 
 def print_line(text: str, *, to_stderr: bool = False) -> None:
-    """Write one line; text that the stream cannot encode is replaced.
+    """Write one line; characters that the stream's encoding lacks are replaced.
 
-    What cannot be written to stderr is no error; a result that cannot be is a ``ChatreplError``,
-    and a reader that left a ``BrokenPipeError``.
+    Failures on stderr are ignored; on stdout they raise ``ChatreplError``, or ``BrokenPipeError``
+    where the reader left.
     """
     stream = sys.stderr if to_stderr else sys.stdout
-    encoding = stream.encoding or "utf-8"
     try:
-        stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
-        stream.flush()
+        write_text(stream, text + "\n")
     except BrokenPipeError:
         if not to_stderr:
             raise
@@ -100,10 +93,10 @@ def print_line(text: str, *, to_stderr: bool = False) -> None:
 
 
 def printable_json(value: Json, *, indent: int | None = None) -> str:
-    """Write JSON that stdout can take, whatever its encoding."""
+    """Serialise JSON so that stdout can take it, whatever its encoding."""
     return escape_json(safe_json(value, indent=indent), stdout_encoding())
 
 
 def stdout_encoding() -> str:
-    """Return what stdout writes text in; one that does not tell writes UTF-8."""
+    """Return the encoding of stdout; UTF-8 where it has none."""
     return sys.stdout.encoding or "utf-8"

@@ -1,4 +1,4 @@
-"""The configuration's profiles, for switching servers in mid-conversation."""
+"""The configuration's profiles, for switching servers during a conversation."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ __all__ = ["ConfiguredProfiles"]
 
 
 class ConfiguredProfiles:
-    """Implements the core's ``Profiles`` over what was read at the start."""
+    """The ``Profiles`` port over the configuration read at the start."""
 
     def __init__(
         self,
@@ -30,11 +30,11 @@ class ConfiguredProfiles:
         self._current = current
 
     def names(self) -> Sequence[str]:
-        """List the profiles, in the configuration's order."""
+        """Return the profiles' names, in the configuration's order."""
         return list(self._configuration.profiles)
 
     def current(self) -> str | None:
-        """Name the profile that was loaded last, at the start at first; None: none."""
+        """Return the name of the profile in force; None: none."""
         return self._current
 
     def address_and_model(self, name: str) -> tuple[str, str]:
@@ -43,32 +43,33 @@ class ConfiguredProfiles:
         return str(fields.get("base_url", "")), str(fields.get("model", ""))
 
     async def load(self, name: str | None) -> Profile:
-        """Find a profile's server and key, off the event loop. Raises ``UsageError``."""
+        """Find a profile's server and key, and put it in force; None: without a profile.
+
+        Raises ``UsageError``.
+        """
         if name is None:
-            server = await self._find(None)
-            self._current = None
-            return Profile(server, {}, "profile")
-        found = await self.look_up(name)
+            profile = Profile(await self._find_server(None), {}, "profile")
+        else:
+            profile = await self.look_up(name)
         self._current = name
-        return found
+        return profile
 
     async def look_up(self, name: str) -> Profile:
-        """Find a profile's server and key, and leave the current one. Raises ``UsageError``."""
+        """Find a profile's server and key; the current one stays. Raises ``UsageError``."""
         find_profile(name, self._configuration)
         values = checked_values(self._configuration, name)
-        return Profile(await self._find(name), values, f"profile {name}")
+        return Profile(await self._find_server(name), values, f"profile {name}")
 
-    async def _find(self, name: str | None) -> Server | None:
-        stop = threading.Event()
-        try:
-            return await asyncio.to_thread(self._server, name, stop)
-        finally:
-            # Whoever gives the switch up gives up the key's command too.
-            stop.set()
-
-    def _server(self, name: str | None, stop: threading.Event) -> Server | None:
+    async def _find_server(self, name: str | None) -> Server | None:
         options = self._options
         if name is not None and names_server(self._configuration.profiles[name]):
-            # The command is younger than the option.
+            # The command, being newer, overrides the option.
             options = replace(options, base_url=None)
-        return choose_server(options, self._environment, self._configuration, name, stop)
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(
+                choose_server, options, self._environment, self._configuration, name, stop
+            )
+        finally:
+            # A cancelled switch ends the key's command too.
+            stop.set()

@@ -1,4 +1,4 @@
-"""Completion of the command line for shells, generated from the parser."""
+"""Shell completion scripts, generated from the command line's parser."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _ROLES = "chatrepl --list-roles 2>/dev/null | cut -d' ' -f1"
 
 
 def completion_script(shell: str, rows: Sequence[OptionRow]) -> str:
-    """Write the script for ``bash``, ``zsh`` or ``fish``. Another shell: ``UsageError``."""
+    """Generate the script for bash, zsh or fish. Raises ``UsageError`` for another shell."""
     writers = {"bash": _bash, "zsh": _zsh, "fish": _fish}
     if shell not in writers:
         raise UsageError(f"there is no completion for {shell}", "one of " + ", ".join(writers))
@@ -26,16 +26,16 @@ def _bash(rows: Sequence[OptionRow]) -> str:
             continue
         names = "|".join(row.names)
         if row.wants_file:
-            what = (
+            action = (
                 'compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$cur")'
             )
         elif row.is_role:
-            what = f'mapfile -t COMPREPLY < <(compgen -W "$({_ROLES})" -- "$cur")'
+            action = f'mapfile -t COMPREPLY < <(compgen -W "$({_ROLES})" -- "$cur")'
         elif row.values:
-            what = f'mapfile -t COMPREPLY < <(compgen -W "{" ".join(row.values)}" -- "$cur")'
+            action = f'mapfile -t COMPREPLY < <(compgen -W "{" ".join(row.values)}" -- "$cur")'
         else:
-            what = "COMPREPLY=()"
-        cases.append(f"    {names}) {what}; return ;;")
+            action = "COMPREPLY=()"
+        cases.append(f"    {names}) {action}; return ;;")
     names = " ".join(name for row in rows for name in row.names)
     return "\n".join(
         [

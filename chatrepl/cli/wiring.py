@@ -1,8 +1,8 @@
-"""Wire the rooms: services behind the core's ports, and one session to talk through."""
+"""Wire the program: services behind the core's ports, and one session over them."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from chatrepl.cli.arguments import Options
@@ -11,12 +11,11 @@ from chatrepl.cli.configure import (
     choose_server,
     chooses_local,
     combine_settings,
-    own_prices,
+    configured_prices,
 )
-from chatrepl.cli.late import LateChatModel
 from chatrepl.cli.process import SystemClock, new_id
 from chatrepl.cli.profiles import ConfiguredProfiles
-from chatrepl.cli.unsaved_copies import rescue
+from chatrepl.cli.program import Program, TerminalPerson
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports.system import Person
 from chatrepl.core.session import Ports, Session
@@ -32,54 +31,12 @@ from chatrepl.services.llm_import.logs import LlmLogs
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.models.price_catalog import PriceCatalog
 from chatrepl.services.models.tokenizer import TiktokenCounter
+from chatrepl.services.openai_api import OpenAIChatModel
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.system.clipboard import SystemClipboard
 from chatrepl.services.system.shell import SystemShell
 
-__all__ = ["Program", "wire"]
-
-
-@dataclass(frozen=True, slots=True)
-class Nobody:
-    """Says no where there is no person to ask."""
-
-    @property
-    def has_input_line(self) -> bool:
-        """Say that nobody types."""
-        return False
-
-    async def confirm(self, _question: str, /, *, default: bool = False) -> bool:
-        """Say no."""
-        del default
-        return False
-
-    async def ask_text(self, _question: str, /, *, secret: bool = False) -> str | None:
-        """Say nothing."""
-        del secret
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A session, wired, and what the front door needs beside it."""
-
-    session: Session
-    options: Options
-    paths: Paths
-    environment: Mapping[str, str]
-    shell: SystemShell
-    warnings: Sequence[str] = ()
-    """What there is to say about the configuration."""
-
-    async def close(self) -> None:
-        """Release everything; the order lets the last words reach the disk."""
-        ports = self.session.ports
-        await rescue(self.session)
-        await ports.model.close()
-        await ports.local.close()
-        for store in (ports.store, self.session.disk_store):
-            if store is not None:
-                await store.close()
+__all__ = ["wire"]
 
 
 def wire(
@@ -88,7 +45,7 @@ def wire(
     person: Person | None = None,
     stop: threading.Event | None = None,
 ) -> Program:
-    """Build the configured session; ``stop`` ends a key's command. Raises ``UsageError``."""
+    """Build the configured program; ``stop`` ends a key's command. Raises ``UsageError``."""
     paths = find_paths(environment)
     debug_log = FileDebugLog(paths.log_file)
     shell = SystemShell(environment)
@@ -106,14 +63,14 @@ def wire(
     if not uses_local:
         server = choose_server(options, environment, configuration, profile, stop)
     disk_store = SqliteStore(paths.database)
-    # To list and to export is to read what is saved; there is nothing to keep off the disk.
+    # Listings and exports read what is saved, so --no-save does not concern them.
     is_unsaved = options.no_save and not (options.list_sessions or options.export)
     session = Session(
         Ports(
-            model=LateChatModel(),
+            model=OpenAIChatModel(),
             store=SqliteStore(None) if is_unsaved else disk_store,
             counter=TiktokenCounter(),
-            catalog=PriceCatalog(own_prices(configuration)),
+            catalog=PriceCatalog(configured_prices(configuration)),
             local=BuiltInModel(
                 paths.cache_folder,
                 gguf=Path(options.gguf).expanduser() if options.gguf else None,
@@ -121,7 +78,7 @@ def wire(
             ),
             clipboard=SystemClipboard(environment),
             files=UserFiles(),
-            person=person or Nobody(),
+            person=person or TerminalPerson(),
             clock=SystemClock(),
             html=_markdown_to_html,
             new_id=new_id,
@@ -139,7 +96,7 @@ def wire(
     )
     if is_unsaved:
         session.disk_store = disk_store
-    return Program(session, options, paths, environment, shell, configuration.warnings)
+    return Program(session, options, environment, shell, configuration.warnings)
 
 
 def _memory(options: Options, paths: Paths) -> FileMemory | NoMemory:
@@ -165,5 +122,4 @@ def _with_schema_file(options: Options) -> Options:
 def _markdown_to_html(text: str) -> str:
     from chatrepl.terminal.draw.html_export import markdown_to_html
 
-    render: Callable[[str], str] = markdown_to_html
-    return render(text)
+    return markdown_to_html(text)

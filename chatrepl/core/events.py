@@ -17,6 +17,7 @@ __all__ = [
     "AnswerStarted",
     "ChoiceFinished",
     "ConversationShown",
+    "Delta",
     "DraftReturned",
     "EditorRequested",
     "Event",
@@ -28,6 +29,7 @@ __all__ = [
     "Notice",
     "PlainText",
     "Progress",
+    "PromptEvent",
     "ReasoningDelta",
     "RefusalDelta",
     "ResponseStarted",
@@ -151,6 +153,9 @@ ModelEvent = (
     | TokensScored
     | ChoiceFinished
 )
+
+Delta = TextDelta | ReasoningDelta | RefusalDelta
+"""A piece of an answer's text, of any kind."""
 
 
 # Events of a turn or a command.
@@ -346,5 +351,8 @@ ShownEvent = (
 )
 """Events that are drawn."""
 
-Event = ShownEvent | DraftReturned | EditorRequested | TextCopied | SessionChanged | ExitRequested
+PromptEvent = DraftReturned | EditorRequested | TextCopied | SessionChanged | ExitRequested
+"""Events that a front end carries out; nothing is drawn for them."""
+
+Event = ShownEvent | PromptEvent
 """All events: those that are drawn, and requests to the front end."""

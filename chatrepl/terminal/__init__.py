@@ -1,1 +1,1 @@
-"""The person: prompt_toolkit owns the terminal (``input``), rich makes lines (``draw``)."""
+"""The terminal front end: prompt_toolkit owns the terminal, rich renders lines (``draw``)."""

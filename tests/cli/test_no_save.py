@@ -8,8 +8,8 @@ import pytest
 
 from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.modes.listing import export, list_sessions
-from chatrepl.cli.startup import begin
-from chatrepl.cli.wiring import Program, wire
+from chatrepl.cli.program import Program
+from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import ConversationShown, Event, Notice, Table
 from tests.support.servers.sse_server import SseServer
@@ -37,7 +37,7 @@ class Home:
         events: list[Event] = []
 
         async def work(program: Program) -> None:
-            events.extend([event async for event in begin(program)])
+            events.extend([event async for event in program.open_session()])
             for line in lines:
                 events.extend([event async for event in handle_line(program.session, line)])
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.startup import begin
-from chatrepl.cli.wiring import Program, wire
+from chatrepl.cli.program import Program
+from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, PlainText, TextDelta
 from chatrepl.core.text.terminal_safe import safe_text
@@ -221,7 +221,7 @@ async def run_case(case: Case, folder: Path, server: SseServer) -> None:
     program = wire(parse_options(arguments), {"CHATREPL_HOME": str(home.folder)}, ScriptedPerson())
     talk = Talk(program)
     try:
-        talk.events += [event async for event in begin(program)]
+        talk.events += [event async for event in program.open_session()]
         await go_through(talk, server, case, folder)
         before = await talk.shown("/context --json")
         bare = await talk.shown("/request")

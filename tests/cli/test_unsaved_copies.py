@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.wiring import Program, wire
+from chatrepl.cli.program import Program
+from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Notice
 from tests.support.servers.sse_server import SseServer

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, Notice, PlainText
@@ -143,7 +142,7 @@ def test_the_line_below_the_prompt_asks_for_nothing(home: Home, server: SseServe
         program = wire(parse_options(arguments), environment, ScriptedPerson())
         toolbar = Toolbar(program.session)
         try:
-            [event async for event in begin(program)]
+            [event async for event in program.open_session()]
             await toolbar.refresh()
             before, asked_before = toolbar.text(100), asked_for_models(server)
             [event async for event in handle_line(program.session, "go on")]

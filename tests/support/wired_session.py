@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.completion import complete
 from chatrepl.core.commands.dispatch import handle_line
@@ -41,7 +40,7 @@ class Home:
             program = wire(options, environment, self.person)
             events: list[Event] = []
             try:
-                events.extend([event async for event in begin(program)])
+                events.extend([event async for event in program.open_session()])
                 for line in lines:
                     events.extend([event async for event in handle_line(program.session, line)])
             finally:

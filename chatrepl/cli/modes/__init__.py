@@ -1,1 +1,1 @@
-"""Modes of running: interactive, one-shot, batch, script, listing."""
+"""The modes of running the program: interactive, one-shot, batch, script, listing."""

@@ -1,4 +1,4 @@
-"""Each line of stdin is a message of its own, and each answer a line of JSON."""
+"""Batch mode: each line of stdin is a message of its own, each answer a line of JSON."""
 
 import asyncio
 import os
@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from chatrepl.cli.event_loop import INTERRUPTED
 from chatrepl.cli.modes.line_source import LineSource
-from chatrepl.cli.modes.one_shot import exit_code, results_of
+from chatrepl.cli.modes.output import exit_code, results_of
 from chatrepl.cli.process import printable_json
-from chatrepl.cli.wiring import Program
+from chatrepl.cli.program import Program
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import AnswerEnded, Level, Notice
 from chatrepl.core.messages import Json, Message, State
@@ -18,33 +19,33 @@ from chatrepl.core.session import Session
 from chatrepl.core.settings.layers import Layer
 from chatrepl.core.turn.sequencer import sequenced
 
-__all__ = ["EachLine"]
+__all__ = ["Batch"]
 
 _PROGRESS_S = 0.1
-_INTERRUPTED = 130
 
 
-class EachLine:
-    """Asks so many lines at the same time as ``parallel`` says; each is a conversation of its own.
+class Batch:
+    """A run over many lines: up to ``--parallel`` at the same time, each its own conversation.
 
-    Results go out as they come, each with its line's number.
+    Results are written as they come, each with its line's number. ``words`` are put before each
+    line.
     """
 
     def __init__(self, program: Program, words: Sequence[str], source: LineSource) -> None:
         self._program = program
-        self._before = " ".join(words)
+        self._prefix = " ".join(words)
         self._source = source
         self._sessions: list[Session] = []
-        self._attached: Sequence[Mapping[str, Json]] = ()
+        self._attachments: Sequence[Mapping[str, Json]] = ()
         self._is_stopped = False
         self._failure: ChatreplError | OSError | None = None
-        """Why no further line is asked."""
+        """The reason for which no further line is sent."""
         self._done = self._failed = 0
         self._shows_progress = not program.options.quiet and _is_terminal(2)
         self._shown_s = 0.0
 
     def stop(self) -> bool:
-        """Stop all; what came of the answers is written."""
+        """Stop all sessions; the answers so far are written."""
         self._is_stopped = True
         self._source.close()
         for session in self._sessions:
@@ -52,18 +53,18 @@ class EachLine:
         return bool(self._sessions)
 
     async def run(self) -> int:
-        """Ask all lines; return the exit code: 1 if any of them failed.
+        """Send all lines; return the exit code: 1 if any of them failed.
 
-        Lines that cannot be read and rows that cannot be written raise ``ChatreplError`` when the
-        answers on their way are over, a reader of the rows that has left ``BrokenPipeError``.
+        When the answers on their way have ended, raises ``ChatreplError`` for lines that cannot be
+        read and results that cannot be written, ``BrokenPipeError`` if the reader left.
         """
         first = self._program.session
-        self._attached = first.pending
+        self._attachments = first.pending
         async for _ in first.servers.prepare_local():
             pass
-        # Who is asked is found out once, and what is wrong with that is told once.
+        # The model is looked up once, so that an error about it is reported once.
         model = (await first.target()).model
-        self._sessions = [first, *(self._twin(model) for _ in range(self._parallel - 1))]
+        self._sessions = [first, *(self._new_session(model) for _ in range(self._parallel - 1))]
         workers = [asyncio.create_task(self._work(session)) for session in self._sessions]
         try:
             await asyncio.gather(*workers)
@@ -73,20 +74,20 @@ class EachLine:
             await asyncio.gather(*workers, return_exceptions=True)
             self._show_progress(is_last=True)
         for session in self._sessions:
-            # What the disk did not take of each must not stay untold.
+            # Each session's notices about the disk are reported with the first one's.
             first.autosave.notices.extend(() if session is first else session.take_notices())
         if self._failure is not None:
             raise self._failure
         if self._is_stopped:
-            return _INTERRUPTED
+            return INTERRUPTED
         return 1 if self._failed else 0
 
     @property
     def _parallel(self) -> int:
         return self._program.options.parallel or 1
 
-    def _twin(self, model: str) -> Session:
-        """Make a further session that talks to the same model with the same settings."""
+    def _new_session(self, model: str) -> Session:
+        """Create a further session with the same model and settings."""
         first = self._program.session
         if first.servers.uses_local:
             return Session(first.ports, first.settings, server=None, uses_local=True)
@@ -95,44 +96,45 @@ class EachLine:
 
     async def _work(self, session: Session) -> None:
         try:
-            await self._ask_lines(session)
+            await self._send_lines(session)
         except (ChatreplError, BrokenPipeError) as error:
             self._failure = self._failure or error
-            # What the others are asking comes to its end, and is kept.
+            # The other sessions' answers come to their end, and are kept.
             self._source.close()
 
-    async def _ask_lines(self, session: Session) -> None:
+    async def _send_lines(self, session: Session) -> None:
         async for number, line in self._source:
             if not line.strip():
                 continue
-            session.pending = self._attached
-            text = f"{self._before}\n\n{line}" if self._before else line
-            self._write({"line": number, "input": line, **await self._ask(session, text)})
+            session.pending = self._attachments
+            text = f"{self._prefix}\n\n{line}" if self._prefix else line
+            self._write({"line": number, "input": line, **await self._send(session, text)})
             self._done += 1
             self._show_progress()
             session.start_new()
 
-    async def _ask(self, session: Session, text: str) -> Mapping[str, Json]:
+    async def _send(self, session: Session, text: str) -> Mapping[str, Json]:
+        """Send one message; return its result, with an ``error`` if it failed."""
         answers: list[Message] = []
-        said: Notice | None = None
+        failure: Notice | None = None
         async for event in sequenced(session.ask(text)):
             match event:
                 case AnswerEnded(message=message, error=error):
                     answers.append(message)
-                    said = error or said
+                    failure = error or failure
                 case Notice(level=Level.ERROR):
-                    said = event
+                    failure = event
                 case _:
                     pass
         if answers and exit_code(*answers) == 0:
             return results_of(answers)
         self._failed += 1
-        why = said.text if said else "stopped" if self._is_stopped else "no answer came"
-        kept = results_of(answers) if answers else {"state": State.FAILED.value}
-        return {**kept, "error": {"message": why, "hint": said.hint if said else ""}}
+        result = results_of(answers) if answers else {"state": State.FAILED.value}
+        cause = failure or Notice("stopped" if self._is_stopped else "no answer came")
+        return {**result, "error": {"message": cause.text, "hint": cause.hint}}
 
     def _write(self, row: Mapping[str, Json]) -> None:
-        """Write a line at once. Where that fails, what still comes is stopped: nobody gets it."""
+        """Write a result at once. Where that fails, stop all: no result can be written any more."""
         try:
             sys.stdout.write(printable_json(dict(row)) + "\n")
             sys.stdout.flush()

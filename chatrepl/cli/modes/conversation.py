@@ -1,4 +1,4 @@
-"""The conversation behind the prompt: wired, begun, and closed."""
+"""A conversation behind a prompt: wire the program, open the session, run it, close it."""
 
 import sys
 import threading
@@ -7,66 +7,49 @@ from typing import TYPE_CHECKING
 
 from chatrepl import __version__
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.event_loop import run_and_leave
-from chatrepl.cli.process import is_utf8, stdout_encoding
-from chatrepl.cli.startup import begin
-from chatrepl.cli.wiring import Program, wire
+from chatrepl.cli.event_loop import run_conversation
+from chatrepl.cli.process import stdout_encoding
+from chatrepl.cli.program import Program, TerminalPerson
+from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.handlers.servers import introduce_local
 from chatrepl.core.events import Event, Level, Notice
+from chatrepl.core.text.terminal_safe import is_unicode
 from chatrepl.terminal.live.conversation_view import ConversationView
 from chatrepl.terminal.live.pending_actions import PendingActions
-from chatrepl.terminal.tty.raw_mode import exit_by_signal
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
-    from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["converse_in_lines", "load"]
 
 
-class PromptPerson:
-    """Asks the person at the prompt, once there is one."""
-
-    def __init__(self, *, has_input_line: bool) -> None:
-        self.has_input_line = has_input_line
-        self.prompt: LivePrompt | DumbTerminal | None = None
-
-    async def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask yes or no."""
-        return self.prompt is not None and await self.prompt.confirm(question, default=default)
-
-    async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
-        """Ask for a line of text."""
-        return await self.prompt.ask_text(question, secret=secret) if self.prompt else None
-
-
 def load(
     options: Options, environment: Mapping[str, str], stop: threading.Event
 ) -> Callable[["LivePrompt", PendingActions], Awaitable[None]]:
-    """Wire the program; return what talks through a prompt until someone leaves.
+    """Wire the program; return a function that runs the conversation at a prompt to its end.
 
-    Runs in a thread, and gives up what takes long when ``stop`` is set. Raises ``UsageError``.
+    Runs in a thread; ``stop`` ends a key's command. Raises ``UsageError``.
     """
-    person = PromptPerson(has_input_line=True)
+    person = TerminalPerson(has_input_line=True)
     program = wire(options, environment, person, stop)
 
-    async def talk(prompt: "LivePrompt", door: PendingActions) -> None:
-        person.prompt = prompt
+    async def converse(prompt: "LivePrompt", pending: PendingActions) -> None:
+        person.terminal = prompt
         program.shell.hand_over = prompt.run_child_with_output
-        front = ConversationView(
+        view = ConversationView(
             program.session,
+            prompt,
             lambda: _load_drawing(options, environment, prompt),
-            unicode=is_utf8(sys.stdout.encoding),
+            unicode=is_unicode(sys.stdout.encoding),
         )
-        front.attach(prompt)
-        door.open(front)
+        pending.forward_to(view)
         try:
-            await front.run(_begin(program))
+            await view.run(_opening_events(program))
         finally:
             await program.close()
 
-    return talk
+    return converse
 
 
 def _load_drawing(
@@ -84,35 +67,32 @@ def _load_drawing(
 
 
 def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
-    """Talk on a terminal that knows no escapes; return the exit code."""
+    """Run a conversation on a terminal without escape sequences; return the exit code."""
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
 
-    person = PromptPerson(has_input_line=False)
+    person = TerminalPerson()
     program = wire(options, environment, person)
     encoding = stdout_encoding()
     drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
-    mark = "❯ " if is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
+    mark = "❯ " if is_unicode(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 
-    async def talk() -> int | None:
-        mode = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)
-        person.prompt = mode
+    async def converse() -> int | None:
+        terminal = DumbTerminal(program.session, drawing, sys.stdout, 0, mark)
+        person.terminal = terminal
         try:
-            return await mode.run(_begin(program))
+            return await terminal.run(_opening_events(program))
         finally:
             await program.close()
 
-    fatal = run_and_leave(talk())
-    if fatal is not None:
-        exit_by_signal(fatal)
-    return 0
+    return run_conversation(converse())
 
 
-async def _begin(program: Program) -> AsyncIterator[Event]:
-    """Go on with the session that is asked for, and make sure that somebody answers."""
+async def _opening_events(program: Program) -> AsyncIterator[Event]:
+    """Open the session, and offer the built-in model where there is no server."""
     session = program.session
     yield Notice(f"chatrepl {__version__}", hint="/help lists the commands, Ctrl+D leaves")
-    async for event in begin(program):
+    async for event in program.open_session():
         yield event
     if session.servers.uses_local:
         yield introduce_local(session)

@@ -1,4 +1,4 @@
-"""A conversation at the live prompt: show it, load the rest behind it, leave the terminal clean."""
+"""Interactive mode: show the live prompt, load the program in a thread, restore the terminal."""
 
 import asyncio
 import sys
@@ -7,67 +7,65 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from chatrepl.cli.arguments import Options
-from chatrepl.cli.event_loop import run_and_leave
-from chatrepl.cli.process import is_utf8
+from chatrepl.cli.event_loop import run_conversation
+from chatrepl.core.text.terminal_safe import is_unicode
 from chatrepl.services.files.paths import find_paths
 from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.prompt.prompt import LivePrompt
 from chatrepl.terminal.tty.query_sequences import may_ask_background
-from chatrepl.terminal.tty.raw_mode import HeldTerminal, exit_by_signal
+from chatrepl.terminal.tty.raw_mode import HeldTerminal
 
 __all__ = ["converse"]
 
 
 def converse(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int:
-    """Talk until someone leaves; return the exit code. A signal ends the process as it says.
+    """Run a conversation at the live prompt; return the exit code.
 
-    The prompt comes first: all that it does not need is imported and wired behind it, in a thread.
+    The prompt comes first: everything that it does not need is imported and wired later, in a
+    thread. A signal ends the process, as seen by its parent.
     """
-    fatal = run_and_leave(_talk(options, environment, held))
-    if fatal is not None:
-        exit_by_signal(fatal)
-    return 0
+    return run_conversation(_run(options, environment, held))
 
 
-async def _talk(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
-    door = PendingActions()
+async def _run(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int | None:
+    """Run prompt and conversation; return the signal that ended them, or None."""
+    pending = PendingActions()
     prompt = LivePrompt(
-        actions=door,
+        actions=pending,
         held=held,
         vi=options.settings.get("vi") is True,
         history_file=None if options.no_save else find_paths(environment).history_file,
-        unicode=is_utf8(sys.stdout.encoding),
-        on_resize=door.resized,
+        unicode=is_unicode(sys.stdout.encoding),
     )
-    door.attach(prompt)
-    talking = asyncio.create_task(_talk_behind(prompt, door, options, environment))
-    # A failure there must not leave a prompt that nobody answers.
-    talking.add_done_callback(lambda _: prompt.leave())
+    pending.attach(prompt)
+    conversation = asyncio.create_task(_load_and_converse(prompt, pending, options, environment))
+    # A failure there must not leave a prompt without a program.
+    conversation.add_done_callback(lambda _: prompt.leave())
     try:
-        fatal = await prompt.run()
+        signal_number = await prompt.run()
     finally:
-        if door.is_open:
-            door.leave()
-        else:
+        if prompt.actions is pending:
             # There is nothing to save yet, so nothing to wait for.
-            talking.cancel()
+            conversation.cancel()
+        else:
+            prompt.actions.leave()
         with suppress(asyncio.CancelledError):
-            await talking
-    return fatal
+            await conversation
+    return signal_number
 
 
-async def _talk_behind(
-    prompt: LivePrompt, door: PendingActions, options: Options, environment: Mapping[str, str]
+async def _load_and_converse(
+    prompt: LivePrompt, pending: PendingActions, options: Options, environment: Mapping[str, str]
 ) -> None:
     await prompt.painted()
     if may_ask_background(environment) and not options.no_color:
         await prompt.ask_background()
     stop = threading.Event()
     try:
-        open_conversation = await asyncio.to_thread(_load, options, environment, stop)
+        converse_at = await asyncio.to_thread(_load, options, environment, stop)
     finally:
         stop.set()
-    await open_conversation(prompt, door)
+    await converse_at(prompt, pending)
 
 
 def _load(

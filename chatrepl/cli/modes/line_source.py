@@ -1,4 +1,4 @@
-"""Lines of a pipe or a file, read only as far ahead as whoever takes them follows."""
+"""Lines of a pipe or a file, read at most 64 lines ahead."""
 
 import asyncio
 import os
@@ -17,9 +17,9 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class LineSource:
-    """Reads a descriptor in a thread of its own, for a pipe may be silent for as long as it likes.
+    """A file descriptor's lines, read in a thread: a pipe may be silent for as long as it likes.
 
-    Iterate it from any number of tasks of one event loop; each line goes to one of them.
+    Any number of tasks of one event loop may iterate it; each line goes to one of them.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -30,15 +30,15 @@ class LineSource:
         self._thread: threading.Thread | None = None
 
     def close(self) -> None:
-        """End it for all who take lines; what was read ahead is left."""
+        """End every iteration; lines read ahead are dropped."""
         self._is_closed = True
         self._lines.put_nowait(None)
         self._room.release()
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, str]]:
-        """Yield lines without their ends, each with its number from 1.
+        """Yield each line's number, from 1, and its text without the line end.
 
-        A line of more than 64 MB, and a descriptor that cannot be read, raise ``ChatreplError``.
+        Raises ``ChatreplError`` for a line of more than 64 MB or a descriptor that cannot be read.
         """
         if self._thread is None:
             loop = asyncio.get_running_loop()
@@ -53,18 +53,17 @@ class LineSource:
             if isinstance(item, ChatreplError):
                 raise item
             yield item
-        # Whoever else waits is to hear of the end, too.
+        # Other tasks that wait must see the end, too.
         self._lines.put_nowait(None)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             self._read_lines(loop)
-            self._hand_over(loop, None)
+            self._put(loop, None)
         except ChatreplError as error:
-            self._hand_over(loop, error)
+            self._put(loop, error)
         except OSError as error:
-            said = ChatreplError(f"the lines cannot be read: {error.strerror}")
-            self._hand_over(loop, said)
+            self._put(loop, ChatreplError(f"the lines cannot be read: {error.strerror}"))
 
     def _read_lines(self, loop: asyncio.AbstractEventLoop) -> None:
         number, rest = 0, bytearray()
@@ -84,7 +83,7 @@ class LineSource:
                 plain = line.removeprefix(_BOM) if number == 1 else line
                 text = plain.removesuffix(b"\r").decode("utf-8", "replace")
                 self._room.acquire()
-                if not self._hand_over(loop, (number, text)):
+                if not self._put(loop, (number, text)):
                     return
 
     def _next_bytes(self) -> bytes:
@@ -94,14 +93,15 @@ class LineSource:
             except BlockingIOError:
                 select.select([self._descriptor], [], [])
 
-    def _hand_over(
+    def _put(
         self, loop: asyncio.AbstractEventLoop, item: tuple[int, str] | ChatreplError | None
     ) -> bool:
+        """Queue a line, an error, or None for the end; return False if nothing reads any more."""
         if self._is_closed:
             return False
         try:
             loop.call_soon_threadsafe(self._lines.put_nowait, item)
         except RuntimeError:
-            # The loop is closed: nobody takes lines any more.
+            # The loop is closed.
             return False
         return True

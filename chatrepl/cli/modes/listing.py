@@ -1,12 +1,12 @@
-"""Print what there is, and exit: sessions, models, transcripts."""
+"""Listing mode: print sessions, models, roles or a transcript, and exit."""
 
 import sys
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from chatrepl.cli.process import print_line, printable_json, stdout_encoding
-from chatrepl.cli.wiring import Program
-from chatrepl.core.commands.handlers.roles import read_roles
+from chatrepl.cli.program import Program
+from chatrepl.core.commands.handlers import roles
 from chatrepl.core.commands.handlers.sessions import choose_at_start, transcript_text
 from chatrepl.core.errors import UsageError
 from chatrepl.core.sessions import library
@@ -20,7 +20,7 @@ __all__ = ["export", "list_models", "list_roles", "list_sessions"]
 
 
 async def list_sessions(program: Program) -> int:
-    """Print the saved sessions, newest first: one a line, or JSON."""
+    """Print the saved sessions, newest first, one on each line or as JSON; return 0."""
     listed = await program.session.ports.store.sessions()
     if program.options.json:
         rows: list[Json] = [
@@ -35,8 +35,7 @@ async def list_sessions(program: Program) -> int:
             }
             for summary in listed
         ]
-        print_line(printable_json(rows, indent=2))
-        return 0
+        return _print_json(rows)
     for summary in listed:
         updated = summary.updated.strftime("%Y-%m-%d %H:%M")
         name = summary.name or summary.id[:8]
@@ -48,7 +47,7 @@ async def list_sessions(program: Program) -> int:
 
 
 async def list_models(program: Program) -> int:
-    """Print what the server offers: one a line, or JSON."""
+    """Print the server's models, one on each line or as JSON; return 0."""
     session = program.session
     async for _ in session.servers.prepare_local():
         pass
@@ -63,16 +62,15 @@ async def list_models(program: Program) -> int:
             }
             for info in models
         ]
-        print_line(printable_json(rows, indent=2))
-        return 0
+        return _print_json(rows)
     for info in models:
         print_line(safe_line(info.id))
     return 0
 
 
 async def list_roles(program: Program) -> int:
-    """Print the roles, one a line, or JSON."""
-    listed = await read_roles(program.session)
+    """Print the roles, one on each line or as JSON; return 0."""
+    listed = await roles.read_roles(program.session)
     if program.options.json:
         rows: list[Json] = [
             {
@@ -83,8 +81,7 @@ async def list_roles(program: Program) -> int:
             }
             for role, _ in listed
         ]
-        print_line(printable_json(rows, indent=2))
-        return 0
+        return _print_json(rows)
     for role, variables in listed:
         words = role.description or variables
         print_line(safe_line(f"{role.name:20}  {words}").rstrip())
@@ -92,7 +89,10 @@ async def list_roles(program: Program) -> int:
 
 
 async def export(program: Program, path: str) -> int:
-    """Write the chosen session's transcript; ``-`` is the JSON on stdout."""
+    """Write the selected session's transcript to a path, or JSON to stdout for ``-``; return 0.
+
+    Raises ``UsageError``.
+    """
     options = program.options
     if not (options.continue_newest or options.resume or options.session):
         raise UsageError("--export wants a session", "add -c, -r NAME or -S NAME")
@@ -108,6 +108,11 @@ async def export(program: Program, path: str) -> int:
     if path == "-":
         print_line(escape_json(text.rstrip("\n"), stdout_encoding()))
     else:
-        where = await session.ports.files.write(path, text)
-        print_line(f"chatrepl: wrote {where}", to_stderr=True)
+        written_path = await session.ports.files.write(path, text)
+        print_line(f"chatrepl: wrote {written_path}", to_stderr=True)
+    return 0
+
+
+def _print_json(rows: "list[Json]") -> int:
+    print_line(printable_json(rows, indent=2))
     return 0

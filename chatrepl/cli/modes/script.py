@@ -1,4 +1,4 @@
-"""Messages and slash-commands from a file, without a terminal: one a line, as at the prompt."""
+"""Script mode: messages and slash-commands from a file or stdin, one on each line."""
 
 import os
 import sys
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chatrepl.cli.modes.line_source import LineSource
-from chatrepl.cli.modes.one_shot import (
+from chatrepl.cli.modes.output import (
     answer_writer,
+    drawing_for_stdout,
     exit_code,
+    print_notice,
+    print_warnings,
     results_of,
-    tell,
-    tell_end,
     write_heading,
-    write_piece,
 )
-from chatrepl.cli.process import printable_json, stdout_encoding
-from chatrepl.cli.wiring import Program
+from chatrepl.cli.process import printable_json
+from chatrepl.cli.program import Program
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import (
@@ -42,6 +42,7 @@ from chatrepl.core.events import (
 from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.core.turn.sequencer import sequenced
 from chatrepl.services.files.private_files import explain_os_error
+from chatrepl.terminal.capabilities import write_text
 
 if TYPE_CHECKING:
     from chatrepl.core.messages import Message
@@ -53,7 +54,7 @@ _COLUMNS = 80
 
 
 def open_script(path: str) -> LineSource:
-    """Open a file of lines; ``-`` is stdin. Raises ``UsageError``."""
+    """Open a script by its path; ``-`` is stdin. Raises ``UsageError``."""
     if path == "-":
         return LineSource(0)
     try:
@@ -67,7 +68,7 @@ def open_script(path: str) -> LineSource:
 
 
 class Script:
-    """Runs lines until one fails: those below it may build on it."""
+    """A run of a script's lines, up to the first that fails: those below it may build on it."""
 
     def __init__(self, program: Program, source: LineSource, name: str) -> None:
         self._program = program
@@ -75,20 +76,18 @@ class Script:
         self._source = source
         self._name = "stdin" if name == "-" else name
         self._writer = answer_writer(program)
-        self._is_stopped = False
         self._is_leaving = False
         self._has_written = False
         self._answers: list[Message] = []
         self._code = 0
 
     def stop(self) -> bool:
-        """Stop the answer on its way, and go no further."""
-        self._is_stopped = True
+        """Stop the answer on its way, and run no further line."""
         self._source.close()
         return self._session.stop()
 
     async def run(self) -> int:
-        """Run the lines; return the exit code: that of the line that failed, if one did."""
+        """Run the lines; return the exit code of the line that failed, else 0."""
         async for number, line in self._statements():
             self._answers = []
             async for event in sequenced(handle_line(self._session, line)):
@@ -100,7 +99,10 @@ class Script:
         return self._code
 
     async def _statements(self) -> AsyncIterator[tuple[int, str]]:
-        """Join lines that end in a backslash; leave out empty ones, and a first ``#!`` line."""
+        """Yield each statement with the number of its first line.
+
+        Lines that end in a backslash are joined; empty ones and a first ``#!`` line are left out.
+        """
         parts: list[str] = []
         started = 0
         async for number, line in self._source:
@@ -123,62 +125,54 @@ class Script:
                 if among is not None:
                     write_heading(self._writer, event.model, among, is_first=True)
             case TextDelta() | RefusalDelta() | ReasoningDelta():
-                write_piece(self._writer, event)
+                self._writer.feed(event)
             case AnswerEnded(message=message):
                 self._writer.finish()
                 self._has_written = True
                 self._answers.append(message)
                 self._code = self._code or exit_code(message)
                 if event.error is not None:
-                    self._tell(event.error, number)
-                tell_end(replace(event, error=None), self._program.options.quiet)
+                    self._print_notice(event.error, number)
+                print_warnings(replace(event, error=None), self._program.options.quiet)
             case Notice():
-                self._tell(event, number)
+                self._print_notice(event, number)
             case Table() | Meter() | PlainText() | WordsShaded() | ConversationShown():
                 self._draw(event)
             case EditorRequested() | TextCopied():
-                what = "an editor" if isinstance(event, EditorRequested) else "the clipboard"
-                said = Notice(f"{what} is not to be had in a script", Level.ERROR, exit_code=2)
-                self._tell(said, number)
+                name = "an editor" if isinstance(event, EditorRequested) else "the clipboard"
+                text = f"{name} is not to be had in a script"
+                self._print_notice(Notice(text, Level.ERROR, exit_code=2), number)
             case ExitRequested():
                 self._is_leaving = True
             case _:
                 pass
 
-    def _tell(self, notice: Notice, number: int) -> None:
+    def _print_notice(self, notice: Notice, number: int) -> None:
+        """Write a notice to stderr, an error with its line; an error sets the exit code."""
         quiet = self._program.options.quiet
         if notice.level is Level.ERROR:
             self._code = self._code or notice.exit_code or 1
-            where = f"{self._name}, line {number}: "
-            tell(Notice(where + notice.text, Level.ERROR, notice.hint), quiet)
+            text = f"{self._name}, line {number}: {notice.text}"
+            print_notice(Notice(text, Level.ERROR, notice.hint), quiet)
         elif notice.level is Level.WARNING:
-            tell(notice, quiet)
+            print_notice(notice, quiet)
         elif notice.text and not quiet:
             sys.stderr.write(safe_line(notice.text) + "\n")
             sys.stderr.flush()
 
     def _draw(self, event: "Drawn") -> None:
-        from chatrepl.terminal.draw.event_renderer import Drawing
-
-        drawing = Drawing(
-            self._program.environment,
-            is_terminal=sys.stdout.isatty(),
-            encoding=stdout_encoding(),
-            no_color=self._program.options.no_color,
-        )
         self._separate()
+        drawing = drawing_for_stdout(self._program)
         for line in drawing.lines(event, self._session.settings, _COLUMNS):
             _write(line)
         self._has_written = True
 
     def _separate(self) -> None:
-        """Leave a line empty between what two lines of the script gave."""
+        """Write an empty line between the output of two statements."""
         if self._has_written and not self._program.options.json:
             _write("")
             self._has_written = False
 
 
 def _write(line: str) -> None:
-    encoding = stdout_encoding()
-    sys.stdout.write(line.encode(encoding, "replace").decode(encoding) + "\n")
-    sys.stdout.flush()
+    write_text(sys.stdout, line + "\n")

@@ -18,7 +18,15 @@ from functools import cache
 
 from chatrepl.core.json_value import Json
 
-__all__ = ["TextCleaner", "escape_json", "safe_json", "safe_line", "safe_text"]
+__all__ = [
+    "TextCleaner",
+    "encodable",
+    "escape_json",
+    "is_unicode",
+    "safe_json",
+    "safe_line",
+    "safe_text",
+]
 
 _BAD = "\ufffd"
 _INVISIBLE = "\u2426"
@@ -154,3 +162,14 @@ def _has_all(encoding: str, text: str) -> bool:
 def _escape(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def is_unicode(encoding: str | None) -> bool:
+    """Return whether an encoding has all of Unicode; None, an unknown one, is taken for UTF-8."""
+    name = (encoding or "utf-8").lower().replace("-", "").replace("_", "")
+    return name in ("utf8", "utf16", "utf32")
+
+
+def encodable(text: str, encoding: str) -> str:
+    """Replace characters that an encoding lacks by a question mark."""
+    return text.encode(encoding, "replace").decode(encoding)

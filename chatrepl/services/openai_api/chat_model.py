@@ -1,26 +1,29 @@
-"""The ``ChatModel`` of the core, over the OpenAI SDK."""
+"""The ``ChatModel`` port over the OpenAI SDK.
+
+Importing this module is cheap, so that wiring does not delay the first prompt: the SDK and the
+parsers, which compile many patterns, are imported by the warm-up or the first request.
+"""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from chatrepl.core.errors import ChatreplError, Fault, ModelError
 from chatrepl.core.events import ModelEvent
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
-from chatrepl.services.openai_api.errors.responses import RequestFacts
-from chatrepl.services.openai_api.model_list import parse_models
 from chatrepl.services.openai_api.request_log import Told
-from chatrepl.services.openai_api.stream.chunks import MAXIMUM_CHOICES
-from chatrepl.services.openai_api.stream.reader import read_answer, response_bytes
-from chatrepl.services.openai_api.stream.sse import MAXIMUM_EVENT_BYTES
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
     from chatrepl.services.openai_api.clients import Clients
+    from chatrepl.services.openai_api.errors.responses import RequestFacts
 
 __all__ = ["OpenAIChatModel"]
 
@@ -30,10 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 class OpenAIChatModel:
-    """Any number of chat-completions servers, for one event loop.
-
-    The SDK is imported in a thread, at the latest by the first request.
-    """
+    """Lazy client of any number of chat-completions servers, for one event loop."""
 
     def __init__(self) -> None:
         self._clients: Clients | None = None
@@ -46,27 +46,18 @@ class OpenAIChatModel:
         Close the generator (``contextlib.aclosing``) to stop the server at once. A half of a
         surrogate pair without its other half becomes U+FFFD. Raises ``ModelError`` only.
         """
+        from chatrepl.services.openai_api.errors.responses import RequestFacts
+        from chatrepl.services.openai_api.stream.chunks import MAXIMUM_CHOICES
+        from chatrepl.services.openai_api.stream.reader import read_answer
+
         body = dict(request.body)
         facts = RequestFacts(request.server, frozenset(body))
         self._requests += 1
         told = Told(self._requests, request)
 
-        @asynccontextmanager
-        async def open_response() -> AsyncIterator["httpx2.Response"]:
-            client = await self._client(request.server)
-            from chatrepl.services.openai_api.clients import headers_for
-
-            # In ``extra_body`` it travels to the letter; the named arguments would be rewritten.
-            async with client.chat.completions.with_streaming_response.create(
-                model=str(body.get("model", "")),
-                messages=[],
-                extra_body=body,
-                extra_headers=headers_for(request.server),
-            ) as response:
-                yield response.http_response
-
         count = body.get("n")
         choices = count if type(count) is int and 0 < count <= MAXIMUM_CHOICES else 1
+        open_response = partial(self._open_response, request.server, body)
         with told.until_the_end():
             async with aclosing(read_answer(open_response, facts, choices)) as events:
                 async for event in events:
@@ -74,7 +65,10 @@ class OpenAIChatModel:
                     yield event
 
     async def models(self, server: Server) -> Sequence[ModelInfo]:
-        """List what the server offers, in its order. Raises ``ModelError``."""
+        """List the server's models, in its order. Raises ``ModelError``."""
+        from chatrepl.services.openai_api.errors.responses import RequestFacts
+        from chatrepl.services.openai_api.model_list import parse_models
+
         facts = RequestFacts(server)
         try:
             async with asyncio.timeout(min(server.timeout_s, MAXIMUM_LISTING_S)):
@@ -93,46 +87,59 @@ class OpenAIChatModel:
             raise explain(error, facts, has_answer=False) from None
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
-        """Ask the server what the request's prompt counts; None: it does not tell."""
+        """Ask the server for the prompt's token count; None: no count, or not in time."""
         from chatrepl.services.openai_api.token_count import count_prompt
 
         try:
             client = await self._client(request.server)
-        except Exception:  # noqa: BLE001 - the request itself tells what is wrong
+        except Exception:  # noqa: BLE001 - the request itself reports the cause
             return None
         return await count_prompt(client, request)
 
     async def warm_up(self) -> None:
-        """Import the SDK and load certificates in a thread; a later request reports what fails."""
+        """Import the SDK and load certificates in a thread; a later request reports failures."""
         try:
             clients = await self._load()
             await asyncio.to_thread(clients.warm_up)
-        except Exception:  # noqa: BLE001 - the request that needs it tells what is wrong
+        except Exception:  # noqa: BLE001 - the request that needs it reports the cause
             _log.debug("the warm-up failed", exc_info=True)
 
     async def close(self) -> None:
-        """Release connections."""
+        """Close all connections, if any were opened."""
         if self._clients is not None:
             await self._clients.close()
 
     async def _load(self) -> "Clients":
-        def load() -> "Clients":
-            from chatrepl.services.openai_api.clients import Clients
-
-            return Clients()
-
         async with self._loading:
             if self._clients is None:
-                self._clients = await asyncio.to_thread(load)
+                self._clients = await asyncio.to_thread(_new_clients)
             return self._clients
 
     async def _client(self, server: Server) -> "openai.AsyncOpenAI":
         clients = await self._load()
         return await asyncio.to_thread(clients.get, server)
 
-    async def _read_models(self, server: Server, facts: RequestFacts) -> str:
+    @asynccontextmanager
+    async def _open_response(
+        self, server: Server, body: Mapping[str, Json]
+    ) -> AsyncIterator["httpx2.Response"]:
         client = await self._client(server)
         from chatrepl.services.openai_api.clients import headers_for
+
+        # ``extra_body`` is sent to the letter; the SDK would rewrite its named arguments.
+        async with client.chat.completions.with_streaming_response.create(
+            model=str(body.get("model", "")),
+            messages=[],
+            extra_body=body,
+            extra_headers=headers_for(server),
+        ) as response:
+            yield response.http_response
+
+    async def _read_models(self, server: Server, facts: "RequestFacts") -> str:
+        client = await self._client(server)
+        from chatrepl.services.openai_api.clients import headers_for
+        from chatrepl.services.openai_api.stream.reader import response_bytes
+        from chatrepl.services.openai_api.stream.sse import MAXIMUM_EVENT_BYTES
 
         body = bytearray()
         async with (
@@ -150,3 +157,11 @@ class OpenAIChatModel:
                         fault=Fault.BAD_RESPONSE,
                     )
         return body.decode("utf-8-sig", "replace")
+
+
+def _new_clients() -> "Clients":
+    """Import the SDK, and the parsers that the first answer needs; runs in a thread."""
+    import_module("chatrepl.services.openai_api.stream.reader")
+    from chatrepl.services.openai_api.clients import Clients
+
+    return Clients()

@@ -16,7 +16,7 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.settings.layers import Settings
-from chatrepl.core.text.terminal_safe import safe_line
+from chatrepl.core.text.terminal_safe import is_unicode, safe_line
 from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw.answer_columns import BesideView
 from chatrepl.terminal.draw.answer_view import AnswerView
@@ -130,13 +130,9 @@ class Drawing:
     def waiting(self, model: str, seconds: int) -> str:
         """Say in one line that an answer is awaited."""
         so_far = f"  {seconds} s, Esc stops" if seconds else ""
-        mark = "⋯" if self._encoding_is_utf8 else "..."
+        mark = "⋯" if is_unicode(self._encoding) else "..."
         return f"{mark} {safe_line(model)}{so_far}"
 
     def coming(self, waiting: str, coming: Sequence[HeldAnswer], width: int) -> str:
         """Say in one line how far the answers are that are not shown yet."""
-        return draw_coming(waiting, coming, width, unicode=self._encoding_is_utf8)
-
-    @property
-    def _encoding_is_utf8(self) -> bool:
-        return self._encoding.lower().replace("-", "") == "utf8"
+        return draw_coming(waiting, coming, width, unicode=is_unicode(self._encoding))

@@ -1,1 +1,1 @@
-"""The conversation in a live terminal: answers, toolbar, background tasks, pending actions."""
+"""The conversation at the live prompt: display, toolbar, background tasks, pending actions."""

@@ -1,4 +1,7 @@
-"""Paint a growing answer: as often as the eye needs, as rarely as the terminal can bear."""
+"""Paint a growing answer: finished lines once, the open tail at a bounded rate.
+
+The rate falls with the cost of a frame, and nothing is painted while the terminal is behind.
+"""
 
 import asyncio
 import time
@@ -6,30 +9,28 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from chatrepl.core.events import Delta
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_columns import BesideView
     from chatrepl.terminal.draw.answer_view import AnswerView
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["Painter"]
-
-_Piece = TextDelta | ReasoningDelta | RefusalDelta
+__all__ = ["AnswerPainter"]
 
 _FRAME_S = 1 / 30
-_LARGEST_SHARE = 0.5
-"""Of the time, painting may take at the most so much; the rest is for reading and keys."""
+_MAXIMUM_SHARE = 0.5
+"""Share of the time that painting may take; the rest is for reading and keys."""
 
 
-class Painter:
-    """Collects pieces of an answer; one task draws all that came since the last frame at once."""
+class AnswerPainter:
+    """A buffer of an answer's pieces; a task draws all new ones at once, frame by frame."""
 
     def __init__(self, prompt: "LivePrompt", on_error: Callable[[Exception], None]) -> None:
         self._prompt = prompt
         self._on_error = on_error
         self._view: AnswerView | BesideView | None = None
-        self._pieces: list[_Piece] = []
+        self._pieces: list[Delta] = []
         self._dirty = asyncio.Event()
         self._last_line = ""
 
@@ -38,18 +39,18 @@ class Painter:
         self.end()
         self._view = view
 
-    def add(self, piece: _Piece) -> None:
-        """Take a further piece."""
+    def add(self, piece: Delta) -> None:
+        """Buffer a piece for the next frame."""
         self._pieces.append(piece)
         self._dirty.set()
 
     def print(self, lines: Sequence[str]) -> None:
-        """Write finished lines, below all that the answer has finished so far."""
+        """Write finished lines below the answer's finished lines."""
         self.paint()
         self._write(lines)
 
     def gap(self) -> None:
-        """Leave a row empty, unless the last one is."""
+        """Write an empty line, unless the last one is empty."""
         self.paint()
         if self._last_line:
             self._write([""])
@@ -61,14 +62,14 @@ class Painter:
 
     def end(self) -> None:
         """Draw the rest of the answer: all of it is finished now."""
-        self._take()
+        self._feed_view()
         view, self._view = self._view, None
         if view is not None:
             self._prompt.show_tail(())
             self._write(view.finish(self._prompt.columns))
 
-    def end_part(self, index: int, lines: Sequence[str]) -> bool:
-        """End one of the answers beside each other, these lines below it; True: it was the last."""
+    def end_column(self, index: int, lines: Sequence[str]) -> bool:
+        """End one of the answers in columns with lines below it; return whether it is the last."""
         from chatrepl.terminal.draw.answer_columns import BesideView
 
         self.paint()
@@ -76,17 +77,13 @@ class Painter:
         if not isinstance(view, BesideView):
             return True
         self._write(view.end(index, lines, self._prompt.columns))
-        self._prompt.show_tail(view.tail(self._prompt.tail_room))
+        self._show_tail(view)
         if view.is_over:
             self.end()
         return view.is_over
 
-    def flush(self) -> None:
-        """Draw all there is, before leaving."""
-        self.end()
-
     async def run(self) -> None:
-        """Paint whenever something came, until cancelled."""
+        """Paint whenever a piece came, until cancelled."""
         while True:
             await self._dirty.wait()
             await self._prompt.ready()
@@ -98,26 +95,30 @@ class Painter:
                 self._pieces.clear()
                 self._prompt.show_tail(())
                 self._on_error(error)
+            # A slow frame is followed by as long a pause, in which keys are handled.
             spent_s = time.monotonic() - begun_s
-            await asyncio.sleep(max(_FRAME_S - spent_s, spent_s * (1 / _LARGEST_SHARE - 1)))
+            await asyncio.sleep(max(_FRAME_S - spent_s, spent_s * (1 / _MAXIMUM_SHARE - 1)))
 
     def resized(self) -> None:
-        """Draw what is open at the window's new size."""
+        """Draw the open answer for the window's new width."""
         if self._view is not None:
             self._view.resize(self._prompt.columns)
-            self._prompt.show_tail(self._view.tail(self._prompt.tail_room))
+            self._show_tail(self._view)
 
     def paint(self) -> None:
-        """Draw all that came."""
-        if self._take() and self._view is not None:
-            self._prompt.show_tail(self._view.tail(self._prompt.tail_room))
+        """Draw all buffered pieces."""
+        if self._feed_view() and self._view is not None:
+            self._show_tail(self._view)
 
-    def _take(self) -> bool:
+    def _show_tail(self, view: "AnswerView | BesideView") -> None:
+        self._prompt.show_tail(view.tail(self._prompt.tail_room))
+
+    def _feed_view(self) -> bool:
+        """Write the lines that the buffered pieces finish; return whether there was a piece."""
         self._dirty.clear()
-        if not self._pieces or self._view is None:
-            self._pieces.clear()
-            return False
         pieces, self._pieces = self._pieces, []
+        if not pieces or self._view is None:
+            return False
         lines: list[str] = []
         for piece in _joined(pieces):
             lines += self._view.feed(piece, self._prompt.columns)
@@ -125,7 +126,7 @@ class Painter:
         return True
 
 
-def _joined(pieces: Sequence[_Piece]) -> Iterator[_Piece]:
-    """Make one piece of neighbours of one kind: drawing costs less for few long ones."""
+def _joined(pieces: Sequence[Delta]) -> Iterator[Delta]:
+    """Join neighbours of one kind: a view draws few long pieces more cheaply."""
     for (kind, index), group in groupby(pieces, lambda piece: (type(piece), piece.index)):
         yield kind("".join(piece.text for piece in group), index)

@@ -1,4 +1,4 @@
-"""Work that goes on beside what the person sees being done, and lines that wait for its end."""
+"""Background tasks, and the queue of lines to run next."""
 
 import asyncio
 from collections import deque
@@ -10,7 +10,7 @@ __all__ = ["BackgroundTasks", "LineQueue"]
 
 
 class BackgroundTasks:
-    """Holds tasks until they are over; a person's commands can be given up one by one."""
+    """Tasks that run until their end or the program's; commands can be cancelled one by one."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
@@ -18,24 +18,24 @@ class BackgroundTasks:
 
     @property
     def has_command(self) -> bool:
-        """Whether a command is not over yet."""
+        """True while a command runs."""
         return bool(self._commands)
 
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Begin some work."""
+        """Start a task."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     def run_command(self, line: str, work: Coroutine[None, None, None]) -> None:
-        """Begin what a line asks for."""
+        """Start a task that runs a command line."""
         task = self.run(work)
         self._commands[task] = safe_line(line)
         task.add_done_callback(lambda done: self._commands.pop(done, None))
 
-    def give_up(self) -> str | None:
-        """Cancel the command that began last, and return its line; None: there is none."""
+    def cancel_newest(self) -> str | None:
+        """Cancel the newest command, and return its line; None: there is none."""
         if not self._commands:
             return None
         task, line = self._commands.popitem()
@@ -43,14 +43,14 @@ class BackgroundTasks:
         return line
 
     async def end(self) -> None:
-        """Give up what is not over."""
+        """Cancel all tasks, and wait for their end."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class LineQueue:
-    """Lines that wait for their turn; ``show`` gets them, fit to be shown, whenever they change."""
+    """Lines to run next; ``show`` is called with all of them, made safe, when they change."""
 
     def __init__(self, show: Callable[[Sequence[str]], None]) -> None:
         self._lines: deque[str] = deque()
@@ -61,20 +61,23 @@ class LineQueue:
         return bool(self._lines)
 
     def add(self, line: str, *, is_next: bool = False) -> None:
-        """Put a line at the end; one whose turn it is at once is not shown as waiting."""
+        """Append a line; one that is run next, at once, is not shown as waiting."""
         self._lines.append(line)
         self._added_s = asyncio.get_running_loop().time()
         if not is_next:
             self._show_all()
 
     def pop(self) -> str:
-        """Take the first line."""
+        """Remove and return the first line."""
         line = self._lines.popleft()
         self._show_all()
         return line
 
     def take_last(self, before_s: float) -> str | None:
-        """Take the newest line; None: there is none, or one came after this time (loop clock)."""
+        """Remove and return the newest line; None if there is none, or it came after ``before_s``.
+
+        Times are the event loop's.
+        """
         if not self._lines or self._added_s > before_s:
             return None
         line = self._lines.pop()
@@ -82,7 +85,7 @@ class LineQueue:
         return line
 
     def take(self, wanted: Callable[[str], bool]) -> list[str]:
-        """Take out all lines that are wanted, in their order."""
+        """Remove and return all lines that ``wanted`` accepts, in order."""
         taken = [line for line in self._lines if wanted(line)]
         if taken:
             self._lines = deque(line for line in self._lines if not wanted(line))

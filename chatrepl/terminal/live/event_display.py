@@ -1,86 +1,86 @@
-"""What each event looks like above the live prompt: finished lines, the open answer, the status."""
+"""Display events above the live prompt: finished lines, the open answer, the status row."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chatrepl.core.errors import unexpected
 from chatrepl.core.events import (
+    Among,
     AnswerEnded,
     AnswerStarted,
     ConversationShown,
+    Event,
     MessageAccepted,
     Meter,
     Notice,
     PlainText,
     Progress,
+    PromptEvent,
     ReasoningDelta,
     RefusalDelta,
-    ShownEvent,
     Table,
     TextDelta,
     ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.settings.layers import Settings
-from chatrepl.terminal.live.answer_painter import Painter
-from chatrepl.terminal.live.status_row import Status
-
-if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing, Drawn
-    from chatrepl.terminal.prompt.prompt import LivePrompt
-from typing import TYPE_CHECKING
-
-from chatrepl.core.events import Among
+from chatrepl.terminal.live.answer_painter import AnswerPainter
+from chatrepl.terminal.live.status_row import StatusRow
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_columns import BesideView
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import Drawing, Drawn
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["EventDisplay", "ShownAnswers"]
+__all__ = ["EventDisplay"]
 
 _MESSAGES_AT_ONCE = 20
 
 
 class EventDisplay:
-    """Draws above the prompt, in the style that ``settings`` ask for at that time.
+    """The display of events above the prompt, by the settings at that time; not before ``start``.
 
-    Nothing can be drawn before ``begin``. ``keep`` takes the topic and the text of a notice that
-    stays; an empty text says that it is over.
+    ``keep_notice`` takes the topic and the text of a notice that stays; an empty text ends it.
     """
 
     def __init__(
         self,
         prompt: "LivePrompt",
         settings: Callable[[], Settings],
-        keep: Callable[[str, str], None],
+        *,
+        keep_notice: Callable[[str, str], None],
+        on_prompt_event: Callable[[PromptEvent], None],
     ) -> None:
-        self._prompt, self._settings, self._keep = prompt, settings, keep
+        self._prompt = prompt
+        self._settings = settings
+        self._keep_notice = keep_notice
+        self._on_prompt_event = on_prompt_event
         self._drawing: Drawing | None = None
-        self.painter = Painter(prompt, lambda error: self.show(Notice.of(unexpected(error))))
-        self.status = Status(prompt, self._drawn_by)
-        self.answers = ShownAnswers(prompt, self.painter, self.status, self._drawn_by, settings)
+        self._columns: BesideView | None = None
+        """The view of compared answers that are open side by side."""
+        self.painter = AnswerPainter(prompt, lambda error: self.show(Notice.of(unexpected(error))))
+        self.status = StatusRow(prompt, self._loaded_drawing)
 
-    def begin(self, drawing: "Drawing") -> None:
-        """Take what draws."""
+    def start(self, drawing: "Drawing") -> None:
+        """Set the renderer, which is loaded late: its import is expensive."""
         self._drawing = drawing
 
     @property
     def is_ready(self) -> bool:
-        """Say whether anything can be drawn yet."""
+        """True as soon as events can be drawn."""
         return self._drawing is not None
 
-    def show(self, event: ShownEvent) -> None:
-        """Draw an event below all that is there."""
+    def show(self, event: Event) -> None:
+        """Draw an event below everything before it, or carry it out at the prompt."""
         match event:
             case TextDelta() | ReasoningDelta() | RefusalDelta():
                 self.status.stop_waiting()
                 self.painter.add(event)
             case AnswerStarted():
-                self.answers.begin(event)
+                self._begin_answer(event)
             case AnswerEnded():
-                self.answers.end(event)
+                self._end_answer(event)
             case Notice():
                 self._show_notice(event)
             case Progress():
@@ -96,99 +96,85 @@ class EventDisplay:
                 | ConversationShown()
             ):
                 self.painter.gap()
-                self._draw(event)
+                self.painter.print(self._lines(event))
                 self.painter.gap()
+            case _:
+                self._on_prompt_event(event)
 
     async def show_conversation(self, shown: ConversationShown) -> None:
-        """Draw messages some at a time: keys are heard in between, however many there are."""
+        """Draw messages in batches: keys are handled in between, however many there are."""
         for at in range(0, len(shown.messages), _MESSAGES_AT_ONCE):
             self.show(ConversationShown(shown.messages[at : at + _MESSAGES_AT_ONCE]))
             await asyncio.sleep(0)
 
     def show_command(self, line: str) -> None:
         """Draw a command as it was typed."""
-        self.painter.print(self._drawn_by().command(line, self._settings(), self._prompt.columns))
+        drawing = self._loaded_drawing()
+        self.painter.print(drawing.command(line, self._settings(), self._prompt.columns))
 
-    def _drawn_by(self) -> "Drawing":
-        assert self._drawing is not None
-        return self._drawing
+    def begin_columns(self, among: Among) -> bool:
+        """Begin to show compared answers in columns; False: the terminal is too narrow for them."""
+        from chatrepl.terminal.draw.answer_columns import can_show_beside
 
-    def _draw(self, event: "Drawn") -> None:
-        self.painter.print(self._drawn_by().lines(event, self._settings(), self._prompt.columns))
+        width = self._prompt.columns
+        if not can_show_beside(len(among.models), width):
+            return False
+        self._columns = view = self._loaded_drawing().beside(among, self._settings(), width)
+        numbers = range(among.of - len(among.models) + 1, among.of + 1)
+        self.painter.gap()
+        self.painter.print(view.heading(numbers))
+        self.painter.begin(view)
+        self.status.wait_for(f"{len(among.models)} models")
+        return True
+
+    def _begin_answer(self, started: AnswerStarted) -> None:
+        if self._columns is not None:
+            # Its column is there already.
+            return
+        self.painter.gap()
+        if started.among is not None:
+            self.painter.print(self._lines(started))
+        view = self._loaded_drawing().answer(self._settings(), self._prompt.columns)
+        self.painter.begin(view)
+        self.status.wait_for(started.model)
+
+    def _end_answer(self, ended: AnswerEnded) -> None:
+        """Draw the rest of an answer, its error and its figures."""
+        self.status.stop_waiting()
+        columns = self._columns
+        if columns is None:
+            self.painter.end()
+        width = self._prompt.columns if columns is None else columns.width
+        lines: list[str] = []
+        if ended.error is not None:
+            lines += self._lines(ended.error, width)
+        # Last, for the figures of all columns stand below everything else.
+        lines += self._lines(ended, width)
+        if columns is None:
+            self.painter.print(lines)
+        elif self.painter.end_column(ended.index, lines):
+            self._columns = None
+        if ended.among is not None and self._columns is None:
+            self.painter.gap()
 
     def _show_notice(self, notice: Notice) -> None:
         if notice.stays:
-            self._keep(notice.topic, notice.text)
+            self._keep_notice(notice.topic, notice.text)
         if notice.text:
             self.status.stop_waiting()
-            self._draw(notice)
+            self.painter.print(self._lines(notice))
 
     def _show_progress(self, progress: Progress) -> None:
         is_over = progress.total > 0 and progress.done >= progress.total
         self.status.stop_waiting()
-        drawn = self._drawn_by().progress(progress, self._settings(), self._prompt.columns)
-        self.status.show("" if is_over else drawn)
+        drawing = self._loaded_drawing()
+        line = drawing.progress(progress, self._settings(), self._prompt.columns)
+        self.status.show("" if is_over else line)
 
+    def _lines(self, event: "Drawn", width: int | None = None) -> Sequence[str]:
+        """Draw an event as finished lines of a width; None: the window's."""
+        return self._loaded_drawing().lines(event, self._settings(), width or self._prompt.columns)
 
-class ShownAnswers:
-    """Begins and ends answers; their pieces go to the painter."""
-
-    def __init__(
-        self,
-        prompt: "LivePrompt",
-        painter: "Painter",
-        status: "Status",
-        drawing: Callable[[], "Drawing"],
-        settings: Callable[[], Settings],
-    ) -> None:
-        self._prompt = prompt
-        self._painter = painter
-        self._status = status
-        self._drawing = drawing
-        self._settings = settings
-        self._beside: BesideView | None = None
-
-    def begin_beside(self, among: Among) -> bool:
-        """Begin to show compared answers in columns; False: the terminal is too narrow for them."""
-        from chatrepl.terminal.draw.answer_columns import can_show_beside
-
-        columns = self._prompt.columns
-        if not can_show_beside(len(among.models), columns):
-            return False
-        self._beside = view = self._drawing().beside(among, self._settings(), columns)
-        numbers = range(among.of - len(among.models) + 1, among.of + 1)
-        self._painter.gap()
-        self._painter.print(view.heading(numbers))
-        self._painter.begin(view)
-        self._status.wait_for(f"{len(among.models)} models")
-        return True
-
-    def begin(self, started: AnswerStarted) -> None:
-        """Begin an answer below what is there, unless it has its column already."""
-        if self._beside is not None:
-            return
-        drawing, settings, columns = self._drawing(), self._settings(), self._prompt.columns
-        self._painter.gap()
-        if started.among is not None:
-            self._painter.print(drawing.lines(started, settings, columns))
-        self._painter.begin(drawing.answer(settings, columns))
-        self._status.wait_for(started.model)
-
-    def end(self, ended: AnswerEnded) -> None:
-        """Draw the rest of an answer, and what there is to say below it."""
-        self._status.stop_waiting()
-        beside = self._beside
-        if beside is None:
-            self._painter.end()
-        width = self._prompt.columns if beside is None else beside.width
-        lines: list[str] = []
-        if ended.error is not None:
-            lines += self._drawing().lines(ended.error, self._settings(), width)
-        # Last, for the figures of all columns stand below everything else.
-        lines += self._drawing().lines(ended, self._settings(), width)
-        if beside is None:
-            self._painter.print(lines)
-        elif self._painter.end_part(ended.index, lines):
-            self._beside = None
-        if ended.among is not None and self._beside is None:
-            self._painter.gap()
+    def _loaded_drawing(self) -> "Drawing":
+        assert self._drawing is not None
+        return self._drawing

@@ -1,4 +1,4 @@
-"""The row above the prompt that says what is going on: who is awaited, and what else is coming."""
+"""The status row above the prompt: the awaited model or command, and answers that are held."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,71 +10,73 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import Drawing
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["Status"]
+__all__ = ["StatusRow"]
 
 _WAITING_TICK_S = 1.0
-_COMING_TICK_S = 0.2
+_HELD_TICK_S = 0.2
 
 
-class Status:
-    """Keeps the row up to date; ``drawing`` is asked for when there is something to draw."""
+class StatusRow:
+    """The row's content; ``drawing`` is called when there is something to draw."""
 
     def __init__(self, prompt: "LivePrompt", drawing: Callable[[], "Drawing"]) -> None:
         self._prompt = prompt
         self._drawing = drawing
         self._waiting: asyncio.Task[None] | None = None
         self._waiting_text = ""
-        self._coming: Sequence[HeldAnswer] = ()
-        self._is_fresh = True
+        self._held: Sequence[HeldAnswer] = ()
+        self._may_draw_held = True
+        """False until the tick after the last drawing of held answers is over."""
 
     def show(self, line: str) -> None:
-        """Show a line that was drawn already; it holds until something else does."""
+        """Show a line as it is, until the row changes."""
         self._prompt.show_status(line)
 
-    def wait_for(self, what: str, after_s: float = 0.0) -> None:
-        """Say that something is awaited, and how long already; after a quiet time at first."""
+    def wait_for(self, name: str, after_s: float = 0.0) -> None:
+        """Show from ``after_s`` on that something is awaited, and the seconds so far."""
         self.stop_waiting()
-        self._waiting = asyncio.create_task(self._wait_visibly(what, after_s))
+        self._waiting = asyncio.create_task(self._show_waiting(name, after_s))
 
     def stop_waiting(self) -> None:
-        """Say no longer that something is awaited."""
+        """Remove what ``wait_for`` shows."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
             self._waiting_text = ""
-            self._show_all()
+            self._draw()
 
-    def set_coming(self, coming: Sequence[HeldAnswer]) -> None:
-        """Say how far the answers are that are not shown yet; a few times a second at the most."""
-        if coming == self._coming:
+    def set_held(self, held: Sequence[HeldAnswer]) -> None:
+        """Show the progress of answers that are held, a few times a second at the most."""
+        if held == self._held:
             return
-        is_other = [(one.number, one.is_done) for one in coming] != [
-            (one.number, one.is_done) for one in self._coming
+        # A new or finished answer is drawn at once, a word more at the next tick.
+        is_urgent = [(answer.number, answer.is_done) for answer in held] != [
+            (answer.number, answer.is_done) for answer in self._held
         ]
-        self._coming = coming
-        if self._is_fresh or is_other:
-            self._show_all()
-            if self._is_fresh and coming:
-                self._is_fresh = False
-                asyncio.get_running_loop().call_later(_COMING_TICK_S, self._freshen)
+        self._held = held
+        if self._may_draw_held or is_urgent:
+            self._draw()
+            if self._may_draw_held and held:
+                self._may_draw_held = False
+                asyncio.get_running_loop().call_later(_HELD_TICK_S, self._end_tick)
 
-    def _freshen(self) -> None:
-        self._is_fresh = True
-        if self._coming:
-            self._show_all()
+    def _end_tick(self) -> None:
+        self._may_draw_held = True
+        if self._held:
+            self._draw()
 
-    def _show_all(self) -> None:
-        if not self._coming:
+    def _draw(self) -> None:
+        if not self._held:
             self._prompt.show_status(self._waiting_text)
             return
-        line = self._drawing().coming(self._waiting_text, self._coming, self._prompt.columns)
+        line = self._drawing().coming(self._waiting_text, self._held, self._prompt.columns)
         self._prompt.show_status(line)
 
-    async def _wait_visibly(self, what: str, after_s: float) -> None:
+    async def _show_waiting(self, name: str, after_s: float) -> None:
         await asyncio.sleep(after_s)
         seconds = round(after_s)
         while True:
-            self._waiting_text = self._drawing().waiting(what, seconds)
-            self._show_all()
+            self._waiting_text = self._drawing().waiting(name, seconds)
+            self._draw()
             await asyncio.sleep(_WAITING_TICK_S)
             seconds += 1

@@ -1,4 +1,4 @@
-"""The line below the prompt: model, session, tokens of the budget, and what must stay visible."""
+"""The toolbar below the prompt: lasting notices, model, session, tokens of the budget."""
 
 from chatrepl.core.context.context_report import format_tokens
 from chatrepl.core.errors import ChatreplError
@@ -14,23 +14,24 @@ _ASCII = str.maketrans({"·": "-", "≈": "~", "…": "..."})
 
 
 class Toolbar:
-    """Counts only when told to: a redraw costs nothing."""
+    """The toolbar's text. Tokens are counted by ``refresh`` only, so that a redraw is cheap."""
 
     def __init__(self, session: Session, *, unicode: bool = True) -> None:
         self._session = session
         self._unicode = unicode
-        self._lasting: dict[str, str] = {}
+        self._notices: dict[str, str] = {}
+        """Lasting notices by topic."""
         self._tokens = ""
 
     def keep(self, topic: str, text: str) -> None:
-        """Keep a notice visible; an empty text ends it."""
+        """Show a notice until one with the same topic replaces it; an empty text removes it."""
         if text:
-            self._lasting[topic] = safe_line(text)
+            self._notices[topic] = safe_line(text)
         else:
-            self._lasting.pop(topic, None)
+            self._notices.pop(topic, None)
 
     async def refresh(self) -> None:
-        """Count what would be sent now."""
+        """Count the tokens of the next request."""
         session = self._session
         if session.model_name() is None:
             return
@@ -41,24 +42,24 @@ class Toolbar:
         self._tokens = format_tokens(session.planner, target, plan)
 
     def text(self, columns: int) -> str:
-        """Return the line; where there is not room for all, the session's name gives way."""
-        before = [part for part in (*self._lasting.values(), self._who()) if part]
+        """Return the line; where not all fits, the session's title is cut, then left out."""
+        before = [part for part in (*self._notices.values(), self._model()) if part]
         after = [self._tokens] if self._tokens else []
         room = columns - len(" · ".join([*before, "", *after]))
-        where = self._where(min(room, _SESSION_CHARS))
-        line = " · ".join([*before, *where, *after])
+        session = self._session_title(min(room, _SESSION_CHARS))
+        line = " · ".join([*before, *session, *after])
         return line if self._unicode else line.translate(_ASCII)
 
-    def _who(self) -> str:
+    def _model(self) -> str:
         session = self._session
         model = session.model_name()
         if model is not None:
-            where = " (demo)" if session.ports.local.is_demo else " (here)"
-            return safe_line(model) + (where if session.servers.uses_local else "")
+            mark = " (demo)" if session.ports.local.is_demo else " (here)"
+            return safe_line(model) + (mark if session.servers.uses_local else "")
         server = session.servers.current
         return host_of(server.base_url) if server else "no server: /local"
 
-    def _where(self, room: int) -> list[str]:
+    def _session_title(self, room: int) -> list[str]:
         session = self._session
         title = session.name or (session.record.title if session.record else "new session")
         line = safe_line(title)

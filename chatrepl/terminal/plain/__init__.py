@@ -1,1 +1,1 @@
-"""Output without a live prompt: one answer on a terminal, and dumb terminals."""
+"""Terminal output without a live prompt: a single answer, and dumb terminals."""

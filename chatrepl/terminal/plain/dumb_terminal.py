@@ -1,14 +1,14 @@
-"""A conversation on a terminal that can do nothing but lines (``TERM=dumb``): no escapes at all.
+"""A conversation on a terminal without escape sequences (``TERM=dumb``).
 
-Lines are read as the terminal sends them, answers are written line by line. What is typed while an
-answer comes waits in the terminal's own queue.
+Lines are read as the terminal sends them, answers are written line by line. Lines typed while an
+answer comes wait in the terminal's own queue.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from chatrepl.core.commands.dispatch import handle_line
@@ -22,24 +22,19 @@ from chatrepl.core.events import (
     Event,
     ExitRequested,
     Level,
-    MessageAccepted,
     Meter,
     Notice,
     PlainText,
-    Progress,
     ReasoningDelta,
     RefusalDelta,
-    SessionChanged,
     Table,
-    TextCopied,
     TextDelta,
-    ToolCalled,
     WordsShaded,
 )
 from chatrepl.core.session import Session
 from chatrepl.core.text.terminal_safe import safe_line, safe_text
 from chatrepl.core.turn.sequencer import sequenced
-from chatrepl.terminal.capabilities import window_size
+from chatrepl.terminal.capabilities import window_size, write_text
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.tty.raw_mode import is_ignored
 
@@ -48,11 +43,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DumbTerminal"]
 
-_LARGEST_READ = 65536
+_MAXIMUM_READ_BYTES = 65536
 
 
 class DumbTerminal:
-    """Reads lines from a terminal's descriptor, and writes lines to a stream."""
+    """A conversation over a terminal's descriptor, read by lines, and an output stream.
+
+    ``mark`` is the prompt. ``confirm`` and ``ask_text`` are those of the ``Person`` port.
+    """
 
     def __init__(
         self, session: Session, drawing: Drawing, output: TextIO, input_fd: int, mark: str
@@ -63,13 +61,17 @@ class DumbTerminal:
         self._input_fd = input_fd
         self._mark = mark
         self._lines: asyncio.Queue[str | None] = asyncio.Queue()
-        self._pending = b""
+        """Lines that were read; None: the end of the input."""
+        self._unfinished = b""
         self._view: AnswerView | None = None
         self._is_leaving = False
 
-    async def run(self, begin: AsyncIterator[Event]) -> int | None:
-        """Talk until the input ends; returns the number of the signal that ended it, if one did."""
-        fatal: list[int] = []
+    async def run(self, opening: AsyncIterator[Event]) -> int | None:
+        """Show the events that open the session, then run lines until the input ends.
+
+        Returns the number of the signal that ended it, or None.
+        """
+        signals: list[int] = []
         loop = asyncio.get_running_loop()
         loop.add_reader(self._input_fd, self._read)
         if not is_ignored(signal.SIGINT):
@@ -77,52 +79,54 @@ class DumbTerminal:
         for number in (signal.SIGTERM, signal.SIGHUP):
             if is_ignored(number):
                 continue
-            loop.add_signal_handler(number, self._end_by_signal, number, fatal.append)
+            loop.add_signal_handler(number, self._end_by_signal, number, signals)
         try:
-            await self._deal(begin)
+            await self._show_events(opening)
             while not self._is_leaving:
-                await self._next_message()
+                await self._run_next_line()
         finally:
             loop.remove_reader(self._input_fd)
-        return fatal[0] if fatal else None
+        return signals[0] if signals else None
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
-        """Ask yes or no; the end of the input is a no."""
-        choices = "[Y/n]" if default else "[y/N]"
-        self._write(f"{safe_line(question)} {choices} ")
-        answer = await self._lines.get()
+        """Ask yes or no; the end of the input means no."""
+        answer = await self._ask(f"{question} {'[Y/n]' if default else '[y/N]'}")
         if answer is None:
-            self._is_leaving = True
             return False
         word = answer.strip().lower()
         return default if not word else word in ("y", "yes")
 
     async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
         """Ask for a line; None for a secret, which this terminal would show."""
-        if secret:
-            return None
-        self._write(f"{safe_line(question)} ")
-        answer = await self._lines.get()
-        if answer is None:
-            self._is_leaving = True
-        return answer
+        return None if secret else await self._ask(question)
 
-    async def _next_message(self) -> None:
+    async def _ask(self, question: str) -> str | None:
+        self._write(f"{safe_line(question)} ")
+        return await self._next_line()
+
+    async def _next_line(self) -> str | None:
+        """Return the next line; None at the end of the input, which ends the conversation."""
+        line = await self._lines.get()
+        if line is None:
+            self._is_leaving = True
+        return line
+
+    async def _run_next_line(self) -> None:
+        """Run the next line, joined with those below it as long as it ends in a backslash."""
         self._write(self._mark)
         parts: list[str] = []
         while True:
-            line = await self._lines.get()
+            line = await self._next_line()
             if line is None:
-                self._is_leaving = True
                 return
             parts.append(line.removesuffix("\\"))
             if not line.endswith("\\"):
                 break
         text = "\n".join(parts)
         if text.strip():
-            await self._deal(handle_line(self._session, text))
+            await self._show_events(handle_line(self._session, text))
 
-    async def _deal(self, events: AsyncIterator[Event]) -> None:
+    async def _show_events(self, events: AsyncIterator[Event]) -> None:
         try:
             async for event in sequenced(events):
                 self._show(event)
@@ -139,8 +143,6 @@ class DumbTerminal:
                 self._view = self._drawing.answer(settings, self._columns)
             case AnswerEnded():
                 self._end_answer(event)
-            case TextDelta() | ReasoningDelta() | RefusalDelta():
-                pass
             case Notice() | Table() | Meter() | PlainText() | ConversationShown() | WordsShaded():
                 self._print(self._drawing.lines(event, settings, self._columns))
             case ExitRequested():
@@ -148,9 +150,10 @@ class DumbTerminal:
             case EditorRequested():
                 self._show(Notice("there is no editor on a terminal of this kind", Level.ERROR))
             case DraftReturned(text=text, was_sent=was_sent):
-                told = "taken back" if was_sent else "not sent"
-                self._print([f"{told}: {line}" for line in safe_text(text).split("\n")])
-            case MessageAccepted() | Progress() | SessionChanged() | TextCopied() | ToolCalled():
+                label = "taken back" if was_sent else "not sent"
+                self._print([f"{label}: {line}" for line in safe_text(text).split("\n")])
+            case _:
+                # Nothing to show here: accepted messages, progress, other sessions, tools.
                 pass
 
     def _end_answer(self, ended: AnswerEnded) -> None:
@@ -163,21 +166,19 @@ class DumbTerminal:
 
     @property
     def _columns(self) -> int:
-        """The window's width; what the terminal doesn't tell is 80 columns."""
+        """The window's width; 80 where it is unknown."""
         return window_size(self._output.fileno()).columns
 
     def _print(self, lines: Sequence[str]) -> None:
         self._write("".join(f"{line}\n" for line in lines))
 
     def _write(self, text: str) -> None:
-        encoding = self._output.encoding or "utf-8"
         with contextlib.suppress(OSError, ValueError):
-            self._output.write(text.encode(encoding, "replace").decode(encoding))
-            self._output.flush()
+            write_text(self._output, text)
 
     def _read(self) -> None:
         try:
-            data = os.read(self._input_fd, _LARGEST_READ)
+            data = os.read(self._input_fd, _MAXIMUM_READ_BYTES)
         except OSError:
             data = b""
         if not data:
@@ -185,7 +186,7 @@ class DumbTerminal:
             self._lines.put_nowait(None)
             self._session.stop()
             return
-        *lines, self._pending = (self._pending + data).split(b"\n")
+        *lines, self._unfinished = (self._unfinished + data).split(b"\n")
         for line in lines:
             self._lines.put_nowait(line.decode("utf-8", "replace"))
 
@@ -194,8 +195,8 @@ class DumbTerminal:
             self._print(["", "/exit or the end of the input leaves"])
             self._write(self._mark)
 
-    def _end_by_signal(self, number: int, note: Callable[[int], None]) -> None:
-        note(number)
+    def _end_by_signal(self, number: int, signals: list[int]) -> None:
+        signals.append(number)
         self._is_leaving = True
         self._session.stop()
         self._lines.put_nowait(None)

@@ -1,4 +1,4 @@
-"""Draw one answer straight to a terminal that has no prompt: for one-shot use."""
+"""Draw one answer on a terminal without a prompt, for one-shot use."""
 
 import os
 import re
@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
+from chatrepl.core.events import Delta
 from chatrepl.core.settings.layers import Settings
-from chatrepl.terminal.capabilities import window_size
+from chatrepl.terminal.capabilities import window_size, write_text
 from chatrepl.terminal.draw.answer_columns import cut_line
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.draw.layout.cell_width import cell_width
@@ -17,17 +17,17 @@ __all__ = ["OneAnswerWriter"]
 
 _FRAME_S = 1 / 30
 _TAIL_SHARE = 3
-"""The tail is so small a part of the window that it fits one of half the size, too."""
+"""The tail has a third of the window's rows at most, so that it fits one of half the size, too."""
 _SETTLED_S = 1.0
 _NARROW_COLUMNS = 30
-"""The width that a window may suddenly get; narrower ones are rare."""
+"""The smallest width to which a window is commonly resized."""
 _SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class OneAnswerWriter:
-    """Writes finished lines once, and repaints the open tail below them.
+    """A writer of an answer: finished lines once, below them the open tail, repainted.
 
-    ``rewraps`` says that the terminal wraps its rows anew when it becomes narrower.
+    ``rewraps``: the terminal wraps its rows anew when it becomes narrower.
     """
 
     def __init__(
@@ -48,22 +48,14 @@ class OneAnswerWriter:
         self._columns = self._size().columns
         self._resized_s = -_SETTLED_S
 
-    def feed(self, text: str) -> None:
+    def feed(self, piece: Delta) -> None:
         """Draw a further piece of the answer."""
-        self._draw(self._view.feed(TextDelta(text), self._size().columns))
-
-    def feed_reasoning(self, text: str) -> None:
-        """Draw a further piece of the model's thinking."""
-        self._draw(self._view.feed(ReasoningDelta(text), self._size().columns))
-
-    def feed_refusal(self, text: str) -> None:
-        """Draw a further piece of a refusal, under a line that says what it is."""
-        self._draw(self._view.feed(RefusalDelta(text), self._size().columns))
+        self._draw(self._view.feed(piece, self._size().columns))
 
     def finish(self) -> None:
-        """Draw the rest."""
+        """Draw the rest of the answer."""
         lines = self._view.finish(self._size().columns)
-        self._write(self._erasing() + "".join(f"{line}\n" for line in lines))
+        write_text(self._stream, self._erasing() + "".join(f"{line}\n" for line in lines))
         self._tail = []
 
     def _draw(self, lines: list[str]) -> None:
@@ -75,14 +67,14 @@ class OneAnswerWriter:
         self._tail = self._open_rows(now_s)
         finished = "".join(f"{line}\n" for line in lines)
         tail = "\n".join(self._tail)
-        # Where the terminal takes a character for wider than it is, its row is cut, not wrapped.
-        self._write(erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
+        # Without automatic wrapping: a row with a character that the terminal draws wider is cut.
+        write_text(self._stream, erasing + finished + (f"\x1b[?7l{tail}\x1b[?7h" if tail else ""))
 
     def _open_rows(self, now_s: float) -> list[str]:
-        """Give the tail; narrow rows while sizes follow each other.
+        """Return the tail's rows, cut to a narrow width while the window is being resized.
 
-        A window may get its next size while a frame is on its way: rows that are narrow are not
-        wrapped then, and the next frame finds their first one where it is looked for.
+        The window may get its next size while a frame is on its way: narrow rows are not wrapped
+        then, and the next frame finds the first of them where it expects it.
         """
         size = self._size()
         rows = self._view.tail(max(1, size.lines // _TAIL_SHARE))
@@ -93,7 +85,7 @@ class OneAnswerWriter:
         return [cut_line(row, _NARROW_COLUMNS)[0] for row in rows]
 
     def _erasing(self) -> str:
-        """Go to the first row of the tail, erase from there; the first cell apart (for tmux)."""
+        """Return the sequence that erases the tail; its first cell apart, for tmux."""
         rows = len(self._tail)
         if self._rewraps:
             columns = self._size().columns
@@ -101,11 +93,6 @@ class OneAnswerWriter:
             rows = sum(max(1, -(-used // columns)) for used in cells)
         up = f"\x1b[{rows - 1}A" if rows > 1 else ""
         return f"\r{up}\x1b[K\x1b[C\x1b[J\x1b[D" if rows else ""
-
-    def _write(self, text: str) -> None:
-        encoding = self._stream.encoding or "utf-8"
-        self._stream.write(text.encode(encoding, "replace").decode(encoding))
-        self._stream.flush()
 
     def _size(self) -> os.terminal_size:
         return window_size(self._stream.fileno())

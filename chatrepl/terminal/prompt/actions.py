@@ -48,6 +48,10 @@ class Actions(Protocol):
         """Return the line below the input, without control characters; called at every frame."""
         ...
 
+    def resized(self) -> None:
+        """Draw what may still change at the window's new size."""
+        ...
+
     def edit_last(self) -> None:
         """Take the last message back to edit it (Escape twice on an empty line, when idle)."""
         ...

@@ -33,22 +33,21 @@ class KeyActions:
         open_editor: Callable[[], None],
     ) -> None:
         self.line, self.multiline = line, False
-        self._actions, self._questions = actions, questions
+        self.actions, self._questions = actions, questions
         self._is_searching, self._hint = is_searching, hint
         self.repaint, self.suspend, self.open_editor = repaint, suspend, open_editor
-        self.leave = actions.leave
         self._interrupted_s = self._escaped_s = float("-inf")
 
     def submit(self) -> None:
         """Send the line; a blank one opens what the last search found."""
         text = self.line.take()
         if text is None:
-            self._actions.open_found()
+            self.actions.open_found()
             return
         if error := self.line.history.disk_error:
             self.line.history.disk_error = None
             self._hint(f"input history is not saved: {error.strerror}")
-        self._actions.submit(text)
+        self.actions.submit(text)
 
     def interrupt(self) -> None:
         """Handle Ctrl+C: cancel a question or search, stop an answer, clear the line, or leave."""
@@ -57,13 +56,13 @@ class KeyActions:
             return
         if self._is_searching():
             stop_search()
-        elif self._actions.stop():
+        elif self.actions.stop():
             return
         elif self.line.buffer.text:
             self.line.keep_draft()
             self.line.buffer.reset()
         elif now_s - self._interrupted_s < _DOUBLE_INTERRUPT_S:
-            self.leave()
+            self.actions.leave()
         else:
             self._interrupted_s = now_s
             self._hint("Ctrl+C again to leave")
@@ -72,18 +71,22 @@ class KeyActions:
         """Handle Escape: stop the answer, close the menu, or, twice, edit the last message."""
         now_s = asyncio.get_running_loop().time()
         previous_s, self._escaped_s = self._escaped_s, now_s
-        if self._actions.is_busy():
-            self._actions.stop()
+        if self.actions.is_busy():
+            self.actions.stop()
         elif self.line.buffer.complete_state is not None:
             self.line.buffer.cancel_completion()
         elif not self.line.buffer.text and now_s - previous_s < _DOUBLE_ESCAPE_S:
             self._escaped_s = float("-inf")
-            self._actions.edit_last()
+            self.actions.edit_last()
 
     def take_waiting(self) -> bool:
         """Take the newest queued line back into the empty input line; False: there is none."""
-        text = self._actions.take_waiting()
+        text = self.actions.take_waiting()
         if text is None:
             return False
         self.line.replace(text)
         return True
+
+    def leave(self) -> None:
+        """End the session (Ctrl+D)."""
+        self.actions.leave()

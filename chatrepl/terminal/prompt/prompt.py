@@ -40,7 +40,7 @@ _CLEAR_ROW = b"\r\x1b[K"
 class LivePrompt:
     """Prompt that reads the keys, and alone writes to the terminal.
 
-    ``on_resize`` has to draw the tail for another size. All methods belong to the event loop's
+    ``actions`` may be replaced while the prompt runs. All methods belong to the event loop's
     thread. Lines carry SGR and OSC 8 sequences, and no other control character.
     """
 
@@ -52,10 +52,8 @@ class LivePrompt:
         history_file: Path | None,
         vi: bool,
         unicode: bool,
-        on_resize: Callable[[], None],
     ) -> None:
         self._held = held
-        self._actions = actions
         self._fatal_signal: int | None = None
         self._is_over = False
         self._handing_over = asyncio.Lock()
@@ -64,12 +62,13 @@ class LivePrompt:
 
         self._connect(unicode=unicode)
         mark = "❯ " if unicode else "> "  # noqa: RUF001 the prompt's own sign
-        self._state = RegionState(mark=mark, toolbar=actions.toolbar)
-        self.line = InputLine(actions.complete, history_file)
+        # Lambdas, for the actions may be replaced.
+        self._state = RegionState(mark=mark, toolbar=lambda: self.actions.toolbar())  # noqa: PLW0108
+        self.line = InputLine(lambda text: self.actions.complete(text), history_file)  # noqa: PLW0108
         self._questions = Questions(self._state, self.refresh)
         self._region, layout = build_view(self._state, self.line.buffer, self._questions.window)
         self._questions.attach(layout, self.line.buffer)
-        keys = self._bind_keys(layout)
+        keys = self._bind_keys(actions, layout)
         self._app, self._frames = build_frames(
             self._region,
             layout,
@@ -77,7 +76,7 @@ class LivePrompt:
             self._keyboard,
             self._output,
             self._writer,
-            on_resize=on_resize,
+            on_resize=lambda: self.actions.resized(),  # noqa: PLW0108
             on_error=self._fail,
         )
         self._signals = SignalWatch(
@@ -88,10 +87,10 @@ class LivePrompt:
         )
         self.vi = vi
 
-    def _bind_keys(self, layout: Layout) -> KeyBindings:
+    def _bind_keys(self, actions: Actions, layout: Layout) -> KeyBindings:
         self._key_actions = KeyActions(
             self.line,
-            self._actions,
+            actions,
             self._questions,
             is_searching=lambda: layout.is_searching,
             hint=self.hint,
@@ -147,6 +146,15 @@ class LivePrompt:
         """End ``run``; lines handed over are still printed."""
         self._is_over = True
         self._exit()
+
+    @property
+    def actions(self) -> Actions:
+        """The program behind the keys."""
+        return self._key_actions.actions
+
+    @actions.setter
+    def actions(self, actions: Actions) -> None:
+        self._key_actions.actions = actions
 
     # Output.
 

@@ -41,7 +41,6 @@ class Program:
             history_file=Path(home) if home else None,
             vi=SETTINGS.get("vi", False),
             unicode=SETTINGS.get("unicode", True),
-            on_resize=lambda: self.log("resize", [*os.get_terminal_size(HELD.output_fd)]),
         )
         self.flood: asyncio.Task[None] | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -83,6 +82,9 @@ class Program:
 
     def open_found(self) -> None:
         return
+
+    def resized(self) -> None:
+        self.log("resize", [*os.get_terminal_size(HELD.output_fd)])
 
     def edit_last(self) -> None:
         self.log("edit_last", "")

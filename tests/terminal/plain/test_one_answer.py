@@ -7,6 +7,7 @@ import termios
 
 import pytest
 
+from chatrepl.core.events import TextDelta
 from chatrepl.core.settings.layers import Settings
 from chatrepl.terminal.draw.event_renderer import Drawing
 from chatrepl.terminal.plain.one_answer import OneAnswerWriter
@@ -53,11 +54,11 @@ def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_siz
     screen = Screen()
     drawing = Drawing({"TERM": "tmux-256color"}, is_terminal=True, encoding="utf-8", no_color=True)
     writer = OneAnswerWriter(screen, drawing, Settings(), rewraps=rewraps, clock=lambda: now_s)
-    writer.feed(TEXT[:20])
+    writer.feed(TextDelta(TEXT[:20]))
     screen.resize(100)
     now_s += 0.1
-    writer.feed(TEXT[20:])
+    writer.feed(TextDelta(TEXT[20:]))
     assert screen.open_text() == TEXT[:cells]
     now_s += 2
-    writer.feed(" this")
+    writer.feed(TextDelta(" this"))
     assert screen.open_text() == f"{TEXT} this"

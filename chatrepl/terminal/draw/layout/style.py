@@ -16,6 +16,8 @@ from typing import Literal
 from rich.color import ColorSystem
 from rich.style import Style
 
+from chatrepl.core.text.terminal_safe import is_unicode
+
 __all__ = [
     "RESET",
     "ColorDepth",
@@ -71,7 +73,7 @@ def detect_style(
     return DrawStyle(
         colors=ColorDepth.NONE if is_plain else _color_depth(environment, term),
         hyperlinks=not is_plain and _shows_hyperlinks(environment, term),
-        unicode=encoding.lower().replace("-", "").replace("_", "") in ("utf8", "utf16", "utf32"),
+        unicode=is_unicode(encoding),
         theme=theme,
         show_thinking=show_thinking,
     )
