@@ -1,4 +1,4 @@
-"""Turn events into lines of the terminal, in the style that the settings ask for now."""
+"""Rendering of events to terminal lines, in the style that the settings select."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,17 +23,17 @@ from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.events import (
     draw_answer_end,
     draw_answer_start,
-    draw_coming,
     draw_conversation,
+    draw_held_answers,
     draw_notice,
     draw_plain,
     draw_progress,
+    draw_shaded,
     draw_table,
     draw_user_message,
 )
 from chatrepl.terminal.draw.layout.style import DrawStyle, Theme, detect_background, detect_style
 from chatrepl.terminal.draw.meter import draw_meter
-from chatrepl.terminal.draw.word_confidence import draw_shaded
 
 __all__ = ["Drawing"]
 
@@ -54,7 +54,7 @@ Drawn = (
 class Drawing:
     """Draws events; looks at the settings each time, so a change shows at once.
 
-    ``background`` tells whether the terminal's is dark or light, as soon as that is known.
+    ``background`` returns the terminal's background, or None while it is not known.
     """
 
     def __init__(
@@ -70,9 +70,10 @@ class Drawing:
         self._is_terminal = is_terminal
         self._background = background
         self._encoding = encoding
+        self._plain_style = detect_style({}, is_terminal=False, encoding=encoding)
 
     def style(self, settings: Settings) -> DrawStyle:
-        """Work out how to draw now."""
+        """Return the style that the terminal and the settings ask for now."""
         theme = settings.get("theme")
         return detect_style(
             self._environment,
@@ -86,11 +87,11 @@ class Drawing:
         return self._background() or detect_background(self._environment) or "auto"
 
     def answer(self, settings: Settings, width: int) -> AnswerView:
-        """Begin to draw an answer."""
+        """Return a view that draws an answer while it streams."""
         return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
 
     def beside(self, among: Among, settings: Settings, width: int) -> BesideView:
-        """Begin to draw compared answers beside each other."""
+        """Return a view that draws compared answers in columns."""
         markdown = settings.is_on("markdown")
         return BesideView(among.models, self.style(settings), is_markdown=markdown, width=width)
 
@@ -124,19 +125,14 @@ class Drawing:
         return draw_user_message(line, self.style(settings), width)
 
     def progress(self, progress: Progress, settings: Settings, width: int) -> str:
-        """Draw how far something is, in one line."""
+        """Draw progress in one line."""
         return draw_progress(progress, self.style(settings), width)
 
     def waiting(self, model: str, seconds: int) -> str:
-        """Say in one line that an answer is awaited."""
-        so_far = f"  {seconds} s, Esc stops" if seconds else ""
-        mark = "⋯" if self._encoding_is_utf8 else "..."
-        return f"{mark} {safe_line(model)}{so_far}"
+        """Return the line that shows while an answer is awaited, without styles."""
+        elapsed = f"  {seconds} s, Esc stops" if seconds else ""
+        return f"{self._plain_style.signs('⋯')} {safe_line(model)}{elapsed}"
 
     def coming(self, waiting: str, coming: Sequence[HeldAnswer], width: int) -> str:
-        """Say in one line how far the answers are that are not shown yet."""
-        return draw_coming(waiting, coming, width, unicode=self._encoding_is_utf8)
-
-    @property
-    def _encoding_is_utf8(self) -> bool:
-        return self._encoding.lower().replace("-", "") == "utf8"
+        """Return the line that shows the progress of answers not shown yet, without styles."""
+        return draw_held_answers(waiting, coming, self._plain_style, width)
