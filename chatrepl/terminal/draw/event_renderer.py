@@ -18,20 +18,9 @@ from chatrepl.core.events import (
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.core.turn.sequencer import HeldAnswer
+from chatrepl.terminal.draw import events
 from chatrepl.terminal.draw.answer_columns import BesideView
 from chatrepl.terminal.draw.answer_view import AnswerView
-from chatrepl.terminal.draw.events import (
-    draw_answer_end,
-    draw_answer_start,
-    draw_conversation,
-    draw_held_answers,
-    draw_notice,
-    draw_plain,
-    draw_progress,
-    draw_shaded,
-    draw_table,
-    draw_user_message,
-)
 from chatrepl.terminal.draw.layout.style import DrawStyle, Theme, detect_background, detect_style
 from chatrepl.terminal.draw.meter import draw_meter
 
@@ -100,33 +89,32 @@ class Drawing:
         style = self.style(settings)
         match event:
             case MessageAccepted(message=message):
-                return draw_user_message(message.content, style, width)
+                return events.draw_user_message(message.content, style, width)
             case AnswerStarted():
-                return draw_answer_start(event, style, width)
+                return events.draw_answer_start(event, style, width)
             case AnswerEnded():
-                return draw_answer_end(event, style, width)
+                return events.draw_answer_end(event, style, width)
             case Notice():
-                return draw_notice(event, style, width)
+                return events.draw_notice(event, style, width)
             case Table():
-                return draw_table(event, style, width)
+                return events.draw_table(event, style, width)
             case Meter():
                 return draw_meter(event, style, width)
             case WordsShaded():
-                return draw_shaded(event, style, width)
+                return events.draw_shaded(event, style, width)
             case PlainText():
-                return draw_plain(event, style, width)
+                return events.draw_plain(event, style, width)
             case ConversationShown():
-                return draw_conversation(
-                    event, style, width, is_markdown=settings.is_on("markdown")
-                )
+                is_markdown = settings.is_on("markdown")
+                return events.draw_conversation(event, style, width, is_markdown=is_markdown)
 
     def command(self, line: str, settings: Settings, width: int) -> Sequence[str]:
         """Draw a command as it was typed."""
-        return draw_user_message(line, self.style(settings), width)
+        return events.draw_user_message(line, self.style(settings), width)
 
     def progress(self, progress: Progress, settings: Settings, width: int) -> str:
         """Draw progress in one line."""
-        return draw_progress(progress, self.style(settings), width)
+        return events.draw_progress(progress, self.style(settings), width)
 
     def waiting(self, model: str, seconds: int) -> str:
         """Return the line that shows while an answer is awaited, without styles."""
@@ -135,4 +123,4 @@ class Drawing:
 
     def coming(self, waiting: str, coming: Sequence[HeldAnswer], width: int) -> str:
         """Return the line that shows the progress of answers not shown yet, without styles."""
-        return draw_held_answers(waiting, coming, self._plain_style, width)
+        return events.draw_held_answers(waiting, coming, self._plain_style, width)

@@ -100,6 +100,7 @@ def draw_table(table: Table, style: DrawStyle, width: int) -> list[str]:
     layout = TableLayout(
         [[span(safe_line(name))] if name else [] for name in table.columns],
         ["right" if at in table.numeric else "left" for at in range(columns)],
+        style,
         is_ruled=False,
         is_clipped=table.is_clipped,
     )
@@ -108,7 +109,7 @@ def draw_table(table: Table, style: DrawStyle, width: int) -> list[str]:
     lines: list[str] = []
     if table.title:
         lines += _filled(_clean(table.title), "title", style, width)
-    lines += [paint(line, style) for line in layout.lines(width, style)] if columns else []
+    lines += [paint(line, style) for line in layout.lines(width)] if columns else []
     for footer in table.footer:
         lines += _filled(_clean(footer), "muted", style, width)
     return lines

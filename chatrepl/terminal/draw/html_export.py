@@ -20,6 +20,7 @@ _SCHEMES = frozenset({"http", "https", "mailto"})
 _LINK_RELATION = "noopener noreferrer nofollow"
 _MAX_HIGHLIGHTED_CHARS = 50_000
 """Longer code stays plain: some lexers need minutes for what is not their language."""
+_FORMATTER: Any = HtmlFormatter(nowrap=True)
 
 
 def markdown_to_html(text: str) -> str:
@@ -47,12 +48,7 @@ def _highlight(code: str, language: str, _attributes: str) -> str:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
         return ""
-    return str(highlight(code, lexer, _formatter()))
-
-
-@cache
-def _formatter() -> Any:  # noqa: ANN401 - Pygments has no types
-    return HtmlFormatter(nowrap=True)
+    return str(highlight(code, lexer, _FORMATTER))
 
 
 def _is_safe_link(url: str) -> bool:

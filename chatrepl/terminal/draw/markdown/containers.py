@@ -7,12 +7,7 @@ from typing import Self
 from chatrepl.terminal.draw.layout.cell_width import cell_width
 from chatrepl.terminal.draw.layout.spans import Line, span, spans_width
 from chatrepl.terminal.draw.layout.style import DrawStyle
-from chatrepl.terminal.draw.markdown.line_syntax import (
-    Marker,
-    expanded,
-    indent_of,
-    quote_content,
-)
+from chatrepl.terminal.draw.markdown.line_syntax import Marker, expanded, indent_of, quote_content
 
 __all__ = ["Container", "Item", "OpenList", "Quote", "item_mark", "prefix_spans"]
 

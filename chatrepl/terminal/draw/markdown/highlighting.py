@@ -58,7 +58,9 @@ class CodeHighlighter:
     """Colours the lines of one code block, in order; an unknown language stays plain."""
 
     def __init__(self, language: str) -> None:
-        self._lexer = _lexer(language.strip("{}. ").removeprefix("language-").lower())
+        name = language.strip("{}. ").removeprefix("language-").lower()
+        lexer_class = _lexer_class(name) if len(name) <= _MAX_NAME_CHARS else None
+        self._lexer = lexer_class() if lexer_class else None
         self._states = ["root"]
         self._comment_end = ""
 
@@ -154,15 +156,7 @@ def _lexer_class(name: str) -> type[Lexer] | None:
         return None
 
 
-def _lexer(name: str) -> Lexer | None:
-    found = _lexer_class(name) if 0 < len(name) <= _MAX_NAME_CHARS else None
-    return found() if found else None
-
-
 @lru_cache(maxsize=512)
 def _style_of(kind: TokenType) -> str:
-    while kind is not None:
-        if kind in _STYLES:
-            return _STYLES[kind]
-        kind = kind.parent
-    return "code.block"
+    ancestors = reversed(kind.split())
+    return next((_STYLES[ancestor] for ancestor in ancestors if ancestor in _STYLES), "code.block")

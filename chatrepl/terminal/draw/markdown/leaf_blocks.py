@@ -134,7 +134,7 @@ class Paragraph(Leaf):
         table: list[Line] = []
         if self.held is not None and self.held.startswith("|"):
             cells = [inline_spans(cell, self._style) for cell in row_cells(self.held)]
-            table = TableLayout(cells, ["left"] * len(cells)).lines(self._width, self._style)
+            table = TableLayout(cells, ["left"] * len(cells), self._style).lines(self._width)
             self.held = None
         self._release()
         self._wrapper.add(self._scanner.preview())
@@ -154,7 +154,8 @@ class TableRows(Leaf):
         super().__init__(width)
         self._style = style
         self._columns = len(aligns)
-        self._layout = TableLayout([inline_spans(cell, style) for cell in row_cells(head)], aligns)
+        cells = [inline_spans(cell, style) for cell in row_cells(head)]
+        self._layout = TableLayout(cells, aligns, style)
 
     def clone(self) -> Self:
         """Return a copy that may get rows of its own."""
@@ -173,12 +174,12 @@ class TableRows(Leaf):
 
     def finish(self) -> list[Line]:
         """Return the table."""
-        return self._layout.lines(self._width, self._style)
+        return self._layout.lines(self._width)
 
     def preview(self, rows: int) -> list[Line]:
         """Return the table as it is now, or its head and its last rows."""
-        lines = self._layout.lines(self._width, self._style, last=rows)
-        head = self._layout.head_lines(self._width, self._style) if len(lines) > rows else []
+        lines = self._layout.lines(self._width, last=rows)
+        head = self._layout.head_lines(self._width) if len(lines) > rows else []
         if not head or rows - len(head) < _MIN_ROWS_BELOW_HEAD:
             return lines
         return [*head, *lines[len(head) - rows :]]

@@ -26,23 +26,13 @@ from chatrepl.terminal.draw.markdown.tables import Align
 
 __all__ = ["Kind", "Reading", "is_settled", "read_line"]
 
-Kind = Literal[
-    "text",
-    "blank",
-    "leaf line",
-    "fence end",
-    "underline",
-    "table",
-    "heading",
-    "rule",
-    "fence",
-    "indented",
-    "html start",
-    "formula start",
-    "definition",
-    "item",
-]
-"""``leaf line`` continues the open leaf, other than a paragraph; ``item`` is a mark and no more."""
+Kind = (
+    Literal["text", "blank", "leaf line", "fence end", "underline", "table", "heading", "rule"]
+    | Literal["fence", "indented", "html start", "formula start", "definition", "item"]
+)
+"""``leaf line`` continues an open leaf other than a paragraph, ``underline`` and ``table`` turn a
+held line into a heading or a table's head, and an ``item`` has nothing behind its mark.
+"""
 
 _ONLY_DELIMITERS = re.compile(r"[-|: \t]*")
 _MAX_DEPTH = 32

@@ -12,12 +12,7 @@ from functools import cache
 
 from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.terminal.draw.layout.spans import Line, span
-from chatrepl.terminal.draw.markdown.inline_syntax import (
-    NO_MATCH,
-    WAIT,
-    Construct,
-    MatchResult,
-)
+from chatrepl.terminal.draw.markdown.inline_syntax import NO_MATCH, WAIT, Construct, MatchResult
 
 __all__ = ["latex_to_unicode", "math_span", "math_spans"]
 

@@ -5,14 +5,7 @@ from copy import copy
 from typing import Literal
 
 from chatrepl.terminal.draw.layout.cell_width import cell_width, clip
-from chatrepl.terminal.draw.layout.spans import (
-    Line,
-    padded,
-    plain_text,
-    span,
-    spans_width,
-    styled,
-)
+from chatrepl.terminal.draw.layout.spans import Line, padded, plain_text, span, spans_width, styled
 from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.layout.wrapping import wrapped
 
@@ -37,10 +30,12 @@ class TableLayout:
         self,
         head: Sequence[Line],
         aligns: Sequence[Align],
+        style: DrawStyle,
         *,
         is_ruled: bool = True,
         is_clipped: bool = False,
     ) -> None:
+        self._style = style
         self._is_ruled = is_ruled
         self._is_clipped = is_clipped
         self._head = [styled(cell, "table.head") for cell in head]
@@ -66,19 +61,19 @@ class TableLayout:
         self._rows.append(row)
         self._measure(row)
 
-    def lines(self, width: int, style: DrawStyle, last: int | None = None) -> list[Line]:
+    def lines(self, width: int, last: int | None = None) -> list[Line]:
         """Lay out the table; with ``last``, only so many rows from its end, without the head."""
         rows = self._rows if last is None else self._rows[max(0, len(self._rows) - last) :]
         has_all = len(rows) == len(self._rows)
         widths = self._widths(width)
         if widths is None:
-            return list(self._records(rows, width, style))
-        return list(self._columns(rows, widths, style, with_head=has_all))
+            return list(self._records(rows, width))
+        return list(self._columns(rows, widths, with_head=has_all))
 
-    def head_lines(self, width: int, style: DrawStyle) -> list[Line]:
+    def head_lines(self, width: int) -> list[Line]:
         """Lay out the head and the rule below it; empty where the table has no columns."""
         widths = self._widths(width)
-        return [] if widths is None else list(self._columns((), widths, style, with_head=True))
+        return [] if widths is None else list(self._columns((), widths, with_head=True))
 
     def _measure(self, cells: Sequence[Line]) -> None:
         for column, cell in enumerate(cells):
@@ -121,32 +116,25 @@ class TableLayout:
         return widths
 
     def _columns(
-        self,
-        rows: Sequence[list[Line]],
-        widths: Sequence[int],
-        style: DrawStyle,
-        *,
-        with_head: bool,
+        self, rows: Sequence[list[Line]], widths: Sequence[int], *, with_head: bool
     ) -> Iterator[Line]:
-        line, crossing = style.signs("─"), style.signs("─┼─")
+        line, crossing = self._style.signs("─"), self._style.signs("─┼─")
         rule = [span(crossing.join(line * cells for cells in widths), "table.line")]
         wraps = any(natural > cells for natural, cells in zip(self._natural, widths, strict=True))
         # Columns that need no names have no head.
         if with_head and any(self._head):
-            yield from self._row(self._head, widths, style)
+            yield from self._row(self._head, widths)
             yield rule
         for at, row in enumerate(rows):
             if wraps and at and self._is_ruled:
                 yield rule
-            yield from self._row(row, widths, style)
+            yield from self._row(row, widths)
 
-    def _row(
-        self, cells: Sequence[Line], widths: Sequence[int], style: DrawStyle
-    ) -> Iterator[Line]:
-        bar = span(style.signs(" │ "), "table.line")
+    def _row(self, cells: Sequence[Line], widths: Sequence[int]) -> Iterator[Line]:
+        bar = span(self._style.signs(" │ "), "table.line")
         columns = [wrapped(cell, width) or [[]] for cell, width in zip(cells, widths, strict=True)]
         if self._is_clipped and len(columns[-1]) > 1:
-            cut = clip(plain_text(cells[-1]), widths[-1], ellipsis=style.signs("…"))
+            cut = clip(plain_text(cells[-1]), widths[-1], ellipsis=self._style.signs("…"))
             columns[-1] = [[span(cut)]]
         for at in range(max(len(column) for column in columns)):
             line: Line = []
@@ -156,12 +144,12 @@ class TableLayout:
                 line += _aligned(text, width, align)
             yield line
 
-    def _records(self, rows: Sequence[list[Line]], width: int, style: DrawStyle) -> Iterator[Line]:
+    def _records(self, rows: Sequence[list[Line]], width: int) -> Iterator[Line]:
         """Lay out each row as lines of ``name: value``, with a rule between rows."""
         if not rows:
             for name in self._head:
                 yield from wrapped(name, width) or [[]]
-        rule = [span(style.signs("─") * min(width, 24), "table.line")]
+        rule = [span(self._style.signs("─") * min(width, 24), "table.line")]
         for at, row in enumerate(rows):
             if at:
                 yield rule
