@@ -18,7 +18,7 @@ from chatrepl.terminal.live.pending_actions import PendingActions
 from chatrepl.terminal.tty.raw_mode import exit_by_signal
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
@@ -71,10 +71,10 @@ def load(
 
 def _load_drawing(
     options: Options, environment: Mapping[str, str], prompt: "LivePrompt"
-) -> "Drawing":
-    from chatrepl.terminal.draw.event_renderer import Drawing
+) -> "EventRenderer":
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
 
-    return Drawing(
+    return EventRenderer(
         environment,
         is_terminal=True,
         encoding=stdout_encoding(),
@@ -85,13 +85,13 @@ def _load_drawing(
 
 def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     """Talk on a terminal that knows no escapes; return the exit code."""
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
 
     person = PromptPerson(has_input_line=False)
     program = wire(options, environment, person)
     encoding = stdout_encoding()
-    drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
+    drawing = EventRenderer(environment, is_terminal=False, encoding=encoding, no_color=True)
     mark = "❯ " if is_utf8(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 
     async def talk() -> int | None:

@@ -147,10 +147,10 @@ def answer_writer(program: Program) -> AnswerWriter:
     if not sys.stdout.isatty() or program.environment.get("TERM", "dumb") in ("", "dumb"):
         return _Plain()
     from chatrepl.terminal.capabilities import rewraps
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 
-    drawing = Drawing(
+    drawing = EventRenderer(
         program.environment,
         is_terminal=True,
         encoding=encoding,

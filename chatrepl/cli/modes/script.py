@@ -45,7 +45,7 @@ from chatrepl.services.files.private_files import explain_os_error
 
 if TYPE_CHECKING:
     from chatrepl.core.messages import Message
-    from chatrepl.terminal.draw.event_renderer import Drawn
+    from chatrepl.terminal.draw.event_renderer import DrawableEvent
 
 __all__ = ["Script", "open_script"]
 
@@ -157,10 +157,10 @@ class Script:
             sys.stderr.write(safe_line(notice.text) + "\n")
             sys.stderr.flush()
 
-    def _draw(self, event: "Drawn") -> None:
-        from chatrepl.terminal.draw.event_renderer import Drawing
+    def _draw(self, event: "DrawableEvent") -> None:
+        from chatrepl.terminal.draw.event_renderer import EventRenderer
 
-        drawing = Drawing(
+        drawing = EventRenderer(
             self._program.environment,
             is_terminal=sys.stdout.isatty(),
             encoding=stdout_encoding(),

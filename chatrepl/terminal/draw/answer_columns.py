@@ -11,7 +11,7 @@ from chatrepl.terminal.draw.layout.cell_width import cell_width, clip, graphemes
 from chatrepl.terminal.draw.layout.spans import Line, padded, paint, span
 from chatrepl.terminal.draw.layout.style import RESET, DrawStyle
 
-__all__ = ["BesideView", "can_show_beside", "cut_line"]
+__all__ = ["AnswerColumns", "columns_fit", "cut_line"]
 
 MIN_COLUMN_CELLS = 36
 """Narrower columns are hard to read, and hold no code."""
@@ -25,7 +25,7 @@ _LINK_END = "\x1b]8;;\x1b\\"
 _TAB_CELLS = 8
 
 
-def can_show_beside(columns: int, width: int) -> bool:
+def columns_fit(columns: int, width: int) -> bool:
     """Return whether so many columns are wide enough to be read."""
     return _column_cells(columns, width) >= MIN_COLUMN_CELLS
 
@@ -34,7 +34,7 @@ def _column_cells(columns: int, width: int) -> int:
     return max(1, (width - _SEPARATOR_CELLS * (columns - 1)) // max(1, columns))
 
 
-class BesideView:
+class AnswerColumns:
     """Answers in columns, with the interface of an ``AnswerView``; pieces carry their column.
 
     A row is finished once every column has it, or has ended. Rows that only some columns have are

@@ -19,14 +19,14 @@ from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw import events
-from chatrepl.terminal.draw.answer_columns import BesideView
+from chatrepl.terminal.draw.answer_columns import AnswerColumns
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.layout.style import DrawStyle, Theme, detect_background, detect_style
 from chatrepl.terminal.draw.meter import draw_meter
 
-__all__ = ["Drawing"]
+__all__ = ["EventRenderer"]
 
-Drawn = (
+DrawableEvent = (
     MessageAccepted
     | AnswerStarted
     | AnswerEnded
@@ -40,7 +40,7 @@ Drawn = (
 """Events that become finished lines at once."""
 
 
-class Drawing:
+class EventRenderer:
     """Draws events; looks at the settings each time, so a change shows at once.
 
     ``background`` returns the terminal's background, or None while it is not known.
@@ -79,12 +79,12 @@ class Drawing:
         """Return a view that draws an answer while it streams."""
         return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
 
-    def beside(self, among: Among, settings: Settings, width: int) -> BesideView:
+    def columns(self, among: Among, settings: Settings, width: int) -> AnswerColumns:
         """Return a view that draws compared answers in columns."""
         markdown = settings.is_on("markdown")
-        return BesideView(among.models, self.style(settings), is_markdown=markdown, width=width)
+        return AnswerColumns(among.models, self.style(settings), is_markdown=markdown, width=width)
 
-    def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
+    def lines(self, event: DrawableEvent, settings: Settings, width: int) -> Sequence[str]:
         """Draw an event as finished lines."""
         style = self.style(settings)
         match event:
@@ -121,6 +121,6 @@ class Drawing:
         elapsed = f"  {seconds} s, Esc stops" if seconds else ""
         return f"{self._plain_style.signs('⋯')} {safe_line(model)}{elapsed}"
 
-    def coming(self, waiting: str, coming: Sequence[HeldAnswer], width: int) -> str:
+    def held_answers(self, waiting: str, held: Sequence[HeldAnswer], width: int) -> str:
         """Return the line that shows the progress of answers not shown yet, without styles."""
-        return events.draw_held_answers(waiting, coming, self._plain_style, width)
+        return events.draw_held_answers(waiting, held, self._plain_style, width)

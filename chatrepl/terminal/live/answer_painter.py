@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.answer_columns import BesideView
+    from chatrepl.terminal.draw.answer_columns import AnswerColumns
     from chatrepl.terminal.draw.answer_view import AnswerView
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
@@ -28,12 +28,12 @@ class Painter:
     def __init__(self, prompt: "LivePrompt", on_error: Callable[[Exception], None]) -> None:
         self._prompt = prompt
         self._on_error = on_error
-        self._view: AnswerView | BesideView | None = None
+        self._view: AnswerView | AnswerColumns | None = None
         self._pieces: list[_Piece] = []
         self._dirty = asyncio.Event()
         self._last_line = ""
 
-    def begin(self, view: "AnswerView | BesideView") -> None:
+    def begin(self, view: "AnswerView | AnswerColumns") -> None:
         """Draw what follows as a new answer."""
         self.end()
         self._view = view
@@ -69,11 +69,11 @@ class Painter:
 
     def end_part(self, index: int, lines: Sequence[str]) -> bool:
         """End one of the answers beside each other, these lines below it; True: it was the last."""
-        from chatrepl.terminal.draw.answer_columns import BesideView
+        from chatrepl.terminal.draw.answer_columns import AnswerColumns
 
         self.paint()
         view = self._view
-        if not isinstance(view, BesideView):
+        if not isinstance(view, AnswerColumns):
             return True
         self._write(view.end(index, lines, self._prompt.columns))
         self._prompt.show_tail(view.tail(self._prompt.tail_room))

@@ -34,7 +34,7 @@ from chatrepl.terminal.live.toolbar import Toolbar
 from chatrepl.terminal.prompt.editor import EditorError
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["ConversationView"]
@@ -54,7 +54,7 @@ class ConversationView:
     """
 
     def __init__(
-        self, session: Session, load_drawing: Callable[[], "Drawing"], *, unicode: bool = True
+        self, session: Session, load_drawing: Callable[[], "EventRenderer"], *, unicode: bool = True
     ) -> None:
         self._session = session
         self._load_drawing = load_drawing

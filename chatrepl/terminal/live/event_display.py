@@ -27,15 +27,15 @@ from chatrepl.terminal.live.answer_painter import Painter
 from chatrepl.terminal.live.status_row import Status
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing, Drawn
+    from chatrepl.terminal.draw.event_renderer import DrawableEvent, EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 from typing import TYPE_CHECKING
 
 from chatrepl.core.events import Among
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.answer_columns import BesideView
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.answer_columns import AnswerColumns
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["EventDisplay", "ShownAnswers"]
@@ -57,12 +57,12 @@ class EventDisplay:
         keep: Callable[[str, str], None],
     ) -> None:
         self._prompt, self._settings, self._keep = prompt, settings, keep
-        self._drawing: Drawing | None = None
+        self._drawing: EventRenderer | None = None
         self.painter = Painter(prompt, lambda error: self.show(Notice.of(unexpected(error))))
         self.status = Status(prompt, self._drawn_by)
         self.answers = ShownAnswers(prompt, self.painter, self.status, self._drawn_by, settings)
 
-    def begin(self, drawing: "Drawing") -> None:
+    def begin(self, drawing: "EventRenderer") -> None:
         """Take what draws."""
         self._drawing = drawing
 
@@ -109,11 +109,11 @@ class EventDisplay:
         """Draw a command as it was typed."""
         self.painter.print(self._drawn_by().command(line, self._settings(), self._prompt.columns))
 
-    def _drawn_by(self) -> "Drawing":
+    def _drawn_by(self) -> "EventRenderer":
         assert self._drawing is not None
         return self._drawing
 
-    def _draw(self, event: "Drawn") -> None:
+    def _draw(self, event: "DrawableEvent") -> None:
         self.painter.print(self._drawn_by().lines(event, self._settings(), self._prompt.columns))
 
     def _show_notice(self, notice: Notice) -> None:
@@ -138,7 +138,7 @@ class ShownAnswers:
         prompt: "LivePrompt",
         painter: "Painter",
         status: "Status",
-        drawing: Callable[[], "Drawing"],
+        drawing: Callable[[], "EventRenderer"],
         settings: Callable[[], Settings],
     ) -> None:
         self._prompt = prompt
@@ -146,16 +146,16 @@ class ShownAnswers:
         self._status = status
         self._drawing = drawing
         self._settings = settings
-        self._beside: BesideView | None = None
+        self._beside: AnswerColumns | None = None
 
     def begin_beside(self, among: Among) -> bool:
         """Begin to show compared answers in columns; False: the terminal is too narrow for them."""
-        from chatrepl.terminal.draw.answer_columns import can_show_beside
+        from chatrepl.terminal.draw.answer_columns import columns_fit
 
         columns = self._prompt.columns
-        if not can_show_beside(len(among.models), columns):
+        if not columns_fit(len(among.models), columns):
             return False
-        self._beside = view = self._drawing().beside(among, self._settings(), columns)
+        self._beside = view = self._drawing().columns(among, self._settings(), columns)
         numbers = range(among.of - len(among.models) + 1, among.of + 1)
         self._painter.gap()
         self._painter.print(view.heading(numbers))

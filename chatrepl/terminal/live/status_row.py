@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.turn.sequencer import HeldAnswer
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["Status"]
@@ -19,7 +19,7 @@ _COMING_TICK_S = 0.2
 class Status:
     """Keeps the row up to date; ``drawing`` is asked for when there is something to draw."""
 
-    def __init__(self, prompt: "LivePrompt", drawing: Callable[[], "Drawing"]) -> None:
+    def __init__(self, prompt: "LivePrompt", drawing: Callable[[], "EventRenderer"]) -> None:
         self._prompt = prompt
         self._drawing = drawing
         self._waiting: asyncio.Task[None] | None = None
@@ -67,7 +67,7 @@ class Status:
         if not self._coming:
             self._prompt.show_status(self._waiting_text)
             return
-        line = self._drawing().coming(self._waiting_text, self._coming, self._prompt.columns)
+        line = self._drawing().held_answers(self._waiting_text, self._coming, self._prompt.columns)
         self._prompt.show_status(line)
 
     async def _wait_visibly(self, what: str, after_s: float) -> None:

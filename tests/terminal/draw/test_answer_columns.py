@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatrepl.core.events import TextDelta
-from chatrepl.terminal.draw.answer_columns import BesideView, can_show_beside, cut_line
+from chatrepl.terminal.draw.answer_columns import AnswerColumns, columns_fit, cut_line
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.layout.cell_width import cell_width, graphemes
 from chatrepl.terminal.draw.layout.style import DrawStyle
@@ -54,7 +54,7 @@ def columns_of(rows: list[str]) -> list[list[str]]:
 
 
 def test_two_answers_are_drawn_side_by_side() -> None:
-    view = BesideView(("a", "b"), PLAIN, is_markdown=True, width=WIDTH)
+    view = AnswerColumns(("a", "b"), PLAIN, is_markdown=True, width=WIDTH)
     rows = view.heading((1, 2))
     rows += view.feed(TextDelta("# One\n\nfirst", 0), WIDTH)
     rows += view.feed(TextDelta("- x\n- y\n", 1), WIDTH)
@@ -83,7 +83,7 @@ def test_any_interleaving_draws_each_column_as_if_it_were_alone(
     case: tuple[list[str], list[tuple[int, str]]],
 ) -> None:
     texts, pieces = case
-    view = BesideView(("a", "b"), ASCII, is_markdown=True, width=WIDTH)
+    view = AnswerColumns(("a", "b"), ASCII, is_markdown=True, width=WIDTH)
     rows: list[str] = []
     for index, text in pieces:
         rows += view.feed(TextDelta(text, index), WIDTH)
@@ -104,7 +104,7 @@ def test_rows_fit_the_terminal_at_any_width(
     case: tuple[list[str], list[tuple[int, str]]], widths: list[int], is_markdown: bool
 ) -> None:
     _, pieces = case
-    view = BesideView(("a", "b"), COLOR, is_markdown=is_markdown, width=widths[0])
+    view = AnswerColumns(("a", "b"), COLOR, is_markdown=is_markdown, width=widths[0])
     for number, (index, text) in enumerate(pieces):
         width = widths[number * len(widths) // len(pieces)]
         rows = [*view.feed(TextDelta(text, index), width), *view.tail(9)]
@@ -129,13 +129,13 @@ def test_a_cut_row_continues_its_style() -> None:
 
 def test_a_row_that_is_cut_in_a_colour_has_no_blank_at_its_end() -> None:
     text = "~~~~ js x\n" + "long words " * 12 + "\n"
-    view = BesideView(("a", "b"), COLOR, is_markdown=True, width=20)
+    view = AnswerColumns(("a", "b"), COLOR, is_markdown=True, width=20)
     rows = [*view.feed(TextDelta(text, 1), 20), *view.tail(9)]
     assert any("words" in visible(row) for row in rows)
     assert all(visible(row) == visible(row).rstrip(" ") for row in rows)
 
 
 def test_columns_must_be_wide_enough_to_read() -> None:
-    assert can_show_beside(2, 80)
-    assert not can_show_beside(3, 80)
-    assert can_show_beside(3, 120)
+    assert columns_fit(2, 80)
+    assert not columns_fit(3, 80)
+    assert columns_fit(3, 120)
