@@ -1,1 +1,1 @@
-"""The person: prompt_toolkit owns the terminal (``input``), rich makes lines (``draw``)."""
+"""The user's terminal: the prompt and the screen (prompt_toolkit), drawing of lines (rich)."""

@@ -41,7 +41,7 @@ DrawableEvent = (
 
 
 class EventRenderer:
-    """Draws events; looks at the settings each time, so a change shows at once.
+    """Renderer of events, which reads the settings each time, so that a change shows at once.
 
     ``background`` returns the terminal's background, or None while it is not known.
     """

@@ -18,7 +18,7 @@ _CLOSE = "</think>"
 
 
 class ThinkSplitter:
-    """Splits a streamed answer into reasoning and text; any cut gives the same parts."""
+    """Splitter of a streamed answer into reasoning and text; any cut gives the same parts."""
 
     __slots__ = ("_held", "_state")
 

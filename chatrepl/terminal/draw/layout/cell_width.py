@@ -73,7 +73,7 @@ def clip(text: str, width: int, *, ellipsis: str = "…") -> str:
 
 
 def screen_rows(text: str, width: int) -> list[str]:
-    """Split a line into the rows in which a terminal shows it, tabs as spaces; at least one."""
+    """Split a line into rows as a terminal wraps it, tabs as spaces; at least one row."""
     if text.isascii() and "\t" not in text:
         return [text[at : at + width] for at in range(0, len(text), width)] or [""]
     rows, row, used = [], "", 0

@@ -45,7 +45,7 @@ def spans_width(spans: Iterable[Span]) -> int:
 
 
 def styled(spans: Iterable[Span], name: str) -> Line:
-    """Put a style under the styles that spans have of their own."""
+    """Add a style to spans; their own styles win over it."""
     return [(text, (name, *names), url) for text, names, url in spans]
 
 
@@ -73,7 +73,7 @@ def paint(spans: Sequence[Span], style: DrawStyle, *, with_links: bool = True) -
 
 
 def span_rows(spans: Sequence[Span], width: int) -> list[Line]:
-    """Split a line into the rows in which a terminal shows it, tabs as spaces; at least one."""
+    """Split a line into rows as a terminal wraps it, tabs as spaces; at least one row."""
     if spans_width(spans) <= width and not any("\t" in text for text, _, _ in spans):
         return [list(spans)]
     rows: list[Line] = [[]]

@@ -66,7 +66,7 @@ class DrawStyle:
         return self.colors is not ColorDepth.NONE
 
     def signs(self, text: str) -> str:
-        """Return signs of ours (rules, bars, marks) as the terminal can show them."""
+        """Return our own signs (rules, bars, marks) as the terminal can show them."""
         return text if self.unicode else text.translate(_ASCII_SIGNS)
 
 

@@ -30,7 +30,7 @@ _NEVER_LAST = frozenset("([{（［｛「『【〈《〔〖〘〚‘“")  # noqa
 
 
 class Wrapper:
-    """Takes spans in any pieces and gives whole lines.
+    """Word wrapper that takes spans in any pieces and gives whole lines.
 
     ``width`` is in cells. With ``keep_indent`` the white space at the beginning of a source line
     stays.

@@ -36,15 +36,15 @@ from chatrepl.terminal.draw.markdown.line_reader import Reading, is_settled, rea
 from chatrepl.terminal.draw.markdown.line_syntax import Fence, Marker
 from chatrepl.terminal.draw.markdown.links import LinkTarget, link_definition
 
-__all__ = ["BlockMachine"]
+__all__ = ["BlockRenderer"]
 
 _MAX_RULE_CELLS = 60
 _SPACED_KINDS = frozenset(["fence", "indented", "table"])
 """Blocks that have an empty line before and behind them also in lists."""
 
 
-class BlockMachine:
-    """Takes lines of Markdown, gives drawn lines; ``width`` is the terminal's, in cells."""
+class BlockRenderer:
+    """Renderer of lines of Markdown to drawn lines; ``width`` is the terminal's, in cells."""
 
     def __init__(self, style: DrawStyle, width: int) -> None:
         self.lines: list[Line] = []
@@ -62,9 +62,9 @@ class BlockMachine:
         self._gap: Line | None = None
         """The empty line before the block that has started, drawn when its first line is."""
 
-    def clone(self) -> "BlockMachine":
+    def clone(self) -> "BlockRenderer":
         """Return an independent copy without finished lines."""
-        twin = BlockMachine(self._style, self._width)
+        twin = BlockRenderer(self._style, self._width)
         twin._root = self._root.clone()
         twin._containers = [container.clone() for container in self._containers]
         twin._leaf = self._leaf.clone() if self._leaf else None
@@ -147,7 +147,7 @@ class BlockMachine:
             self._leaf = None
 
     def _take_held(self) -> tuple[Paragraph, str]:
-        """Return the open paragraph and its held line, which is no text of it any more."""
+        """Return the open paragraph, and its held line taken out of it."""
         paragraph = self._leaf
         assert isinstance(paragraph, Paragraph)
         assert paragraph.held is not None
@@ -205,7 +205,7 @@ class BlockMachine:
         self._emit([code.opening()], indents=False)
 
     def _enter(self, reading: Reading, kind: str) -> None:
-        """Close what the line is not in, open its containers, and space the block that starts."""
+        """Close blocks that the line is not in, open its containers, decide on an empty line."""
         self._close(reading.depth)
         for marker in reading.opened:
             parent = self._parent()
@@ -225,7 +225,7 @@ class BlockMachine:
         return self._containers[-1] if self._containers else self._root
 
     def _item(self, marker: Marker, parent: Container) -> Item:
-        """Make the item of a marker, of the parent's open list or of a new one."""
+        """Make a marker's item, in the parent's open list or in a new one."""
         open_list = parent.open_list
         is_sibling = open_list is not None and open_list.kind == marker.kind
         if open_list is None or not is_sibling:

@@ -55,7 +55,7 @@ Token = tuple[TokenType, str]
 
 
 class CodeHighlighter:
-    """Colours the lines of one code block, in order; an unknown language stays plain."""
+    """Highlighter of one code block's lines, in order; an unknown language stays plain."""
 
     def __init__(self, language: str) -> None:
         name = language.strip("{}. ").removeprefix("language-").lower()

@@ -56,9 +56,9 @@ Emphasis = Literal["strong", "emphasis", "strike"]
 
 @dataclass(slots=True)
 class _Node:
-    """Final spans, or a delimiter run: the emphasis it closes, what is left of it, what it opens.
+    """Final spans, or a delimiter run: the emphasis it closes, its rest, the emphasis it opens.
 
-    A run that closes and opens stands between the two: first it closes, then it opens.
+    The rest is text, drawn between the two.
     """
 
     spans: Line = field(default_factory=list)
@@ -81,7 +81,7 @@ class _Node:
 
 
 class InlineScanner:
-    """Turns the text of one paragraph, in any pieces, into final spans.
+    """Scanner that turns the text of one paragraph, in any pieces, into final spans.
 
     ``references`` are the link definitions so far, by normalised label; they may grow. ``depth`` is
     the number of links that the text is the label of.
@@ -304,7 +304,7 @@ class InlineScanner:
             del self._openers[at + (1 if opener.length else 0) :]
 
     def _likely_construct(self, window: str) -> Construct | None:
-        """Return what an open construct at the end of the text will most likely be, if it is."""
+        """Return the construct that an open one at the end of the text will most likely become."""
         if window[0] == "`" and self._style.has_colors:
             content = window.lstrip("`")
             return Construct(len(window), [span(content, "code")] if content else [])

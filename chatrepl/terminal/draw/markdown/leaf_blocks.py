@@ -81,7 +81,7 @@ class Paragraph(Leaf):
 
     def clone(self) -> "Paragraph":
         """Return an independent copy."""
-        # Not ``copy``: reading an object's ``__dict__`` makes its attributes slower for good.
+        # Not ``copy``, which makes an object's attributes slower from then on (its ``__dict__``).
         twin = Paragraph(self._style, {}, self._width)
         twin._scanner, twin._wrapper = self._scanner.clone(), self._wrapper.clone()
         twin._wrapper.lines = []

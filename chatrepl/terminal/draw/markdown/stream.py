@@ -31,7 +31,7 @@ import re
 from chatrepl.core.text.terminal_safe import TextCleaner
 from chatrepl.terminal.draw.layout.spans import paint, span_rows
 from chatrepl.terminal.draw.layout.style import DrawStyle
-from chatrepl.terminal.draw.markdown.blocks import BlockMachine
+from chatrepl.terminal.draw.markdown.blocks import BlockRenderer
 from chatrepl.terminal.draw.markdown.inline_syntax import LOOKAHEAD_CHARS
 from chatrepl.terminal.draw.markdown.line_syntax import LINE_START_CHARS
 
@@ -55,7 +55,7 @@ class MarkdownStream:
 
     def _start(self) -> None:
         self._cleaner = TextCleaner()
-        self._machine = BlockMachine(self._style, self._width)
+        self._blocks = BlockRenderer(self._style, self._width)
         self._partial: list[str] = []
         self._partial_chars = 0
         self._is_begun = False
@@ -74,7 +74,7 @@ class MarkdownStream:
         """
         if rows <= 0:
             return []
-        preview = self._machine.clone()
+        preview = self._blocks.clone()
         partial = _end_of("".join(self._partial), self._width, rows)
         if partial and not _may_become_structure(partial):
             preview.line(partial)
@@ -86,8 +86,8 @@ class MarkdownStream:
         """Return the remaining lines, and reset."""
         self._take(self._cleaner.finish())
         if self._partial:
-            self._machine.line("".join(self._partial))
-        self._machine.finish()
+            self._blocks.line("".join(self._partial))
+        self._blocks.finish()
         lines = self._finished()
         self._start()
         return lines
@@ -95,7 +95,7 @@ class MarkdownStream:
     def resize(self, width: int) -> None:
         """Change the width (in cells) for everything that is not finished."""
         self._width = max(1, width)
-        self._machine.resize(self._width)
+        self._blocks.resize(self._width)
 
     def _take(self, text: str) -> None:
         *whole, rest = text.split("\n")
@@ -103,7 +103,7 @@ class MarkdownStream:
             self._end_line(line)
         if self._is_begun:
             if rest:
-                self._machine.extend(rest)
+                self._blocks.extend(rest)
         elif rest:
             self._partial.append(rest)
             self._partial_chars += len(rest)
@@ -111,10 +111,10 @@ class MarkdownStream:
 
     def _end_line(self, rest: str) -> None:
         if self._is_begun:
-            self._machine.extend(rest)
+            self._blocks.extend(rest)
             self._is_begun = False
             return
-        self._machine.line("".join([*self._partial, rest]))
+        self._blocks.line("".join([*self._partial, rest]))
         self._partial, self._partial_chars = [], 0
 
     def _begin_line(self) -> None:
@@ -125,12 +125,12 @@ class MarkdownStream:
         """
         longest = LINE_START_CHARS + 2 * LOOKAHEAD_CHARS + len(self._partial[-1])
         if LINE_START_CHARS < self._partial_chars <= longest:
-            self._is_begun = self._machine.begin("".join(self._partial))
+            self._is_begun = self._blocks.begin("".join(self._partial))
             if self._is_begun:
                 self._partial, self._partial_chars = [], 0
 
     def _finished(self) -> list[str]:
-        lines, self._machine.lines = self._machine.lines, []
+        lines, self._blocks.lines = self._blocks.lines, []
         return [paint(line, self._style) for line in lines]
 
 
@@ -145,5 +145,5 @@ def _end_of(partial: str, width: int, rows: int) -> str:
 
 
 def _may_become_structure(partial: str) -> bool:
-    """Return whether a partial line may become a mark: text would flash up, and vanish."""
+    """Return whether a partial line may become a mark; shown as text it would flicker."""
     return bool(_STRUCTURE.fullmatch(partial))
