@@ -1,21 +1,11 @@
-"""Generated Markdown, well and badly formed, and ways to cut and to read what is drawn of it."""
+"""Strategies for Markdown, well and badly formed, and for ways to cut it into pieces."""
 
 import os
-import re
 
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
-
 EXAMPLES = int(os.environ.get("CHATREPL_EXAMPLES", "0"))
-
-COLOR = DrawStyle(colors=ColorDepth.TRUECOLOR, theme="dark", hyperlinks=True)
-PLAIN = DrawStyle()
-STYLES = (COLOR, PLAIN, DrawStyle(colors=ColorDepth.COLORS_16, unicode=False))
-
-SGR = re.compile(r"\x1b\[[0-9;]*m")
-LINK = re.compile(r"\x1b\]8;;[!-~]*\x1b\\")
 
 INLINE = [
     *("word", "two words", " ", "  ", "*", "**", "***", "_", "__", "~~", "~", "`", "``", "a`b"),
@@ -42,27 +32,9 @@ STARTS = [
     *("", "", "", "# ", "## ", "####### ", "#", "> ", ">", "> > ", "- ", "* ", "+ ", "-", "1. "),
     *("2. ", "10) ", "1.", "  - ", "    ", "   ", "      ", "\t", "- [ ] ", "- [x] ", "1. - > "),
     *("```", "```python\n", "~~~", "~~~~ js x\n", "    code", "---", "***", "===", "- - -", "| "),
-    *(
-        "| a | b |\n|---|---|\n",
-        "|:-:|-:|",
-        "a | b\n-|-\n",
-        "| x | y | z |",
-        "|-",
-        "[r]: http://r.x",
-    ),
-    *(
-        "$$",
-        "$$\n",
-        "\\[\n",
-        "<div>",
-        "</div>",
-        "<!--",
-        "-->",
-        "<script>",
-        "</script>",
-        "<x>",
-        "<p ",
-    ),
+    *("| a | b |\n|---|---|\n", "|:-:|-:|", "a | b\n-|-\n", "| x | y | z |", "|-"),
+    *("[r]: http://r.x", "$$", "$$\n", "\\[\n", "<div>", "</div>", "<!--", "-->", "<script>"),
+    *("</script>", "<x>", "<p "),
 ]
 ENDS = ["\n", "\n", "\n", "\n\n", "\r\n", "\n\n\n", "  \n", "\\\n", " #\n", "|\n", "\r", ""]
 
@@ -73,7 +45,7 @@ widths = st.integers(1, 120) | st.sampled_from([1, 2, 10, 24, 25, 60, 80])
 
 
 def examples(count: int) -> settings:
-    """Run so many examples, or as many as CHATREPL_EXAMPLES says."""
+    """Return settings for so many examples, or for as many as CHATREPL_EXAMPLES says."""
     return settings(max_examples=EXAMPLES or count, deadline=None)
 
 
@@ -86,13 +58,3 @@ def cut_documents(draw: st.DrawFn) -> tuple[str, list[str]]:
         return text, [text[at : at + size] for at in range(0, len(text), size)]
     cuts = sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))
     return text, [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-
-
-def visible(line: str) -> str:
-    """Return a drawn line without its styles and links."""
-    return SGR.sub("", LINK.sub("", line))
-
-
-def joined(lines: list[str]) -> str:
-    """Return what is visible in drawn lines, without blanks and the bars of quotes."""
-    return "".join("".join(visible(line) for line in lines).replace("│", "").split())

@@ -18,7 +18,7 @@ from chatrepl.terminal.live.conversation_view import ConversationView
 from chatrepl.terminal.live.pending_actions import PendingActions
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["converse_in_lines", "load"]
@@ -54,10 +54,10 @@ def load(
 
 def _load_drawing(
     options: Options, environment: Mapping[str, str], prompt: "LivePrompt"
-) -> "Drawing":
-    from chatrepl.terminal.draw.event_renderer import Drawing
+) -> "EventRenderer":
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
 
-    return Drawing(
+    return EventRenderer(
         environment,
         is_terminal=True,
         encoding=stdout_encoding(),
@@ -68,13 +68,13 @@ def _load_drawing(
 
 def converse_in_lines(options: Options, environment: Mapping[str, str]) -> int:
     """Run a conversation on a terminal without escape sequences; return the exit code."""
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
 
     person = TerminalPerson()
     program = wire(options, environment, person)
     encoding = stdout_encoding()
-    drawing = Drawing(environment, is_terminal=False, encoding=encoding, no_color=True)
+    drawing = EventRenderer(environment, is_terminal=False, encoding=encoding, no_color=True)
     mark = "❯ " if is_unicode(encoding) else "> "  # noqa: RUF001 - the prompt's own sign
 
     async def converse() -> int | None:

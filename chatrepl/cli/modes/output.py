@@ -29,7 +29,7 @@ from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
 from chatrepl.terminal.capabilities import is_dumb, rewraps, write_text
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
 
 __all__ = [
     "AnswerWriter",
@@ -107,11 +107,11 @@ def answer_writer(program: Program) -> AnswerWriter:
     )
 
 
-def drawing_for_stdout(program: Program) -> "Drawing":
+def drawing_for_stdout(program: Program) -> "EventRenderer":
     """Build the renderer for stdout; its import is expensive."""
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
 
-    return Drawing(
+    return EventRenderer(
         program.environment,
         is_terminal=sys.stdout.isatty(),
         encoding=stdout_encoding(),

@@ -46,7 +46,7 @@ from chatrepl.terminal.capabilities import write_text
 
 if TYPE_CHECKING:
     from chatrepl.core.messages import Message
-    from chatrepl.terminal.draw.event_renderer import Drawn
+    from chatrepl.terminal.draw.event_renderer import DrawableEvent
 
 __all__ = ["Script", "open_script"]
 
@@ -160,7 +160,7 @@ class Script:
             sys.stderr.write(safe_line(notice.text) + "\n")
             sys.stderr.flush()
 
-    def _draw(self, event: "Drawn") -> None:
+    def _draw(self, event: "DrawableEvent") -> None:
         self._separate()
         drawing = drawing_for_stdout(self._program)
         for line in drawing.lines(event, self._session.settings, _COLUMNS):

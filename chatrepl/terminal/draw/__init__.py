@@ -1,1 +1,1 @@
-"""Turn events into styled lines: the one owner of rich, markdown-it and pygments."""
+"""Drawing of events as styled lines: the one owner of rich, markdown-it and pygments."""

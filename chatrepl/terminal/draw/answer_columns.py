@@ -1,42 +1,44 @@
-"""Draw several answers side by side, each in a column of its own, while they come."""
+"""Drawing of several answers side by side while they stream, each in its own column."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import zip_longest
 
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
 from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.layout.cell_width import cell_width, clip, graphemes
-from chatrepl.terminal.draw.layout.spans import Span, fitted, paint, span
+from chatrepl.terminal.draw.layout.spans import Line, padded, paint, span
 from chatrepl.terminal.draw.layout.style import RESET, DrawStyle
 
-__all__ = ["BesideView", "can_show_beside", "cut_line"]
+__all__ = ["AnswerColumns", "columns_fit", "cut_line"]
 
-LEAST_COLUMN = 36
-"""Cells; what is narrower is hard to read, and holds no code."""
+MIN_COLUMN_CELLS = 36
+"""Narrower columns are hard to read, and hold no code."""
 
-_SEAM = 3
-_ESCAPE = re.compile(r"\x1b\[[0-9;:]*m|\x1b\]8;[^;]*;[^\x1b\x07]*(?:\x1b\\|\x07)")
-_END = re.compile(rf"(?:\s|{_ESCAPE.pattern})+$")
+_SEPARATOR_CELLS = 3
+_SEQUENCE = r"\x1b\[[0-9;:]*m|\x1b\]8;[^;]*;[^\x1b\x07]*(?:\x1b\\|\x07)"
+_SEQUENCES = re.compile(f"({_SEQUENCE})")
+_TRAILING_BLANKS = re.compile(rf"(?:\s|{_SEQUENCE})+$")
 _LINK = "\x1b]8;"
 _LINK_END = "\x1b]8;;\x1b\\"
 _TAB_CELLS = 8
 
 
-def can_show_beside(columns: int, width: int) -> bool:
-    """Say whether so many columns are wide enough to be read."""
-    return _column_cells(columns, width) >= LEAST_COLUMN
+def columns_fit(columns: int, width: int) -> bool:
+    """Return whether so many columns are wide enough to be read."""
+    return _column_cells(columns, width) >= MIN_COLUMN_CELLS
 
 
 def _column_cells(columns: int, width: int) -> int:
-    return max(1, (width - _SEAM * (columns - 1)) // max(1, columns))
+    return max(1, (width - _SEPARATOR_CELLS * (columns - 1)) // max(1, columns))
 
 
-class BesideView:
-    """Answers in columns, with the interface of an ``AnswerView``; pieces tell theirs by index.
+class AnswerColumns:
+    """Answers in columns, with the interface of an ``AnswerView``; pieces carry their column.
 
-    A row is finished as soon as all columns have it; rows that only some have are in the tail,
-    the last ones of each column.
+    A row is finished once every column has it, or has ended. Rows that only some columns have are
+    in the tail, which shows the last ones of each column.
     """
 
     def __init__(
@@ -57,89 +59,78 @@ class BesideView:
 
     @property
     def is_over(self) -> bool:
-        """Say whether every answer has ended."""
+        """True once every answer has ended."""
         return all(column.is_over for column in self._columns)
 
     def heading(self, numbers: Sequence[int]) -> list[str]:
-        """Draw what stands above the columns: numbers and models, and a rule."""
-        dot, rule, crossing = ("·", "─", "─┼─") if self._style.unicode else ("-", "-", "-+-")
-        names = [
-            [span(clip(f"{number} {dot} {safe_line(model)}", self._cells), "title")]
-            for number, model in zip(numbers, self._models, strict=True)
-        ]
-        line = crossing.join(rule * self._cells for _ in names)
-        return [self._joined(names), paint([span(line, "rule")], self._style)]
+        """Draw the head of the columns: numbers and models, and a rule below them."""
+        separator = span(self._style.signs(" │ "), "rule")
+        line: Line = []
+        for number, model in zip(numbers, self._models, strict=True):
+            name = clip(f"{number} {self._style.signs('·')} {safe_line(model)}", self._cells)
+            line += [separator, *padded([span(name, "title")], self._cells)]
+        rule = self._style.signs("─┼─").join([self._style.signs("─") * self._cells] * len(numbers))
+        return [paint(line[1:], self._style), paint([span(rule, "rule")], self._style)]
 
     def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
-        """Take a further piece; return the rows that are finished by it."""
+        """Take a further piece; return the rows that it finished."""
         self.resize(width)
         column = self._columns[piece.index]
         if not column.is_over:
             column.add(column.view.feed(piece, self._cells), self._cells)
-        return self._ripe()
+        return self._finished()
 
     def end(self, index: int, lines: Sequence[str], width: int) -> list[str]:
-        """End one answer, with these lines below it; return the rows that are finished by it."""
+        """End one answer, with these lines below it; return the rows that this finished."""
         self.resize(width)
         column = self._columns[index]
         column.add(column.view.finish(self._cells), self._cells)
         column.add(lines, self._cells)
         column.is_over = True
-        return self._ripe()
+        return self._finished()
 
     def tail(self, rows: int) -> list[str]:
-        """Return the last rows of what is not finished yet."""
-        shown = [column.tail(rows, self._cells) for column in self._columns]
-        return [self._row(parts) for parts in _side_by_side(shown, max(map(len, shown)))]
+        """Return at most so many last rows of what is not finished yet."""
+        return self._side_by_side([column.tail(rows, self._cells) for column in self._columns])
 
     def finish(self, width: int) -> list[str]:
-        """Return the rest."""
+        """End all answers; return the remaining rows."""
         lines: list[str] = []
         for index, column in enumerate(self._columns):
             if not column.is_over:
                 lines += self.end(index, (), width)
-        return [*lines, *self._flushed()]
+        return [*lines, *self._finished()]
 
     def resize(self, width: int) -> None:
-        """Draw what is not finished at another width (in cells) from here on."""
+        """Change the width (in cells) for everything that is not finished."""
         if width == self._width:
             return
         self._width, self._cells = width, _column_cells(len(self._columns), width)
         for column in self._columns:
             column.resize(self._cells)
 
-    def _ripe(self) -> list[str]:
-        """Return the rows that all columns have, where an ended one has all it will ever have."""
+    def _finished(self) -> list[str]:
+        """Take the rows that all columns have; a column that is over lacks none."""
         growing = [len(column.rows) for column in self._columns if not column.is_over]
-        return self._taken(min(growing)) if growing else self._flushed()
+        count = min(growing) if growing else None
+        return self._side_by_side([column.take(count) for column in self._columns])
 
-    def _flushed(self) -> list[str]:
-        return self._taken(max(len(column.rows) for column in self._columns))
-
-    def _taken(self, count: int) -> list[str]:
-        taken = [column.take(count) for column in self._columns]
-        return [self._row(parts) for parts in _side_by_side(taken, count)]
+    def _side_by_side(self, columns: Sequence[Sequence[str]]) -> list[str]:
+        return [self._row(parts) for parts in zip_longest(*columns, fillvalue="")]
 
     def _row(self, parts: Sequence[str]) -> str:
-        """Put one row of each column beside each other."""
-        seam = paint([span("│" if self._style.unicode else "|", "rule")], self._style)
-        line = f" {seam} ".join(
-            part + " " * max(0, self._cells - cell_width(_ESCAPE.sub("", part))) for part in parts
+        """Join one row of each column."""
+        separator = paint([span(self._style.signs("│"), "rule")], self._style)
+        line = f" {separator} ".join(
+            part + " " * max(0, self._cells - cell_width(_SEQUENCES.sub("", part)))
+            for part in parts
         )
         # A blank at the end of what is coloured stands before the sequence that ends the colour.
-        return _END.sub(lambda match: "".join(match[0].split()), line)
-
-    def _joined(self, names: Sequence[Sequence[Span]]) -> str:
-        seam = span(" │ " if self._style.unicode else " | ", "rule")
-        first, *others = (fitted(name, self._cells) for name in names)
-        line = list(first)
-        for name in others:
-            line += [seam, *name]
-        return paint(line, self._style)
+        return _TRAILING_BLANKS.sub(lambda match: "".join(match[0].split()), line)
 
 
 class _Column:
-    """One answer, and the rows of it that wait for other columns."""
+    """One answer, and its rows that wait for other columns."""
 
     def __init__(self, view: AnswerView) -> None:
         self.view = view
@@ -147,61 +138,55 @@ class _Column:
         self.is_over = False
 
     def add(self, lines: Sequence[str], cells: int) -> None:
-        """Take finished lines; what is too long for the column goes on in the next row."""
+        """Take finished lines; lines too long for the column continue in the next row."""
         for line in lines:
             self.rows += cut_line(line, cells)
 
     def resize(self, cells: int) -> None:
-        """Fit to another width."""
+        """Change the width, also of the rows that wait."""
         self.view.resize(cells)
         rows, self.rows = self.rows, []
         self.add(rows, cells)
 
-    def take(self, count: int) -> list[str]:
-        """Give the oldest rows away."""
-        taken, self.rows = self.rows[:count], self.rows[count:]
+    def take(self, count: int | None) -> list[str]:
+        """Remove and return the oldest rows, with None all."""
+        taken = self.rows[:count]
+        del self.rows[:count]
         return taken
 
     def tail(self, rows: int, cells: int) -> list[str]:
-        """Return the last rows, those that still change included."""
+        """Return the last rows, including those that still change."""
         if rows <= 0:
             return []
         open_rows = [] if self.is_over else self.view.tail(rows)
         return [*self.rows, *(row for line in open_rows for row in cut_line(line, cells))][-rows:]
 
 
-def _side_by_side(columns: Sequence[Sequence[str]], count: int) -> Iterator[list[str]]:
-    for at in range(count):
-        yield [column[at] if at < len(column) else "" for column in columns]
-
-
 def cut_line(line: str, cells: int) -> list[str]:
-    """Cut a terminal's line into rows of a width; each row has its own styles, ended in it."""
-    if cell_width(_ESCAPE.sub("", line)) <= cells and "\t" not in line:
+    """Split an ANSI line into rows of a width; each row begins and ends its own styles."""
+    if cell_width(_SEQUENCES.sub("", line)) <= cells and "\t" not in line:
         return [line]
     rows: list[str] = []
     row, used = "", 0
     styles, link = "", ""
-    at = 0
-    for match in [*_ESCAPE.finditer(line), None]:
-        for grapheme in graphemes(line[at : match.start() if match else len(line)]):
+    for index, part in enumerate(_SEQUENCES.split(line)):
+        if index % 2:
+            row += part
+            if part.startswith(_LINK):
+                link = "" if part.startswith(_LINK + ";\x1b") else part
+            else:
+                styles = "" if part == RESET else styles + part
+            continue
+        for grapheme in graphemes(part):
             text = " " * (_TAB_CELLS - used % _TAB_CELLS) if grapheme == "\t" else grapheme
             size = cell_width(text)
             if used + size > cells and used:
                 rows.append(row + (RESET if styles else "") + (_LINK_END if link else ""))
                 row, used = link + styles, 0
             if grapheme == "\t":
-                # What a new row begins with need not be wide to set words apart.
+                # At the beginning of a row a tab need not be wide to set words apart.
                 text = text[: max(1, cells - used)]
                 size = len(text)
             row += text
             used += size
-        if match is None:
-            break
-        escape, at = match.group(), match.end()
-        row += escape
-        if escape.startswith(_LINK):
-            link = "" if escape.startswith(_LINK + ";\x1b") else escape
-        else:
-            styles = "" if escape == RESET else styles + escape
     return [*rows, row]

@@ -1,4 +1,4 @@
-"""Draw one answer, whether it streams, is shown again, or is all there is: one way for all."""
+"""Drawing of one answer: the same lines whether it streams or is shown again as a whole."""
 
 from chatrepl.core.conversation.outcomes import REFUSES
 from chatrepl.core.events import ReasoningDelta, RefusalDelta, TextDelta
@@ -13,7 +13,7 @@ __all__ = ["AnswerView"]
 
 
 class AnswerView:
-    """One answer as it grows: thinking first, then text; finished lines, and an open tail."""
+    """A growing answer: reasoning, then text; finished lines, and an open tail."""
 
     def __init__(self, style: DrawStyle, *, is_markdown: bool, width: int) -> None:
         self._splitter = ThinkSplitter()
@@ -27,7 +27,7 @@ class AnswerView:
         self._is_thinking = False
 
     def feed(self, piece: TextDelta | ReasoningDelta | RefusalDelta, width: int) -> list[str]:
-        """Take a further piece; return the lines that are finished by it."""
+        """Take a further piece; return the lines that it finished."""
         self.resize(width)
         if isinstance(piece, ReasoningDelta):
             return self._take("reasoning", piece.text)
@@ -40,29 +40,28 @@ class AnswerView:
         ]
 
     def _begin_refusal(self) -> list[str]:
-        """Say once, above it, that what follows is a refusal."""
+        """Return the heading of a refusal before its first piece, nothing before others."""
         if self._is_refusing:
             return []
         has_text = self._has_text
         lines = [*self.finish(self._width), *([""] if has_text else [])]
         self._is_refusing = True
-        mark = "✗" if self._style.unicode else "x"
-        heading = clip(f"{mark} {REFUSES}", self._width)
+        heading = clip(f"{self._style.signs('✗')} {REFUSES}", self._width)
         return [*lines, paint([span(heading, "refusal")], self._style)]
 
     def tail(self, rows: int) -> list[str]:
-        """Return the last rows of what is not finished yet."""
+        """Return at most so many last rows of what is not finished yet."""
         return self._reasoning.tail(rows) if self._is_thinking else self._text.tail(rows)
 
     def finish(self, width: int) -> list[str]:
-        """Return the rest."""
+        """End the answer; return the remaining lines."""
         self.resize(width)
         lines = [line for part, text in self._splitter.finish() for line in self._take(part, text)]
         self._has_text = self._is_refusing = False
         return [*lines, *self._reasoning.finish(), *self._text.finish()]
 
     def resize(self, width: int) -> None:
-        """Draw what is not finished at another width (in cells) from here on."""
+        """Change the width (in cells) for everything that is not finished."""
         if width != self._width:
             self._width = width
             self._reasoning.resize(width)

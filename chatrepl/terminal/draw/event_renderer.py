@@ -1,4 +1,4 @@
-"""Turn events into lines of the terminal, in the style that the settings ask for now."""
+"""Rendering of events to terminal lines, in the style that the settings select."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,28 +16,17 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.settings.layers import Settings
-from chatrepl.core.text.terminal_safe import is_unicode, safe_line
+from chatrepl.core.text.terminal_safe import safe_line
 from chatrepl.core.turn.sequencer import HeldAnswer
-from chatrepl.terminal.draw.answer_columns import BesideView
+from chatrepl.terminal.draw import events
+from chatrepl.terminal.draw.answer_columns import AnswerColumns
 from chatrepl.terminal.draw.answer_view import AnswerView
-from chatrepl.terminal.draw.events import (
-    draw_answer_end,
-    draw_answer_start,
-    draw_coming,
-    draw_conversation,
-    draw_notice,
-    draw_plain,
-    draw_progress,
-    draw_table,
-    draw_user_message,
-)
 from chatrepl.terminal.draw.layout.style import DrawStyle, Theme, detect_background, detect_style
 from chatrepl.terminal.draw.meter import draw_meter
-from chatrepl.terminal.draw.word_confidence import draw_shaded
 
-__all__ = ["Drawing"]
+__all__ = ["EventRenderer"]
 
-Drawn = (
+DrawableEvent = (
     MessageAccepted
     | AnswerStarted
     | AnswerEnded
@@ -51,10 +40,10 @@ Drawn = (
 """Events that become finished lines at once."""
 
 
-class Drawing:
-    """Draws events; looks at the settings each time, so a change shows at once.
+class EventRenderer:
+    """Renderer of events, which reads the settings each time, so that a change shows at once.
 
-    ``background`` tells whether the terminal's is dark or light, as soon as that is known.
+    ``background`` returns the terminal's background, or None while it is not known.
     """
 
     def __init__(
@@ -70,9 +59,10 @@ class Drawing:
         self._is_terminal = is_terminal
         self._background = background
         self._encoding = encoding
+        self._plain_style = detect_style({}, is_terminal=False, encoding=encoding)
 
     def style(self, settings: Settings) -> DrawStyle:
-        """Work out how to draw now."""
+        """Return the style that the terminal and the settings ask for now."""
         theme = settings.get("theme")
         return detect_style(
             self._environment,
@@ -86,53 +76,51 @@ class Drawing:
         return self._background() or detect_background(self._environment) or "auto"
 
     def answer(self, settings: Settings, width: int) -> AnswerView:
-        """Begin to draw an answer."""
+        """Return a view that draws an answer while it streams."""
         return AnswerView(self.style(settings), is_markdown=settings.is_on("markdown"), width=width)
 
-    def beside(self, among: Among, settings: Settings, width: int) -> BesideView:
-        """Begin to draw compared answers beside each other."""
+    def columns(self, among: Among, settings: Settings, width: int) -> AnswerColumns:
+        """Return a view that draws compared answers in columns."""
         markdown = settings.is_on("markdown")
-        return BesideView(among.models, self.style(settings), is_markdown=markdown, width=width)
+        return AnswerColumns(among.models, self.style(settings), is_markdown=markdown, width=width)
 
-    def lines(self, event: Drawn, settings: Settings, width: int) -> Sequence[str]:
+    def lines(self, event: DrawableEvent, settings: Settings, width: int) -> Sequence[str]:
         """Draw an event as finished lines."""
         style = self.style(settings)
         match event:
             case MessageAccepted(message=message):
-                return draw_user_message(message.content, style, width)
+                return events.draw_user_message(message.content, style, width)
             case AnswerStarted():
-                return draw_answer_start(event, style, width)
+                return events.draw_answer_start(event, style, width)
             case AnswerEnded():
-                return draw_answer_end(event, style, width)
+                return events.draw_answer_end(event, style, width)
             case Notice():
-                return draw_notice(event, style, width)
+                return events.draw_notice(event, style, width)
             case Table():
-                return draw_table(event, style, width)
+                return events.draw_table(event, style, width)
             case Meter():
                 return draw_meter(event, style, width)
             case WordsShaded():
-                return draw_shaded(event, style, width)
+                return events.draw_shaded(event, style, width)
             case PlainText():
-                return draw_plain(event, style, width)
+                return events.draw_plain(event, style, width)
             case ConversationShown():
-                return draw_conversation(
-                    event, style, width, is_markdown=settings.is_on("markdown")
-                )
+                is_markdown = settings.is_on("markdown")
+                return events.draw_conversation(event, style, width, is_markdown=is_markdown)
 
     def command(self, line: str, settings: Settings, width: int) -> Sequence[str]:
         """Draw a command as it was typed."""
-        return draw_user_message(line, self.style(settings), width)
+        return events.draw_user_message(line, self.style(settings), width)
 
     def progress(self, progress: Progress, settings: Settings, width: int) -> str:
-        """Draw how far something is, in one line."""
-        return draw_progress(progress, self.style(settings), width)
+        """Draw progress in one line."""
+        return events.draw_progress(progress, self.style(settings), width)
 
     def waiting(self, model: str, seconds: int) -> str:
-        """Say in one line that an answer is awaited."""
-        so_far = f"  {seconds} s, Esc stops" if seconds else ""
-        mark = "⋯" if is_unicode(self._encoding) else "..."
-        return f"{mark} {safe_line(model)}{so_far}"
+        """Return the line that shows while an answer is awaited, without styles."""
+        elapsed = f"  {seconds} s, Esc stops" if seconds else ""
+        return f"{self._plain_style.signs('⋯')} {safe_line(model)}{elapsed}"
 
-    def coming(self, waiting: str, coming: Sequence[HeldAnswer], width: int) -> str:
-        """Say in one line how far the answers are that are not shown yet."""
-        return draw_coming(waiting, coming, width, unicode=is_unicode(self._encoding))
+    def held_answers(self, waiting: str, held: Sequence[HeldAnswer], width: int) -> str:
+        """Return the line that shows the progress of answers not shown yet, without styles."""
+        return events.draw_held_answers(waiting, held, self._plain_style, width)

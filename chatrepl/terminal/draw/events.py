@@ -1,10 +1,10 @@
-"""Draw single events: tables, notices, messages, progress.
+"""Drawing of single events: tables, notices, messages, progress, shaded words.
 
 Each function takes an event of ``chatrepl.core.events`` and returns terminal lines: ANSI text
 without line ends, safe whatever the event holds. ``width`` is the terminal's, in cells.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from chatrepl.core.conversation.attachments import name_of
@@ -23,16 +23,17 @@ from chatrepl.core.events import (
     PlainText,
     Progress,
     ReasoningDelta,
+    Table,
+    WordsShaded,
 )
-from chatrepl.core.events import Table as TableShown
 from chatrepl.core.messages import Message, State
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
 from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.layout.cell_width import cell_width, clip
-from chatrepl.terminal.draw.layout.spans import Span, paint, span
-from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
-from chatrepl.terminal.draw.layout.wrapping import Wrapper
+from chatrepl.terminal.draw.layout.spans import Line, paint, span, spans_width
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.layout.wrapping import Wrapper, wrapped
 from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
 from chatrepl.terminal.draw.markdown.tables import TableLayout
 from chatrepl.terminal.draw.plain_text import PlainStream
@@ -40,52 +41,52 @@ from chatrepl.terminal.draw.plain_text import PlainStream
 __all__ = [
     "draw_answer_end",
     "draw_answer_start",
-    "draw_coming",
     "draw_conversation",
+    "draw_held_answers",
     "draw_notice",
     "draw_plain",
     "draw_progress",
+    "draw_shaded",
     "draw_table",
     "draw_user_message",
 ]
 
 _LEVELS = {
-    Level.INFO: ("info", "·", "-"),
-    Level.SUCCESS: ("success", "✓", "+"),
-    Level.WARNING: ("warning", "!", "!"),
-    Level.ERROR: ("error", "✗", "x"),
+    Level.INFO: ("info", "·"),
+    Level.SUCCESS: ("success", "✓"),
+    Level.WARNING: ("warning", "!"),
+    Level.ERROR: ("error", "✗"),
 }
 _BAR_CELLS = 24
-_LONGEST_RULE = 60
+_MAX_RULE_CELLS = 60
+# probability below which a word is shaded, style, legend
+_SHADES = (
+    (0.2, "unsure.guess", "under 20%"),
+    (0.5, "unsure.much", "20 to 50%"),
+    (0.9, "unsure.little", "50 to 90%"),
+)
 
 
 def draw_user_message(text: str, style: DrawStyle, width: int) -> list[str]:
-    """Draw what the user sent behind a prompt mark; further lines are indented by as much."""
-    mark = "❯ " if style.unicode else "> "  # noqa: RUF001
-    wrapper = Wrapper(max(1, width - 2), keep_indent=True)
-    wrapper.add([span(_clean(text).rstrip(), "user")])
-    wrapper.finish()
-    first, *rest = wrapper.lines or [[]]
-    lines = [[span(mark, "prompt"), *first], *([span("  "), *line] for line in rest)]
-    return [paint(line, style) for line in lines]
+    """Draw the user's message behind a prompt mark; further lines are indented by as much."""
+    mark = span(style.signs("❯ "), "prompt")  # noqa: RUF001
+    return _hanging([span(_clean(text).rstrip(), "user")], [mark], style, width)
 
 
 def draw_notice(notice: Notice, style: DrawStyle, width: int) -> list[str]:
-    """Draw a notice, its hint dimmed behind it; a notice without text draws nothing."""
+    """Draw a notice, its hint dimmed behind it; a notice without text has no lines."""
     if not notice.text:
         return []
-    name, mark, ascii_mark = _LEVELS[notice.level]
+    name, mark = _LEVELS[notice.level]
     text = [span(_clean(notice.text), name)]
     if notice.hint:
-        dash = " — " if style.unicode else " - "
-        text.append(span(dash + _clean(notice.hint), "muted"))
-    first = [span(f"{mark if style.unicode else ascii_mark} ", name)]
-    return _hanging(text, first, style, width)
+        text.append(span(style.signs(" — ") + _clean(notice.hint), "muted"))
+    return _hanging(text, [span(style.signs(f"{mark} "), name)], style, width)
 
 
 def draw_plain(text: PlainText, style: DrawStyle, width: int) -> list[str]:
     """Draw text as it is, line by line; the terminal wraps what is too long."""
-    if text.language and style.colors is not ColorDepth.NONE:
+    if text.language and style.has_colors:
         block = CodeHighlighter(text.language)
         lines = _clean(text.text).rstrip("\n").split("\n")
         return [paint(block.line(line), style) for line in lines]
@@ -93,12 +94,13 @@ def draw_plain(text: PlainText, style: DrawStyle, width: int) -> list[str]:
     return [*stream.feed(text.text), *stream.finish()]
 
 
-def draw_table(table: TableShown, style: DrawStyle, width: int) -> list[str]:
+def draw_table(table: Table, style: DrawStyle, width: int) -> list[str]:
     """Draw a table with its title above and its footer below."""
     columns = len(table.columns)
     layout = TableLayout(
         [[span(safe_line(name))] if name else [] for name in table.columns],
         ["right" if at in table.numeric else "left" for at in range(columns)],
+        style,
         is_ruled=False,
         is_clipped=table.is_clipped,
     )
@@ -106,21 +108,21 @@ def draw_table(table: TableShown, style: DrawStyle, width: int) -> list[str]:
         layout.add([[span(safe_line(cell))] for cell in row[:columns]])
     lines: list[str] = []
     if table.title:
-        lines += _hanging([span(_clean(table.title), "title")], [], style, width)
-    lines += [paint(line, style) for line in layout.lines(width, style)] if columns else []
+        lines += _filled(_clean(table.title), "title", style, width)
+    lines += [paint(line, style) for line in layout.lines(width)] if columns else []
     for footer in table.footer:
-        lines += _hanging([span(_clean(footer), "muted")], [], style, width)
+        lines += _filled(_clean(footer), "muted", style, width)
     return lines
 
 
 def draw_progress(progress: Progress, style: DrawStyle, width: int) -> str:
-    """Draw one line: what is done of what, with a bar where the total is known."""
+    """Draw progress in one line, with a bar if the total is known (above 0)."""
     label, done = safe_line(progress.label), _amount(progress.done, progress.unit)
     if progress.total <= 0:
-        text = f"{label} {done}" if progress.done else f"{label}{'…' if style.unicode else '...'}"
+        text = f"{label} {done}" if progress.done else label + style.signs("…")
         return paint([span(clip(text, width), "progress")], style)
     share = min(1.0, max(0.0, progress.done / progress.total))
-    full, empty = ("━", "─") if style.unicode else ("#", "-")
+    full, empty = style.signs("━"), style.signs("─")
     figures = f" {share:4.0%} {done} / {_amount(progress.total, progress.unit)}"
     cells = min(_BAR_CELLS, width - cell_width(figures) - min(cell_width(label), width // 3) - 1)
     if cells < 4:
@@ -132,64 +134,63 @@ def draw_progress(progress: Progress, style: DrawStyle, width: int) -> str:
 
 
 def draw_answer_start(started: AnswerStarted, style: DrawStyle, width: int) -> list[str]:
-    """Draw what stands above one of several answers; nothing above an only one."""
+    """Draw the heading of one of several answers; a single answer has none."""
     among = started.among
     if among is None:
         return []
-    rule = "─" if style.unicode else "-"
-    whose = f" {'·' if style.unicode else '-'} {safe_line(started.model)}"
-    name = f"answer {among.number} of {among.of}" + (whose if among.is_compared else "")
-    name = clip(name, max(1, width - 6))
-    rest = max(0, min(width, _LONGEST_RULE) - cell_width(name) - 4)
+    rule = style.signs("─")
+    model = style.signs(" · ") + safe_line(started.model) if among.is_compared else ""
+    name = clip(f"answer {among.number} of {among.of}{model}", max(1, width - 6))
+    rest = max(0, min(width, _MAX_RULE_CELLS) - cell_width(name) - 4)
     line = [span(f"{rule * 2} ", "rule"), span(name, "title"), span(f" {rule * rest}", "rule")]
     return [paint(line, style), ""]
 
 
-def draw_coming(waiting: str, coming: Sequence[HeldAnswer], width: int, *, unicode: bool) -> str:
-    """Say how far answers are that are not shown yet, behind what is awaited."""
-    parts = [f"{one.number}: " + ("done" if one.is_done else _words(one.words)) for one in coming]
-    line = (" · " if unicode else " - ").join([waiting, *parts] if waiting else parts)
-    return clip(line if waiting else f"{'⋯' if unicode else '...'} {line}", width)
+def draw_held_answers(
+    waiting: str, answers: Sequence[HeldAnswer], style: DrawStyle, width: int
+) -> str:
+    """Draw the progress of answers that are not shown yet, behind the line of the awaited one."""
+    parts = [
+        f"{answer.number}: " + ("done" if answer.is_done else _word_count(answer.words))
+        for answer in answers
+    ]
+    line = style.signs(" · ").join([waiting, *parts] if waiting else parts)
+    return clip(line if waiting else f"{style.signs('⋯')} {line}", width)
 
 
-def _words(number: int) -> str:
+def _word_count(number: int) -> str:
     if not number:
         return "no word yet"
     return "1 word" if number == 1 else f"{number:,} words"
 
 
 def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[str]:
-    """Say in a dimmed line why an answer is not whole; nothing for one that is.
+    """Draw why an answer is not whole, in a dimmed line; a whole answer has no lines.
 
-    What is no ordinary answer (a call of a tool, one that was filtered) is said in colour. A
-    compared answer has its figures below it. What could be done is said only of an only answer:
-    it is about the current one.
+    Tool calls and filtered answers are drawn in colour. A compared answer has its figures below
+    it, and no advice: commands act on the current answer only.
     """
     reason = _end_reason(ended.message)
     reason = reason.partition(";")[0] if ended.among is not None else reason
-    told = [describe_tool_call(name, arguments) for name, arguments in called_tools(ended.message)]
-    told += [describe_filtered(ended.message)]
-    notices = [Notice(text, Level.WARNING) for text in told if text]
+    texts = [describe_tool_call(name, arguments) for name, arguments in called_tools(ended.message)]
+    texts += [describe_filtered(ended.message)]
+    notices = [Notice(text, Level.WARNING) for text in texts if text]
     lines = [line for notice in notices for line in draw_notice(notice, style, width)]
-    lines += _hanging([span(reason, "muted")], [], style, width) if reason else []
+    lines += _filled(reason, "muted", style, width) if reason else []
     if ended.among is not None and ended.among.is_compared:
-        figures = (" · " if style.unicode else " - ").join(format_figures(ended))
-        lines += ["", *_hanging([span(figures, "muted")], [], style, width)]
+        figures = style.signs(" · ").join(format_figures(ended))
+        lines += ["", *_filled(figures, "muted", style, width)]
     return lines
 
 
 def draw_conversation(
     shown: ConversationShown, style: DrawStyle, width: int, *, is_markdown: bool = True
 ) -> list[str]:
-    """Draw messages as they were drawn when they came, with an empty line between them."""
+    """Draw messages exactly as they were drawn while they streamed, an empty line between them."""
     drawn = (
         _message_lines(message, style, width, is_markdown=is_markdown) for message in shown.messages
     )
-    parts = [lines for lines in drawn if lines]
-    return [
-        *chain.from_iterable([*lines, ""] for lines in parts[:-1]),
-        *(parts[-1] if parts else []),
-    ]
+    return [*chain.from_iterable([*lines, ""] for lines in drawn if lines)][:-1]
 
 
 def _message_lines(
@@ -198,10 +199,10 @@ def _message_lines(
     if message.role == "user":
         return [
             *draw_user_message(message.content, style, width),
-            *_attached(message, style, width),
+            *_attachment_lines(message, style, width),
         ]
     if message.role != "assistant":
-        lines = _hanging([span(_clean(message.content), "muted")], [], style, width)
+        lines = _filled(_clean(message.content), "muted", style, width)
         return [paint([span(f"{safe_line(message.role)}:", "muted")], style), *lines]
     answer = AnswerView(style, is_markdown=is_markdown, width=width)
     lines = answer.feed(ReasoningDelta(message.reasoning), width) if message.reasoning else []
@@ -210,8 +211,7 @@ def _message_lines(
     return [*lines, *draw_answer_end(AnswerEnded(message), style, width)]
 
 
-def _attached(message: Message, style: DrawStyle, width: int) -> list[str]:
-    """Name what went with a message."""
+def _attachment_lines(message: Message, style: DrawStyle, width: int) -> list[str]:
     names = ", ".join(name_of(attachment) for attachment in message.attachments)
     if not names:
         return []
@@ -244,20 +244,50 @@ def _finish_reason(reason: str | None) -> str:
             return f"ended: {safe_line(reason)}"
 
 
+def draw_shaded(shaded: WordsShaded, style: DrawStyle, width: int) -> list[str]:
+    """Draw words shaded by their probability, with a legend; without colours they have figures."""
+    wrapper = Wrapper(width, keep_indent=True)
+    cleaner = TextCleaner()
+    for text, probability in shaded.pieces:
+        wrapper.add(_shaded_spans(cleaner.feed(text), probability, style))
+    wrapper.add([span(cleaner.finish())])
+    wrapper.finish()
+    lines = [*wrapper.lines, [], *wrapped(_shade_legend(style), width, keep_indent=True)]
+    return [paint(line, style) for line in lines]
+
+
+def _shaded_spans(text: str, probability: float, style: DrawStyle) -> Line:
+    name = next((name for limit, name, _ in _SHADES if probability < limit), "")
+    word = text.strip()
+    if not name or not word:
+        return [span(text)]
+    before, after = text.split(word, 1)
+    mark = [] if style.has_colors else [span(f"[{probability:.0%}]")]
+    return [span(before), span(word, name), *mark, span(after)]
+
+
+def _shade_legend(style: DrawStyle) -> Line:
+    if not style.has_colors:
+        return [span("[62%]: so sure the model was of the word; without a figure, 90% or more")]
+    legend = [span("90% or more", "muted")]
+    for _, name, words in reversed(_SHADES):
+        legend += [span("  "), span(words, name)]
+    return legend
+
+
 def _clean(text: str) -> str:
     cleaner = TextCleaner()
     return cleaner.feed(text) + cleaner.finish()
 
 
-def _hanging(
-    text: Iterable[Span], first: Sequence[Span], style: DrawStyle, width: int
-) -> list[str]:
-    """Fill lines with words; lines after the first are indented by what stands before it."""
-    indent = sum(cell_width(part) for part, _, _ in first)
-    wrapper = Wrapper(max(1, width - indent), keep_indent=True)
-    wrapper.add(text)
-    wrapper.finish()
-    head, *rest = wrapper.lines or [[]]
+def _filled(text: str, name: str, style: DrawStyle, width: int) -> list[str]:
+    return _hanging([span(text, name)], [], style, width)
+
+
+def _hanging(text: Line, first: Line, style: DrawStyle, width: int) -> list[str]:
+    """Wrap text behind ``first``; the lines below are indented by its width. At least one line."""
+    indent = spans_width(first)
+    head, *rest = wrapped(text, width - indent, keep_indent=True) or [[]]
     lines = [[*first, *head], *([span(" " * indent), *line] for line in rest)]
     return [paint(line, style) for line in lines]
 

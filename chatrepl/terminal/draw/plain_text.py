@@ -1,7 +1,7 @@
 """Streams drawn without Markdown: plain text, and the model's reasoning.
 
-They have the interface and the law of ``markdown.stream.MarkdownStream``: for any
-way of cutting a text into pieces the finished lines are the same, and each is final.
+They have the interface and the law of ``markdown.stream.MarkdownStream``: however a text is cut
+into pieces, the finished lines are the same, and each is final.
 """
 
 import re
@@ -18,7 +18,7 @@ _LINE_ENDS_OR_TEXT = re.compile(r"\n+|[^\n]+")
 
 
 class PlainStream:
-    """Text as it came, made safe: one line a line; the terminal wraps what is too long."""
+    """Plain text, made safe and not wrapped: the terminal wraps lines that are too long."""
 
     def __init__(self, *, width: int, style: DrawStyle) -> None:
         self._width = max(1, width)
@@ -37,28 +37,28 @@ class PlainStream:
         return [line.rstrip() for line in lines]
 
     def tail(self, rows: int) -> list[str]:
-        """Return the open line's last rows as the terminal would wrap them."""
+        """Return the last rows of the open line, as the terminal would wrap it."""
         line = "".join(self._open)
         if not line or rows <= 0:
             return []
         return [row.rstrip() for row in screen_rows(line, self._width)[-rows:]]
 
     def finish(self) -> list[str]:
-        """Return the open line, if it holds anything, and start anew."""
+        """Return the open line unless it is empty, and reset."""
         line = "".join([*self._open, self._cleaner.finish()])
         self._open = []
         return [line.rstrip()] if line else []
 
     def resize(self, width: int) -> None:
-        """Draw the open line at another width (in cells) from here on."""
+        """Change the width (in cells) for the open line and those after it."""
         self._width = max(1, width)
 
 
 class ReasoningStream:
-    """The model's thinking: dimmed, wrapped by words, under a line that says what it is.
+    """The model's reasoning: a label, then dimmed text that is wrapped by words.
 
-    It ends with an empty line, which sets the answer apart. With ``DrawStyle.show_thinking`` off
-    nothing is drawn for good; one open line says that the model thinks.
+    An empty line at its end sets the answer apart. With ``DrawStyle.show_thinking`` off there are
+    no finished lines, and the tail is the label alone.
     """
 
     def __init__(self, *, width: int, style: DrawStyle) -> None:
@@ -74,12 +74,12 @@ class ReasoningStream:
         self._line_ends = 0
 
     def feed(self, text: str) -> list[str]:
-        """Take any cut of the thinking; return the lines it finished."""
+        """Take any cut of the reasoning; return the lines it finished."""
         self._take(self._cleaner.feed(text))
         return self._finished()
 
     def tail(self, rows: int) -> list[str]:
-        """Return the open line's last rows; where thinking is hidden, that it goes on."""
+        """Return the last rows of the open line; the label where reasoning is hidden."""
         if not self._has_begun or rows <= 0:
             return []
         if not self._style.show_thinking:
@@ -89,7 +89,7 @@ class ReasoningStream:
         return [paint(line, self._style) for line in preview.lines][-rows:]
 
     def finish(self) -> list[str]:
-        """Return the rest, and start anew."""
+        """Return the rest, and reset."""
         self._take(self._cleaner.finish())
         self._wrapper.finish()
         has_begun = self._has_begun and self._style.show_thinking
@@ -98,12 +98,12 @@ class ReasoningStream:
         return lines
 
     def resize(self, width: int) -> None:
-        """Draw what is open at another width (in cells) from here on."""
+        """Change the width (in cells) for the open line and those after it."""
         self._width = max(1, width)
         self._wrapper.resize(self._width)
 
     def _take(self, text: str) -> None:
-        """Fill lines; blank ones at the beginning and the end are left out, others become one."""
+        """Wrap text; drop blank lines at the beginning and the end, reduce others to one."""
         for part in _LINE_ENDS_OR_TEXT.findall(text):
             if part[0] == "\n":
                 if self._has_begun and not self._line_ends:
@@ -125,5 +125,4 @@ class ReasoningStream:
         return lines if self._style.show_thinking else []
 
     def _label(self) -> str:
-        mark = "✻ thinking…" if self._style.unicode else "* thinking..."
-        return paint([span(mark, "thinking.label")], self._style)
+        return paint([span(self._style.signs("✻ thinking…"), "thinking.label")], self._style)

@@ -1,7 +1,7 @@
-"""Tell a model's thinking from its answer where both come as one text.
+"""Separation of a model's reasoning from its answer where both come as one text.
 
-Some servers leave the thinking in the answer, between ``<think>`` and ``</think>`` at its very
-beginning. Only there is it taken as thinking: a ``<think>`` further on is part of what is said.
+Some servers leave the reasoning in the answer, between ``<think>`` and ``</think>`` at its very
+beginning. Only there is it taken as reasoning: a ``<think>`` further on is part of the answer.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _CLOSE = "</think>"
 
 
 class ThinkSplitter:
-    """Splits a streamed answer into thinking and text; any cut into pieces gives the same parts."""
+    """Splitter of a streamed answer into reasoning and text; any cut gives the same parts."""
 
     __slots__ = ("_held", "_state")
 
@@ -30,13 +30,13 @@ class ThinkSplitter:
         """Return the parts that are certain so far, in order, none of them empty.
 
         White space before ``<think>`` and line ends right after either tag belong to neither part.
-        Only white space at the beginning and what may be a tag's beginning is held back.
+        Only white space at the beginning and a possible beginning of a tag are held back.
         """
         self._held += text
         return [part for part in self._parts() if part[1]]
 
     def finish(self) -> list[tuple[Part, str]]:
-        """Return what was held back; thinking that was never closed is thinking."""
+        """Return what was held back, and reset; reasoning need not have been closed."""
         held, state = self._held, self._state
         self._held, self._state = "", "start"
         return [("reasoning" if state == "thinking" else "text", held)] if held else []
@@ -72,6 +72,6 @@ class ThinkSplitter:
 
 
 def _overlap(text: str, tag: str) -> int:
-    """Return how many characters at the end of ``text`` may be the beginning of ``tag``."""
+    """Return the length of the longest end of ``text`` that may be the beginning of ``tag``."""
     lengths = range(min(len(tag) - 1, len(text)), 0, -1)
     return next((length for length in lengths if tag.startswith(text[-length:])), 0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.events import Delta
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.answer_columns import BesideView
+    from chatrepl.terminal.draw.answer_columns import AnswerColumns
     from chatrepl.terminal.draw.answer_view import AnswerView
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
@@ -29,12 +29,12 @@ class AnswerPainter:
     def __init__(self, prompt: "LivePrompt", on_error: Callable[[Exception], None]) -> None:
         self._prompt = prompt
         self._on_error = on_error
-        self._view: AnswerView | BesideView | None = None
+        self._view: AnswerView | AnswerColumns | None = None
         self._pieces: list[Delta] = []
         self._dirty = asyncio.Event()
         self._last_line = ""
 
-    def begin(self, view: "AnswerView | BesideView") -> None:
+    def begin(self, view: "AnswerView | AnswerColumns") -> None:
         """Draw what follows as a new answer."""
         self.end()
         self._view = view
@@ -70,11 +70,11 @@ class AnswerPainter:
 
     def end_column(self, index: int, lines: Sequence[str]) -> bool:
         """End one of the answers in columns with lines below it; return whether it is the last."""
-        from chatrepl.terminal.draw.answer_columns import BesideView
+        from chatrepl.terminal.draw.answer_columns import AnswerColumns
 
         self.paint()
         view = self._view
-        if not isinstance(view, BesideView):
+        if not isinstance(view, AnswerColumns):
             return True
         self._write(view.end(index, lines, self._prompt.columns))
         self._show_tail(view)
@@ -110,7 +110,7 @@ class AnswerPainter:
         if self._feed_view() and self._view is not None:
             self._show_tail(self._view)
 
-    def _show_tail(self, view: "AnswerView | BesideView") -> None:
+    def _show_tail(self, view: "AnswerView | AnswerColumns") -> None:
         self._prompt.show_tail(view.tail(self._prompt.tail_room))
 
     def _feed_view(self) -> bool:

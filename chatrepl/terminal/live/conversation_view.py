@@ -36,7 +36,7 @@ from chatrepl.terminal.live.toolbar import Toolbar
 from chatrepl.terminal.prompt.editor import EditorError
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["ConversationView"]
@@ -70,7 +70,7 @@ class ConversationView:
         self,
         session: Session,
         prompt: "LivePrompt",
-        load_drawing: Callable[[], "Drawing"],
+        load_drawing: Callable[[], "EventRenderer"],
         *,
         unicode: bool = True,
     ) -> None:

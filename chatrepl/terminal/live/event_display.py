@@ -29,8 +29,8 @@ from chatrepl.terminal.live.answer_painter import AnswerPainter
 from chatrepl.terminal.live.status_row import StatusRow
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.answer_columns import BesideView
-    from chatrepl.terminal.draw.event_renderer import Drawing, Drawn
+    from chatrepl.terminal.draw.answer_columns import AnswerColumns
+    from chatrepl.terminal.draw.event_renderer import DrawableEvent, EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["EventDisplay"]
@@ -56,13 +56,13 @@ class EventDisplay:
         self._settings = settings
         self._keep_notice = keep_notice
         self._on_prompt_event = on_prompt_event
-        self._drawing: Drawing | None = None
-        self._columns: BesideView | None = None
+        self._drawing: EventRenderer | None = None
+        self._columns: AnswerColumns | None = None
         """The view of compared answers that are open side by side."""
         self.painter = AnswerPainter(prompt, lambda error: self.show(Notice.of(unexpected(error))))
         self.status = StatusRow(prompt, self._loaded_drawing)
 
-    def start(self, drawing: "Drawing") -> None:
+    def start(self, drawing: "EventRenderer") -> None:
         """Set the renderer, which is loaded late: its import is expensive."""
         self._drawing = drawing
 
@@ -114,12 +114,12 @@ class EventDisplay:
 
     def begin_columns(self, among: Among) -> bool:
         """Begin to show compared answers in columns; False: the terminal is too narrow for them."""
-        from chatrepl.terminal.draw.answer_columns import can_show_beside
+        from chatrepl.terminal.draw.answer_columns import columns_fit
 
         width = self._prompt.columns
-        if not can_show_beside(len(among.models), width):
+        if not columns_fit(len(among.models), width):
             return False
-        self._columns = view = self._loaded_drawing().beside(among, self._settings(), width)
+        self._columns = view = self._loaded_drawing().columns(among, self._settings(), width)
         numbers = range(among.of - len(among.models) + 1, among.of + 1)
         self.painter.gap()
         self.painter.print(view.heading(numbers))
@@ -171,10 +171,10 @@ class EventDisplay:
         line = drawing.progress(progress, self._settings(), self._prompt.columns)
         self.status.show("" if is_over else line)
 
-    def _lines(self, event: "Drawn", width: int | None = None) -> Sequence[str]:
+    def _lines(self, event: "DrawableEvent", width: int | None = None) -> Sequence[str]:
         """Draw an event as finished lines of a width; None: the window's."""
         return self._loaded_drawing().lines(event, self._settings(), width or self._prompt.columns)
 
-    def _loaded_drawing(self) -> "Drawing":
+    def _loaded_drawing(self) -> "EventRenderer":
         assert self._drawing is not None
         return self._drawing

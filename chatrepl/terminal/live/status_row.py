@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatrepl.core.turn.sequencer import HeldAnswer
 
 if TYPE_CHECKING:
-    from chatrepl.terminal.draw.event_renderer import Drawing
+    from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
 __all__ = ["StatusRow"]
@@ -19,7 +19,7 @@ _HELD_TICK_S = 0.2
 class StatusRow:
     """The row's content; ``drawing`` is called when there is something to draw."""
 
-    def __init__(self, prompt: "LivePrompt", drawing: Callable[[], "Drawing"]) -> None:
+    def __init__(self, prompt: "LivePrompt", drawing: Callable[[], "EventRenderer"]) -> None:
         self._prompt = prompt
         self._drawing = drawing
         self._waiting: asyncio.Task[None] | None = None
@@ -69,7 +69,7 @@ class StatusRow:
         if not self._held:
             self._prompt.show_status(self._waiting_text)
             return
-        line = self._drawing().coming(self._waiting_text, self._held, self._prompt.columns)
+        line = self._drawing().held_answers(self._waiting_text, self._held, self._prompt.columns)
         self._prompt.show_status(line)
 
     async def _show_waiting(self, name: str, after_s: float) -> None:

@@ -35,7 +35,7 @@ from chatrepl.core.session import Session
 from chatrepl.core.text.terminal_safe import safe_line, safe_text
 from chatrepl.core.turn.sequencer import sequenced
 from chatrepl.terminal.capabilities import window_size, write_text
-from chatrepl.terminal.draw.event_renderer import Drawing
+from chatrepl.terminal.draw.event_renderer import EventRenderer
 from chatrepl.terminal.tty.raw_mode import is_ignored
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class DumbTerminal:
     """
 
     def __init__(
-        self, session: Session, drawing: Drawing, output: TextIO, input_fd: int, mark: str
+        self, session: Session, drawing: EventRenderer, output: TextIO, input_fd: int, mark: str
     ) -> None:
         self._session = session
         self._drawing = drawing

@@ -10,7 +10,7 @@ from chatrepl.core.events import Delta
 from chatrepl.core.settings.layers import Settings
 from chatrepl.terminal.capabilities import window_size, write_text
 from chatrepl.terminal.draw.answer_columns import cut_line
-from chatrepl.terminal.draw.event_renderer import Drawing
+from chatrepl.terminal.draw.event_renderer import EventRenderer
 from chatrepl.terminal.draw.layout.cell_width import cell_width
 
 __all__ = ["OneAnswerWriter"]
@@ -33,7 +33,7 @@ class OneAnswerWriter:
     def __init__(
         self,
         stream: TextIO,
-        drawing: Drawing,
+        drawing: EventRenderer,
         settings: Settings,
         *,
         rewraps: bool = False,

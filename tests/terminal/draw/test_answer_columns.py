@@ -3,16 +3,13 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chatrepl.core.events import AnswerEnded, TextDelta
-from chatrepl.core.turn.sequencer import HeldAnswer
-from chatrepl.terminal.draw.answer_columns import BesideView, can_show_beside, cut_line
+from chatrepl.core.events import TextDelta
+from chatrepl.terminal.draw.answer_columns import AnswerColumns, columns_fit, cut_line
 from chatrepl.terminal.draw.answer_view import AnswerView
-from chatrepl.terminal.draw.events import draw_answer_end, draw_coming
 from chatrepl.terminal.draw.layout.cell_width import cell_width, graphemes
 from chatrepl.terminal.draw.layout.style import DrawStyle
-from tests.support.markdown_documents import COLOR, PLAIN, examples, lines, visible
-from tests.terminal.draw.markdown.test_stream_law import assert_harmless
-from tests.terminal.draw.test_event_renderer import message
+from tests.support.drawing import ASCII, COLOR, PLAIN, assert_harmless, visible
+from tests.support.markdown_documents import examples, lines
 
 WIDTH = 83
 CELLS = 40
@@ -56,8 +53,8 @@ def columns_of(rows: list[str]) -> list[list[str]]:
     return taken
 
 
-def test_two_answers_stand_beside_each_other() -> None:
-    view = BesideView(("a", "b"), PLAIN, is_markdown=True, width=WIDTH)
+def test_two_answers_are_drawn_side_by_side() -> None:
+    view = AnswerColumns(("a", "b"), PLAIN, is_markdown=True, width=WIDTH)
     rows = view.heading((1, 2))
     rows += view.feed(TextDelta("# One\n\nfirst", 0), WIDTH)
     rows += view.feed(TextDelta("- x\n- y\n", 1), WIDTH)
@@ -86,15 +83,14 @@ def test_any_interleaving_draws_each_column_as_if_it_were_alone(
     case: tuple[list[str], list[tuple[int, str]]],
 ) -> None:
     texts, pieces = case
-    ascii_style = DrawStyle(unicode=False)
-    view = BesideView(("a", "b"), ascii_style, is_markdown=True, width=WIDTH)
+    view = AnswerColumns(("a", "b"), ASCII, is_markdown=True, width=WIDTH)
     rows: list[str] = []
     for index, text in pieces:
         rows += view.feed(TextDelta(text, index), WIDTH)
         assert len(view.tail(5)) <= 5
     rows += view.finish(WIDTH)
     for column, text in zip(columns_of(rows), texts, strict=True):
-        wanted = [bare(visible(row)).rstrip() for row in alone(text, ascii_style, CELLS)]
+        wanted = [bare(visible(row)).rstrip() for row in alone(text, ASCII, CELLS)]
         while wanted and not wanted[-1]:
             wanted.pop()
         while column and not column[-1]:
@@ -104,11 +100,11 @@ def test_any_interleaving_draws_each_column_as_if_it_were_alone(
 
 @examples(100)
 @given(interleaved(), st.lists(st.integers(20, 200), min_size=1, max_size=4), st.booleans())
-def test_no_row_is_wider_than_the_terminal_whatever_its_width_becomes(
+def test_rows_fit_the_terminal_at_any_width(
     case: tuple[list[str], list[tuple[int, str]]], widths: list[int], is_markdown: bool
 ) -> None:
     _, pieces = case
-    view = BesideView(("a", "b"), COLOR, is_markdown=is_markdown, width=widths[0])
+    view = AnswerColumns(("a", "b"), COLOR, is_markdown=is_markdown, width=widths[0])
     for number, (index, text) in enumerate(pieces):
         width = widths[number * len(widths) // len(pieces)]
         rows = [*view.feed(TextDelta(text, index), width), *view.tail(9)]
@@ -124,7 +120,7 @@ def test_a_line_that_is_cut_loses_nothing(text: str, cells: int) -> None:
     assert "".join(visible("".join(rows)).split()) == "".join((text + text).split())
 
 
-def test_a_cut_row_carries_its_style_on() -> None:
+def test_a_cut_row_continues_its_style() -> None:
     assert cut_line("\x1b[1mabcd\x1b[0mef", 3) == [
         "\x1b[1mabc\x1b[0m",
         "\x1b[1md\x1b[0mef",
@@ -133,25 +129,13 @@ def test_a_cut_row_carries_its_style_on() -> None:
 
 def test_a_row_that_is_cut_in_a_colour_has_no_blank_at_its_end() -> None:
     text = "~~~~ js x\n" + "long words " * 12 + "\n"
-    view = BesideView(("a", "b"), COLOR, is_markdown=True, width=20)
+    view = AnswerColumns(("a", "b"), COLOR, is_markdown=True, width=20)
     rows = [*view.feed(TextDelta(text, 1), 20), *view.tail(9)]
     assert any("words" in visible(row) for row in rows)
     assert all(visible(row) == visible(row).rstrip(" ") for row in rows)
 
 
 def test_columns_must_be_wide_enough_to_read() -> None:
-    assert can_show_beside(2, 80)
-    assert not can_show_beside(3, 80)
-    assert can_show_beside(3, 120)
-
-
-def test_how_far_answers_are_is_told_in_one_row() -> None:
-    coming = [HeldAnswer(2, 120, False), HeldAnswer(3, 0, False), HeldAnswer(4, 7, True)]
-    line = draw_coming("", coming, 80, unicode=True)
-    assert line == "⋯ 2: 120 words · 3: no word yet · 4: done"
-    assert draw_coming("⋯ gpt  3 s", coming[:1], 80, unicode=True) == "⋯ gpt  3 s · 2: 120 words"
-    assert cell_width(draw_coming("", coming, 20, unicode=True)) <= 20
-
-
-def test_an_only_answer_has_no_figures_below_it() -> None:
-    assert draw_answer_end(AnswerEnded(message("assistant", "x"), 1.0, 0.5), PLAIN, 80) == []
+    assert columns_fit(2, 80)
+    assert not columns_fit(3, 80)
+    assert columns_fit(3, 120)

@@ -10,7 +10,7 @@ PLAIN = DrawStyle()
 SHARES = [("system", 100), ("pinned", 0), ("history", 700), ("reserve", 100), ("free", 100)]
 
 
-def test_shares_are_drawn_in_proportion_with_a_legend_of_what_is_there() -> None:
+def test_shares_are_drawn_in_proportion_with_a_legend() -> None:
     lines = draw_meter(Meter(SHARES, 1000, ["a line"]), PLAIN, 42)
     assert lines[0] == "▕SSSSHHHHHHHHHHHHHHHHHHHHHHHHHHHHRRRR....▏"
     assert " ".join(lines[1:3]).split() == (
@@ -25,13 +25,13 @@ def test_a_terminal_without_utf_8_gets_ascii() -> None:
     assert all(line.isascii() for line in lines)
 
 
-def test_with_colours_the_shares_differ_by_them() -> None:
+def test_with_colours_the_shares_differ_in_colour() -> None:
     lines = draw_meter(Meter(SHARES, 1000), DrawStyle(colors=ColorDepth.COLORS_16), 42)
     assert "█" in lines[0]
     assert "S" not in lines[0]
 
 
-def test_what_is_there_at_all_has_a_cell() -> None:
+def test_the_smallest_share_has_a_cell() -> None:
     lines = draw_meter(Meter([("system", 1), ("free", 1_000_000)], 1_000_001), PLAIN, 80)
     assert lines[0].count("S") == 1
 
@@ -45,7 +45,7 @@ def test_no_line_is_wider_than_the_terminal(shares: list[tuple[str, int]], width
     assert all(cell_width(line) <= width for line in lines)
 
 
-def test_what_belongs_together_in_the_legend_and_in_a_list_stays_on_one_line() -> None:
+def test_legend_entries_and_list_items_are_not_broken() -> None:
     lines = draw_meter(Meter(SHARES, 1000, ["budget 100 · window 8,192 · reserve 5"]), PLAIN, 24)
     assert lines[1:] == [
         "S system 100",

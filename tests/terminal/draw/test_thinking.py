@@ -23,7 +23,7 @@ def split(pieces: list[str]) -> dict[str, str]:
 
 
 @given(pieces)
-def test_any_cut_gives_the_same_thinking_and_answer(pieces: list[str]) -> None:
+def test_any_cut_gives_the_same_reasoning_and_text(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert split(pieces) == split([text]) == split(list(text))
 
@@ -45,5 +45,7 @@ def test_any_cut_gives_the_same_thinking_and_answer(pieces: list[str]) -> None:
         ("<think>", "", ""),
     ],
 )
-def test_thinking_is_what_the_first_tag_encloses(answer: str, reasoning: str, text: str) -> None:
+def test_only_a_think_tag_at_the_beginning_encloses_reasoning(
+    answer: str, reasoning: str, text: str
+) -> None:
     assert split([answer]) == {"reasoning": reasoning, "text": text}

@@ -9,7 +9,7 @@ import pytest
 
 from chatrepl.core.events import TextDelta
 from chatrepl.core.settings.layers import Settings
-from chatrepl.terminal.draw.event_renderer import Drawing
+from chatrepl.terminal.draw.event_renderer import EventRenderer
 from chatrepl.terminal.plain.one_answer import OneAnswerWriter
 
 OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
@@ -52,7 +52,9 @@ def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_siz
     monkeypatch.setenv("COLUMNS", "80")
     now_s = 100.0
     screen = Screen()
-    drawing = Drawing({"TERM": "tmux-256color"}, is_terminal=True, encoding="utf-8", no_color=True)
+    drawing = EventRenderer(
+        {"TERM": "tmux-256color"}, is_terminal=True, encoding="utf-8", no_color=True
+    )
     writer = OneAnswerWriter(screen, drawing, Settings(), rewraps=rewraps, clock=lambda: now_s)
     writer.feed(TextDelta(TEXT[:20]))
     screen.resize(100)

@@ -1,4 +1,4 @@
-"""Measure text in terminal cells, and cut it only between graphemes."""
+"""Text measured in terminal cells, and cut only between graphemes."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,14 +8,15 @@ from wcwidth import iter_graphemes, wcswidth
 __all__ = ["cell_width", "clip", "graphemes", "screen_rows"]
 
 _GRAPHEME_CHARS = 32
-"""A base with more marks than this is cut: no script needs it, and it would never end."""
+"""A longer grapheme is cut: no script needs one, and a base with endless marks would never end."""
 _GRAPHEME_CELLS = 2
 _WINDOW_CHARS = 1024
+"""Splitting restarts behind each cut grapheme; a bounded window keeps the total cost linear."""
 _TAB_CELLS = 8
 
 
 def cell_width(text: str) -> int:
-    """Return how many cells a terminal that knows graphemes gives a text without tabs."""
+    """Return the cells that a grapheme-aware terminal gives a text without tabs."""
     if text.isascii():
         return len(text)
     width = wcswidth(text)
@@ -23,9 +24,9 @@ def cell_width(text: str) -> int:
 
 
 def graphemes(text: str) -> Iterator[str]:
-    """Cut text into graphemes of bounded length, each at most two cells wide.
+    """Split text into graphemes of bounded length, each at most two cells wide.
 
-    Each but the last stays the same whatever text follows.
+    All but the last stay the same whatever text follows, so they may be drawn at once.
     """
     start = 0
     while start < len(text):
@@ -34,10 +35,12 @@ def graphemes(text: str) -> Iterator[str]:
         at = 0
         for grapheme in iter_graphemes(window):
             piece = grapheme if len(grapheme) == 1 else _shown_as_one(grapheme[:_GRAPHEME_CHARS])
+            # The window may have cut its last grapheme: the next window begins with it.
             if at and at + len(piece) == len(window) and not is_last:
                 break
             at += len(piece)
             yield piece
+            # A cut grapheme: its remainder is split anew.
             if len(piece) < len(grapheme):
                 break
         start += at
@@ -45,9 +48,9 @@ def graphemes(text: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _shown_as_one(grapheme: str) -> str:
-    """Return as much of it as takes no more than two cells.
+    """Return the beginning of a grapheme that takes at most two cells.
 
-    What is wider, as a letter with skin tones or a row of Hangul's parts, is shown in pieces.
+    Terminals show wider ones (a letter with skin tones, a row of Hangul parts) in pieces.
     """
     for end in range(2, len(grapheme) + 1):
         if cell_width(grapheme[:end]) > _GRAPHEME_CELLS:
@@ -56,21 +59,21 @@ def _shown_as_one(grapheme: str) -> str:
 
 
 def clip(text: str, width: int, *, ellipsis: str = "…") -> str:
-    """Cut a line to a width in cells, marking the cut."""
+    """Cut a line to a width in cells, with an ellipsis where it was cut."""
     if cell_width(text) <= width:
         return text
     room = width - cell_width(ellipsis)
-    kept = ""
+    start = ""
     for grapheme in graphemes(text[: width * _GRAPHEME_CHARS]):
         room -= cell_width(grapheme)
         if room < 0:
             break
-        kept += grapheme
-    return (kept + ellipsis) if width >= cell_width(ellipsis) else kept
+        start += grapheme
+    return (start + ellipsis) if width >= cell_width(ellipsis) else start
 
 
 def screen_rows(text: str, width: int) -> list[str]:
-    """Cut one line into the rows a terminal shows it in, tabs as spaces; at least one row."""
+    """Split a line into rows as a terminal wraps it, tabs as spaces; at least one row."""
     if text.isascii() and "\t" not in text:
         return [text[at : at + width] for at in range(0, len(text), width)] or [""]
     rows, row, used = [], "", 0

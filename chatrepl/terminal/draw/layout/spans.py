@@ -1,7 +1,7 @@
-"""A styled piece of text, and its way to the terminal.
+"""Styled spans of text, and their conversion to ANSI lines.
 
 A span is ``(text, names, url)``: safe text without line ends, the names of its styles (see
-``chatrepl.terminal.draw.layout.style``), and where it links to, or an empty string.
+``chatrepl.terminal.draw.layout.style``), and the address it links to, or an empty string.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,9 +9,21 @@ from collections.abc import Iterable, Sequence
 from chatrepl.terminal.draw.layout.cell_width import cell_width, graphemes
 from chatrepl.terminal.draw.layout.style import RESET, DrawStyle, sgr
 
-__all__ = ["Span", "fitted", "merged", "paint", "plain_text", "span", "span_rows", "spans_width"]
+__all__ = [
+    "Line",
+    "Span",
+    "merged",
+    "padded",
+    "paint",
+    "plain_text",
+    "span",
+    "span_rows",
+    "spans_width",
+    "styled",
+]
 
 Span = tuple[str, tuple[str, ...], str]
+Line = list[Span]
 
 _TAB_CELLS = 8
 _LINK_END = "\x1b]8;;\x1b\\"
@@ -28,38 +40,43 @@ def plain_text(spans: Iterable[Span]) -> str:
 
 
 def spans_width(spans: Iterable[Span]) -> int:
-    """Return the cells that spans take."""
+    """Return the width of spans in cells."""
     return sum(cell_width(text) for text, _, _ in spans)
 
 
-def fitted(spans: Iterable[Span], width: int, *, right: bool = False) -> list[Span]:
-    """Pad spans with spaces to a width, on the right or with ``right`` aligned right."""
+def styled(spans: Iterable[Span], name: str) -> Line:
+    """Add a style to spans; their own styles win over it."""
+    return [(text, (name, *names), url) for text, names, url in spans]
+
+
+def padded(spans: Iterable[Span], width: int, *, right: bool = False) -> Line:
+    """Pad spans with spaces to a width in cells; with ``right`` they are aligned right."""
     cells = list(spans)
     padding = span(" " * max(0, width - spans_width(cells)))
     return [padding, *cells] if right else [*cells, padding]
 
 
 def paint(spans: Sequence[Span], style: DrawStyle, *, with_links: bool = True) -> str:
-    """Return a line for the terminal: no trailing blanks, every style and link ended in it."""
+    """Convert spans to an ANSI line: no trailing blanks, every style and link ended in it."""
     parts: list[str] = []
-    linked = ""
+    open_url = ""
     for text, names, url in merged(_stripped(spans)):
         target = url if with_links else ""
-        if target != linked:
+        if target != open_url:
             parts.append(f"\x1b]8;;{target}\x1b\\" if target else _LINK_END)
-            linked = target
+            open_url = target
         begin = sgr(style, names) if names else ""
         parts.append(f"{begin}{text}{RESET}" if begin else text)
-    if linked:
+    if open_url:
         parts.append(_LINK_END)
     return "".join(parts)
 
 
-def span_rows(spans: Sequence[Span], width: int) -> list[list[Span]]:
-    """Cut a line into the rows a terminal shows it in, tabs as spaces; at least one row."""
+def span_rows(spans: Sequence[Span], width: int) -> list[Line]:
+    """Split a line into rows as a terminal wraps it, tabs as spaces; at least one row."""
     if spans_width(spans) <= width and not any("\t" in text for text, _, _ in spans):
         return [list(spans)]
-    rows: list[list[Span]] = [[]]
+    rows: list[Line] = [[]]
     used = 0
     for text, names, url in spans:
         for grapheme in graphemes(text):
@@ -73,20 +90,21 @@ def span_rows(spans: Sequence[Span], width: int) -> list[list[Span]]:
     return rows
 
 
-def _stripped(spans: Sequence[Span]) -> list[Span]:
-    kept = list(spans)
-    while kept:
-        text, names, url = kept[-1]
+def _stripped(spans: Sequence[Span]) -> Line:
+    """Remove trailing blanks, also where they have styles of their own."""
+    remaining = list(spans)
+    while remaining:
+        text, names, url = remaining[-1]
         if stripped := text.rstrip():
-            kept[-1] = (stripped, names, url)
+            remaining[-1] = (stripped, names, url)
             break
-        kept.pop()
-    return kept
+        remaining.pop()
+    return remaining
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Join neighbours of one style and link; leave out what is empty."""
-    joined: list[Span] = []
+def merged(spans: Iterable[Span]) -> Line:
+    """Join neighbours of the same style and link; drop empty spans."""
+    joined: Line = []
     for text, names, url in spans:
         if joined and joined[-1][1:] == (names, url):
             joined[-1] = (joined[-1][0] + text, names, url)

@@ -1,10 +1,10 @@
-"""What the terminal can show, and the one table of named styles.
+"""Terminal capabilities, and the table of named styles.
 
-``DrawStyle`` says how to draw; ``sgr`` turns style names into the escape sequence that begins them.
-Only foreground colours are used, so that what is shown stays legible on any background and copies
-clean. The ``auto`` theme keeps to the terminal's own sixteen colours, which its owner has chosen to
-be legible; ``dark`` and ``light`` have colours of their own where the terminal has 256 or more, and
-are taken where it is known that the background is.
+``DrawStyle`` holds the capabilities and preferences that drawing depends on; ``sgr`` turns style
+names into the escape sequence that begins them. Only foreground colours are used, so that text
+stays legible on any background and is copied clean. The ``auto`` theme keeps to the terminal's own
+sixteen colours, which its owner has chosen to be legible; ``dark`` and ``light`` have colours of
+their own where the terminal has 256 or more, and need a background that is known.
 """
 
 from collections.abc import Mapping
@@ -34,26 +34,42 @@ RESET = "\x1b[0m"
 
 
 class ColorDepth(Enum):
-    """How many colours the terminal has; ``NONE`` means no styling at all, not even bold."""
+    """Number of colours a terminal has; ``NONE`` means no styling at all, not even bold."""
 
-    TRUECOLOR = "truecolor"
-    COLORS_256 = "256"
-    COLORS_16 = "16"
-    NONE = "none"
+    TRUECOLOR = ColorSystem.TRUECOLOR
+    COLORS_256 = ColorSystem.EIGHT_BIT
+    COLORS_16 = ColorSystem.STANDARD
+    NONE = None
+
+
+# Our own signs, for terminals without UTF-8.
+_ASCII_SIGNS = str.maketrans(
+    dict(zip("─━┼│▕▏·—❯✻•◦▪✓✗", "-#+|[]-->*-*++x", strict=True))  # noqa: RUF001
+    | {"…": "...", "⋯": "...", "☐": "[ ]", "☑": "[x]"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DrawStyle:
-    """How to draw. The default fits a pipe or a dumb terminal: plain lines."""
+    """Capabilities and preferences. The default fits a pipe or a dumb terminal: plain lines."""
 
     colors: ColorDepth = ColorDepth.NONE
     hyperlinks: bool = False
-    """The terminal makes links of OSC 8 sequences."""
+    """The terminal supports hyperlinks (OSC 8)."""
     unicode: bool = True
-    """The terminal shows UTF-8; else bullets, bars and rules are ASCII."""
+    """The terminal shows UTF-8; otherwise bullets, bars and rules are ASCII."""
     theme: Theme = "auto"
     show_thinking: bool = True
-    """Draw the model's reasoning; else one line says that it thinks."""
+    """Draw the model's reasoning; otherwise one line says that it thinks."""
+
+    @property
+    def has_colors(self) -> bool:
+        """True if text can be styled at all."""
+        return self.colors is not ColorDepth.NONE
+
+    def signs(self, text: str) -> str:
+        """Return our own signs (rules, bars, marks) as the terminal can show them."""
+        return text if self.unicode else text.translate(_ASCII_SIGNS)
 
 
 def detect_style(
@@ -64,7 +80,7 @@ def detect_style(
     theme: Theme = "auto",
     show_thinking: bool = True,
 ) -> DrawStyle:
-    """Work out what the terminal can do from its environment variables.
+    """Derive a terminal's capabilities from its environment variables.
 
     Honours ``NO_COLOR`` (https://no-color.org), ``TERM`` and ``COLORTERM``.
     """
@@ -80,11 +96,11 @@ def detect_style(
 
 
 def detect_background(environment: Mapping[str, str]) -> Theme | None:
-    """Read ``COLORFGBG``, which some terminals set: front and back as numbers of the 16 colours."""
-    back = environment.get("COLORFGBG", "").rpartition(";")[2]
-    if not back.isdecimal() or int(back) > 15:
+    """Read the background from ``COLORFGBG``, two numbers of the 16 colours; None if unknown."""
+    background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    if not background.isdecimal() or int(background) > 15:
         return None
-    return "light" if int(back) in (7, *range(9, 16)) else "dark"
+    return "light" if int(background) in (7, *range(9, 16)) else "dark"
 
 
 def _color_depth(environment: Mapping[str, str], term: str) -> ColorDepth:
@@ -98,7 +114,7 @@ def _color_depth(environment: Mapping[str, str], term: str) -> ColorDepth:
 
 
 def _shows_hyperlinks(environment: Mapping[str, str], term: str) -> bool:
-    """Name the terminals known to support OSC 8; others would show nothing wrong, but no link."""
+    """Return whether the terminal is known to support OSC 8; others just show no link."""
     if environment.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm", "vscode", "ghostty", "Hyper"):
         return True
     if environment.get("WT_SESSION") or environment.get("KONSOLE_VERSION"):
@@ -156,21 +172,14 @@ _STYLES: Mapping[str, tuple[str, str, str]] = {
     "progress": ("cyan", "#7fdbca", "#0b6e8a"),
 }
 _COLUMNS: Mapping[Theme, int] = {"auto": 0, "dark": 1, "light": 2}
-_SYSTEMS: Mapping[ColorDepth, ColorSystem] = {
-    ColorDepth.TRUECOLOR: ColorSystem.TRUECOLOR,
-    ColorDepth.COLORS_256: ColorSystem.EIGHT_BIT,
-    ColorDepth.COLORS_16: ColorSystem.STANDARD,
-}
 
 
 @lru_cache(maxsize=2048)
 def sgr(style: DrawStyle, names: tuple[str, ...]) -> str:
-    """Return the SGR sequence that begins text of these named styles, later ones winning.
+    """Return the SGR sequence that begins text of these named styles; later names win.
 
-    Empty where the style is the terminal's own; what it begins is ended by ``RESET``.
+    Empty for the terminal's own look; otherwise ``RESET`` has to follow the text.
     """
-    if style.colors is ColorDepth.NONE:
-        return ""
     column = 0 if style.colors is ColorDepth.COLORS_16 else _COLUMNS[style.theme]
     combined = Style.combine([Style.parse(_STYLES[name][column]) for name in names])
-    return combined.render("x", color_system=_SYSTEMS[style.colors]).partition("x")[0]
+    return combined.render("x", color_system=style.colors.value).partition("x")[0]

@@ -1,22 +1,24 @@
-"""Draw blocks of Markdown line by line: CommonMark's structure, decided as lines come.
+"""Drawing of Markdown blocks, line by line, while the text comes: CommonMark's block structure.
 
-A line is read against what is open (``Reading``), then applied. Nothing that was drawn changes: a
-list is as tight as each of its items is written, a link definition holds from its line on, and only
-a line that is still held can become a heading or a table's head by what follows it.
+A line is parsed against the open blocks (``Reading``), then applied to them. Drawn lines never
+change, so a line is final as soon as nothing that may follow can change it. That leaves three
+things to be decided by the lines so far: a list is as tight as each of its items is written, a link
+definition holds from its line on, and only a line that is still held can become a heading or the
+head of a table.
 
 Between blocks stands one empty line; in lists, where the source has one and around code and tables;
-none between a paragraph and the list that follows it at once.
+none between a paragraph and a list that follows it at once.
 """
 
-import re
 from collections.abc import Sequence
 
-from chatrepl.terminal.draw.layout.spans import span, spans_width
+from chatrepl.terminal.draw.layout.spans import Line, span, spans_width
 from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.layout.wrapping import wrapped
 from chatrepl.terminal.draw.markdown.containers import (
     Container,
     Item,
-    ListRun,
+    OpenList,
     Quote,
     item_mark,
     prefix_spans,
@@ -26,7 +28,6 @@ from chatrepl.terminal.draw.markdown.leaf_blocks import (
     Formula,
     Html,
     Leaf,
-    Line,
     Paragraph,
     TableRows,
     heading_lines,
@@ -34,35 +35,36 @@ from chatrepl.terminal.draw.markdown.leaf_blocks import (
 from chatrepl.terminal.draw.markdown.line_reader import Reading, is_settled, read_line
 from chatrepl.terminal.draw.markdown.line_syntax import Fence, Marker
 from chatrepl.terminal.draw.markdown.links import LinkTarget, link_definition
-from chatrepl.terminal.draw.markdown.tables import wrapped_spans
 
-__all__ = ["BlockMachine"]
+__all__ = ["BlockRenderer"]
 
-_WIDEST_RULE = 60
-_APART = frozenset(["fence", "indented", "table"])
+_MAX_RULE_CELLS = 60
+_SPACED_KINDS = frozenset(["fence", "indented", "table"])
 """Blocks that have an empty line before and behind them also in lists."""
 
 
-class BlockMachine:
-    """Takes lines of Markdown, gives drawn lines; ``width`` is the terminal's, in cells."""
+class BlockRenderer:
+    """Renderer of lines of Markdown to drawn lines; ``width`` is the terminal's, in cells."""
 
     def __init__(self, style: DrawStyle, width: int) -> None:
         self.lines: list[Line] = []
-        """Finished lines; whoever takes them empties the list."""
+        """Finished lines; the caller empties the list."""
         self._style = style
         self._width = width
         self._root = Quote(is_drawn=True)
         self._containers: list[Container] = []
+        """The open containers, outermost first, without the root."""
         self._leaf: Leaf | None = None
         self._references: dict[str, LinkTarget] = {}
         self._has_drawn = False
         self._is_after_blank = False
         self._last_kind = ""
         self._gap: Line | None = None
+        """The empty line before the block that has started, drawn when its first line is."""
 
-    def clone(self) -> "BlockMachine":
+    def clone(self) -> "BlockRenderer":
         """Return an independent copy without finished lines."""
-        twin = BlockMachine(self._style, self._width)
+        twin = BlockRenderer(self._style, self._width)
         twin._root = self._root.clone()
         twin._containers = [container.clone() for container in self._containers]
         twin._leaf = self._leaf.clone() if self._leaf else None
@@ -76,9 +78,9 @@ class BlockMachine:
         self._apply(read_line(text, self._containers, self._leaf))
 
     def begin(self, text: str) -> bool:
-        """Take the beginning of a long line if it is a paragraph's whatever follows; else False.
+        """Take the beginning of a long line if its end cannot change that it is text.
 
-        ``extend`` takes the rest of it.
+        Returns whether it was taken; then ``extend`` takes the rest of the line.
         """
         reading = read_line(text, self._containers, self._leaf)
         if not is_settled(reading):
@@ -93,18 +95,18 @@ class BlockMachine:
         self._emit(self._leaf.extend(text))
 
     def finish(self) -> None:
-        """End the text: close everything."""
+        """End the text: close all blocks."""
         self._close(0)
 
     def preview(self, rows: int) -> None:
-        """Draw what is open as it will most likely be, at least its last rows. Ends the text."""
+        """Draw open blocks as they will most likely be, at least their last rows. Ends the text."""
         leaf, self._leaf = self._leaf, None
         if leaf is not None:
-            self._emit(leaf.preview(rows), indents=not isinstance(leaf, Code))
+            self._emit(leaf.preview(rows), indents=leaf.is_indented)
         self._close(0)
 
     def resize(self, width: int) -> None:
-        """Draw what is not finished at another width from here on."""
+        """Change the width (in cells) for everything that is not finished."""
         self._width = width
         if self._leaf is not None:
             self._leaf.resize(self._room())
@@ -114,9 +116,10 @@ class BlockMachine:
             case "text":
                 self._emit(self._paragraph(reading).add(reading.content))
             case "blank":
-                self._blank(reading)
-            case "row" | "code" | "html" | "formula":
-                self._go_on(reading)
+                self._close(reading.depth)
+                self._is_after_blank = True
+            case "leaf line":
+                self._add_to_leaf(reading.content)
             case "fence end":
                 self._close(reading.depth)
             case "underline":
@@ -128,52 +131,36 @@ class BlockMachine:
 
     def _paragraph(self, reading: Reading) -> Paragraph:
         """Return the paragraph that a line of text belongs to."""
-        if reading.is_lazy or (self._is_within(reading) and isinstance(self._leaf, Paragraph)):
-            assert isinstance(self._leaf, Paragraph)
+        is_inside = reading.depth == len(self._containers) and not reading.opened
+        if isinstance(self._leaf, Paragraph) and (is_inside or reading.is_lazy):
             return self._leaf
         self._enter(reading, "paragraph")
         paragraph = Paragraph(self._style, self._references, self._room())
         self._leaf = paragraph
         return paragraph
 
-    def _is_within(self, reading: Reading) -> bool:
-        return reading.depth == len(self._containers) and not reading.fresh
-
-    def _blank(self, reading: Reading) -> None:
-        self._close(reading.depth)
-        self._is_after_blank = True
-
-    def _go_on(self, reading: Reading) -> None:
+    def _add_to_leaf(self, content: str) -> None:
         leaf = self._leaf
-        match leaf:
-            case Code() | TableRows():
-                self._emit(leaf.add(reading.content), indents=isinstance(leaf, TableRows))
-            case Html():
-                self._emit(leaf.add(reading.content))
-                if leaf.ending and re.search(leaf.ending, reading.content, re.IGNORECASE):
-                    self._leaf = None
-            case Formula():
-                leaf.add(reading.content)
-                if reading.content.rstrip().endswith(leaf.ending):
-                    self._leaf = None
-                    self._emit(leaf.drawn())
-                elif leaf.is_too_long:
-                    self._close(reading.depth)
-            case _:
-                raise AssertionError(leaf)
+        assert leaf is not None
+        self._emit(leaf.add(content), indents=leaf.is_indented)
+        if leaf.is_over:
+            self._leaf = None
+
+    def _take_held(self) -> tuple[Paragraph, str]:
+        """Return the open paragraph, and its held line taken out of it."""
+        paragraph = self._leaf
+        assert isinstance(paragraph, Paragraph)
+        assert paragraph.held is not None
+        held, paragraph.held = paragraph.held, None
+        return paragraph, held
 
     def _underline(self, reading: Reading) -> None:
-        paragraph = self._leaf
-        assert isinstance(paragraph, Paragraph)
-        assert paragraph.held is not None
+        _, text = self._take_held()
         self._leaf, self._last_kind = None, "heading"
-        self._emit(heading_lines(reading.level, paragraph.held.strip(), self._room(), self._style))
+        self._emit(heading_lines(reading.level, text.strip(), self._room(), self._style))
 
     def _table(self, reading: Reading) -> None:
-        paragraph = self._leaf
-        assert isinstance(paragraph, Paragraph)
-        assert paragraph.held is not None
-        head, paragraph.held = paragraph.held, None
+        paragraph, head = self._take_held()
         if paragraph.is_first:
             self._leaf, self._last_kind = None, "table"
         else:
@@ -188,64 +175,67 @@ class BlockMachine:
             case "heading":
                 self._emit(heading_lines(reading.level, content, room, self._style))
             case "rule":
-                line = "─" if self._style.unicode else "-"
-                self._emit([[span(line * min(room, _WIDEST_RULE), "rule")]])
+                rule = self._style.signs("─") * min(room, _MAX_RULE_CELLS)
+                self._emit([[span(rule, "rule")]])
             case "definition":
                 self._define(content, room)
             case "fence":
-                self._code(reading.fence)
+                self._code(reading.fence, room)
             case "indented":
-                self._code(None)
-                self._go_on(reading)
+                self._code(None, room)
+                self._add_to_leaf(content)
             case "html start":
                 self._leaf = Html(reading.ending, room)
-                self._go_on(reading)
+                self._add_to_leaf(content)
             case "formula start":
                 self._leaf = Formula(content, room)
             case _:
-                # Only a mark stands on the line: its item is there, and empty so far.
-                self._leaf = None
+                # Only a mark stands on the line: its item is open now, and empty so far.
+                pass
 
     def _define(self, content: str, room: int) -> None:
         definition = link_definition(content)
         assert definition is not None
         self._references.setdefault(*definition)
-        self._emit(wrapped_spans([span(content.strip(), "muted")], room))
+        self._emit(wrapped([span(content.strip(), "muted")], room))
 
-    def _code(self, fence: Fence | None) -> None:
-        self._leaf = Code(self._style, fence)
-        self._emit([self._leaf.opening()], indents=False)
+    def _code(self, fence: Fence | None, room: int) -> None:
+        code = Code(self._style, fence, room)
+        self._leaf = code
+        self._emit([code.opening()], indents=False)
 
     def _enter(self, reading: Reading, kind: str) -> None:
-        """Close what the line is not in, open what it begins, and space the block that starts."""
+        """Close blocks that the line is not in, open its containers, decide on an empty line."""
         self._close(reading.depth)
-        for marker in reading.fresh:
-            holder = self._holder()
+        for marker in reading.opened:
+            parent = self._parent()
             if isinstance(marker, Marker):
-                self._containers.append(self._item(marker, holder))
+                self._containers.append(self._item(marker, parent))
             else:
-                holder.run = None
+                parent.open_list = None
                 self._containers.append(Quote())
         if kind != "item":
-            self._holder().run = None
+            self._parent().open_list = None
         for container in self._containers[: -1 if kind == "item" else None]:
             if isinstance(container, Item):
                 container.is_empty = False
         self._space(kind)
 
-    def _holder(self) -> Container:
+    def _parent(self) -> Container:
         return self._containers[-1] if self._containers else self._root
 
-    def _item(self, marker: Marker, holder: Container) -> Item:
-        run = holder.run
-        is_sibling = run is not None and run.kind == marker.kind
-        if run is None or not is_sibling:
-            run = ListRun(marker.kind, marker.number, self._bullet_level())
-            holder.run = run
-        number = run.next_number
+    def _item(self, marker: Marker, parent: Container) -> Item:
+        """Make a marker's item, in the parent's open list or in a new one."""
+        open_list = parent.open_list
+        is_sibling = open_list is not None and open_list.kind == marker.kind
+        if open_list is None or not is_sibling:
+            open_list = OpenList(marker.kind, marker.number, self._bullet_level())
+            parent.open_list = open_list
+        # Only the first number counts (CommonMark 5.3).
+        number = open_list.next_number
         if number >= 0:
-            run.next_number += 1
-        mark = item_mark(marker, number, run.level, self._style)
+            open_list.next_number += 1
+        mark = item_mark(marker, number, open_list.level, self._style)
         is_empty = not marker.content.strip()
         return Item(marker.columns, mark, is_sibling=is_sibling, is_empty=is_empty)
 
@@ -256,8 +246,9 @@ class BlockMachine:
         """Close the open leaf, and the containers beyond a depth."""
         leaf, self._leaf = self._leaf, None
         if leaf is not None:
-            self._emit(leaf.finish(), indents=not isinstance(leaf, Code))
+            self._emit(leaf.finish(), indents=leaf.is_indented)
         if depth < len(self._containers):
+            # A container without any line still shows its mark.
             if any(not container.is_drawn for container in self._containers[depth:]):
                 self._emit([[]])
             del self._containers[depth:]
@@ -265,14 +256,15 @@ class BlockMachine:
                 self._last_kind = "contained paragraph"
 
     def _space(self, kind: str) -> None:
-        """Note the empty line before the block that starts now, drawn when its first line is."""
+        """Decide on the empty line before the block that starts now."""
         if self._has_drawn:
             drawn = [container for container in self._containers if container.is_drawn]
-            fresh = next((each for each in self._containers if not each.is_drawn), None)
-            is_spaced = self._is_after_blank or bool({kind, self._last_kind} & _APART)
+            outermost = next((each for each in self._containers if not each.is_drawn), None)
+            is_spaced = self._is_after_blank or bool({kind, self._last_kind} & _SPACED_KINDS)
+            # In a list the source decides; elsewhere blocks are spaced, with these exceptions.
             if not any(isinstance(container, Item) for container in drawn):
-                if isinstance(fresh, Item):
-                    is_spaced |= not fresh.is_sibling and self._last_kind != "paragraph"
+                if isinstance(outermost, Item):
+                    is_spaced |= not outermost.is_sibling and self._last_kind != "paragraph"
                 else:
                     is_spaced |= not kind == self._last_kind == "definition"
             if is_spaced:
@@ -281,17 +273,18 @@ class BlockMachine:
         self._last_kind = kind
 
     def _emit(self, lines: Sequence[Line], *, indents: bool = True) -> None:
-        """Finish lines, with what stands left of them."""
+        """Finish lines, with the marks and bars of containers on their left."""
         for line in lines:
             if self._gap is not None:
                 self.lines.append(self._gap)
                 self._gap = None
-            is_fresh = any(not container.is_drawn for container in self._containers)
-            if is_fresh and not indents:
+            has_new_mark = any(not container.is_drawn for container in self._containers)
+            if has_new_mark and not indents:
+                # Code begins at the left edge: a mark before it needs a line of its own.
                 self.lines.append(self._prefix(indents=True))
                 self._mark_drawn()
             self.lines.append([*self._prefix(indents=indents), *line])
-            if is_fresh:
+            if has_new_mark:
                 self._mark_drawn()
             self._has_drawn = True
 
@@ -304,5 +297,5 @@ class BlockMachine:
         return prefix_spans(self._containers, self._style, widest, indents=indents)
 
     def _room(self) -> int:
-        """Return the cells that the block that is open may fill."""
+        """Return the width that the open block may fill, in cells."""
         return max(1, self._width - spans_width(self._prefix(indents=True)))

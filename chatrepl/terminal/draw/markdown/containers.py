@@ -1,105 +1,100 @@
-"""What blocks stand in: quotes and list items, as they are recognised and as they are drawn."""
+"""Container blocks: quotes and list items, recognised line by line, drawn left of their content."""
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from chatrepl.terminal.draw.layout.cell_width import cell_width
-from chatrepl.terminal.draw.layout.spans import Span, span
+from chatrepl.terminal.draw.layout.spans import Line, span, spans_width
 from chatrepl.terminal.draw.layout.style import DrawStyle
-from chatrepl.terminal.draw.markdown.line_syntax import Marker, expanded, indent_of
+from chatrepl.terminal.draw.markdown.line_syntax import Marker, expanded, indent_of, quote_content
 
-__all__ = ["Container", "Item", "ListRun", "Quote", "item_mark", "prefix_spans"]
-
-_QUOTE = re.compile(r" {0,3}> ?")
+__all__ = ["Container", "Item", "OpenList", "Quote", "item_mark", "prefix_spans"]
 
 
 @dataclass(slots=True)
-class ListRun:
-    """The list that the last item of a container belongs to."""
+class OpenList:
+    """A list to which a further item may be added."""
 
     kind: str
     next_number: int
     level: int
-    """How many bullet lists it stands in."""
+    """The number of bullet lists around it."""
 
 
-@dataclass(slots=True)
-class Quote:
-    """A block quote; drawn as a bar on its left."""
+@dataclass(slots=True, kw_only=True)
+class Container:
+    """A block that contains blocks."""
 
     is_drawn: bool = False
     """A line of it has been drawn."""
-    run: ListRun | None = None
+    open_list: OpenList | None = None
+    """The list of the last block in it; None if that is no list item."""
 
     def content(self, line: str) -> str | None:
-        """Return what the line holds inside the quote, or None if it isn't in it."""
-        match = _QUOTE.match(line)
-        if match and line[match.end() : match.end() + 1] == "\t":
-            line = expanded(line)
-            match = _QUOTE.match(line)
-        return line[match.end() :] if match else None
+        """Return the part of a line that is inside the container, or None if the line is not."""
+        raise NotImplementedError
 
-    def clone(self) -> "Quote":
+    def clone(self) -> Self:
         """Return an independent copy."""
-        return replace(self, run=replace(self.run) if self.run else None)
+        return replace(self, open_list=replace(self.open_list) if self.open_list else None)
 
 
 @dataclass(slots=True)
-class Item:
+class Quote(Container):
+    """A block quote; drawn as a bar on its left."""
+
+    def content(self, line: str) -> str | None:
+        """Return the part of a line behind the quote's mark, or None if there is no mark."""
+        return quote_content(line)
+
+
+@dataclass(slots=True)
+class Item(Container):
     """A list item; drawn as its mark, and an indentation below it."""
 
     columns: int
-    """How far its content is indented in the source."""
+    """The indentation of its content in the source."""
     mark: str
     is_sibling: bool
     """Another item of its list stands before it."""
     is_empty: bool
     """Nothing stands behind its mark, nor on a line below it so far."""
-    is_drawn: bool = False
-    run: ListRun | None = None
 
     def content(self, line: str) -> str | None:
-        """Return what the line holds inside the item, or None if it isn't in it."""
+        """Return the part of a line behind the item's indentation, or None if that is missing."""
         if not line.strip():
+            # An item may begin with one blank line at most (CommonMark 5.2).
             return None if self.is_empty else ""
         if indent_of(line) < self.columns:
             line = expanded(line)
         return line[self.columns :] if indent_of(line) >= self.columns else None
 
-    def clone(self) -> "Item":
-        """Return an independent copy."""
-        return replace(self, run=replace(self.run) if self.run else None)
-
-
-Container = Quote | Item
-
 
 def item_mark(marker: Marker, number: int, level: int, style: DrawStyle) -> str:
-    """Return what is drawn before an item, with the blank behind it."""
-    bullets, boxes = ("•◦▪", "☐☑") if style.unicode else ("-*+", ("[ ]", "[x]"))
-    box = "" if marker.is_done is None else boxes[marker.is_done]
+    """Return the mark of an item (``number`` is -1 for a bullet) and the blank behind it."""
+    box = "" if marker.is_done is None else style.signs("☐☑"[marker.is_done])
     if number >= 0:
         return f"{number}{marker.kind} {box} " if box else f"{number}{marker.kind} "
-    return f"{box or bullets[level % 3]} "
+    return f"{box or style.signs('•◦▪'[level % 3])} "
 
 
 def prefix_spans(
-    containers: list[Container], style: DrawStyle, room: int, *, indents: bool = True
-) -> list[Span]:
-    """Draw what stands left of a block's line; ``room`` is how many cells it may take.
+    containers: Sequence[Container], style: DrawStyle, room: int, *, indents: bool = True
+) -> Line:
+    """Draw what stands left of a block's line; ``room`` is the width it may take, in cells.
 
-    Where that is too little, only the marks that have not been drawn yet are. Without ``indents``
-    (code, which is copied) only the bars of quotes are.
+    Where that is too little, only marks that have not been drawn yet are. Without ``indents`` (for
+    code, which is copied) only the bars of quotes are.
     """
-    bar = span("│ " if style.unicode else "| ", "bar")
-    spans: list[Span] = []
+    spans: Line = []
     for container in containers:
         if isinstance(container, Quote):
-            spans.append(bar)
-        elif indents:
+            spans.append(span(style.signs("│ "), "bar"))
+        elif isinstance(container, Item) and indents:
             mark = span(container.mark, "bullet")
             spans.append(span(" " * cell_width(mark[0])) if container.is_drawn else mark)
-    if sum(cell_width(text) for text, _, _ in spans) <= room:
+    if spans_width(spans) <= room:
         return spans
-    fresh = [at for at in containers if isinstance(at, Item) and not at.is_drawn and indents]
-    return [span(item.mark, "bullet") for item in fresh]
+    undrawn = [at for at in containers if isinstance(at, Item) and not at.is_drawn and indents]
+    return [span(item.mark, "bullet") for item in undrawn]

@@ -1,11 +1,12 @@
-"""Colour code line by line, at a cost that is linear in the code.
+"""Syntax highlighting of code line by line, at a cost that is linear in the code.
 
-pygments reads each line once, when it is whole, going on with the lexer's state from the line
-before. Its lexers match comments over several lines as one piece of text, which no line alone
-shows; so a comment that a line leaves open is found by closing it on trial, and remembered.
+pygments reads each line once, when it is whole, and continues with the lexer's state from the line
+before. Its lexers match a comment over several lines as one token, which no single line holds; so a
+comment that a line leaves open is found by closing it on trial, and remembered.
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import lru_cache
 
 from pygments.lexer import ExtendedRegexLexer, Lexer, LexerContext, RegexLexer
@@ -14,13 +15,13 @@ from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, Ope
 from pygments.token import _TokenType as TokenType
 from pygments.util import ClassNotFound
 
-from chatrepl.terminal.draw.layout.spans import Span, span
+from chatrepl.terminal.draw.layout.spans import Line, span
 
 __all__ = ["CodeHighlighter"]
 
-_LONGEST_LINE = 2000
+_MAX_LINE_CHARS = 2000
 """Longer lines are data, and lexers may be slow on them: they are not coloured."""
-_LONGEST_NAME = 40
+_MAX_NAME_CHARS = 40
 _COMMENTS = (("/*", "*/"), ("<!--", "-->"), ("{-", "-}"), ("(*", "*)"), ("--[[", "]]"))
 _STYLES = {
     Comment: "code.comment",
@@ -54,23 +55,24 @@ Token = tuple[TokenType, str]
 
 
 class CodeHighlighter:
-    """Colours the lines of one code block, in order. An unknown language is not coloured."""
+    """Highlighter of one code block's lines, in order; an unknown language stays plain."""
 
     def __init__(self, language: str) -> None:
-        self._lexer = _lexer(language.strip("{}. ").removeprefix("language-").lower())
+        name = language.strip("{}. ").removeprefix("language-").lower()
+        lexer_class = _lexer_class(name) if len(name) <= _MAX_NAME_CHARS else None
+        self._lexer = lexer_class() if lexer_class else None
         self._states = ["root"]
         self._comment_end = ""
 
     def clone(self) -> "CodeHighlighter":
         """Return an independent copy."""
-        twin = CodeHighlighter("")
-        twin._lexer, twin._states = self._lexer, list(self._states)
-        twin._comment_end = self._comment_end
+        twin = copy(self)
+        twin._states = list(self._states)
         return twin
 
-    def line(self, text: str) -> list[Span]:
-        """Return a line's spans; together they are the line, to the letter."""
-        if self._lexer is None or len(text) > _LONGEST_LINE:
+    def line(self, text: str) -> Line:
+        """Return a line's spans; joined, their texts are exactly the line."""
+        if self._lexer is None or len(text) > _MAX_LINE_CHARS:
             return [span(text, "code.block")]
         try:
             tokens = list(self._tokens(text))
@@ -90,7 +92,7 @@ class CodeHighlighter:
         yield from opened or self._lexed(text)
 
     def _open_comment(self, text: str) -> Sequence[Token]:
-        """Return the tokens of a line that ends inside a comment; of another none."""
+        """Return the tokens of a line that ends inside a comment, none for other lines."""
         for begin, end in _COMMENTS:
             at = text.rfind(begin)
             if at < 0 or end in text[at + len(begin) :]:
@@ -121,13 +123,13 @@ class CodeHighlighter:
 
 def _first(tokens: Sequence[Token], length: int) -> list[Token]:
     """Cut tokens to so many characters."""
-    kept: list[Token] = []
+    start: list[Token] = []
     for kind, part in tokens:
         if length <= 0:
             break
-        kept.append((kind, part[:length]))
+        start.append((kind, part[:length]))
         length -= len(part)
-    return kept
+    return start
 
 
 def _comment_begins_at(tokens: Sequence[Token], at: int) -> bool:
@@ -140,7 +142,7 @@ def _comment_begins_at(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _keeps_states(lexer: Lexer) -> bool:
-    """Tell lexers whose whole state is their stack from those with ways of their own."""
+    """Return whether a lexer's state is its stack alone, which is true of the regex lexers."""
     own = type(lexer).get_tokens_unprocessed
     return own in (RegexLexer.get_tokens_unprocessed, ExtendedRegexLexer.get_tokens_unprocessed)
 
@@ -154,15 +156,7 @@ def _lexer_class(name: str) -> type[Lexer] | None:
         return None
 
 
-def _lexer(name: str) -> Lexer | None:
-    found = _lexer_class(name) if 0 < len(name) <= _LONGEST_NAME else None
-    return found() if found else None
-
-
 @lru_cache(maxsize=512)
 def _style_of(kind: TokenType) -> str:
-    while kind is not None:
-        if kind in _STYLES:
-            return _STYLES[kind]
-        kind = kind.parent
-    return "code.block"
+    ancestors = reversed(kind.split())
+    return next((_STYLES[ancestor] for ancestor in ancestors if ancestor in _STYLES), "code.block")

@@ -1,48 +1,87 @@
-"""The blocks that hold text: paragraphs, tables, code, formulas.
+"""Leaf blocks: paragraphs, tables, code, HTML, formulas.
 
-Each takes source lines and gives drawn lines as they become final, without what stands left of
-them. ``finish`` gives the rest; ``clone`` an independent copy, whose ``preview`` draws the rest as
-it will most likely be.
+Each takes source lines and returns drawn lines as they become final, without what stands left of
+them.
 """
 
+import re
 from collections.abc import Mapping
+from copy import copy
+from typing import Self
 
-from chatrepl.terminal.draw.layout.spans import Span, span
-from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
-from chatrepl.terminal.draw.layout.wrapping import Wrapper
+from chatrepl.terminal.draw.layout.spans import Line, Span, span, styled
+from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.layout.wrapping import Wrapper, wrapped
 from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
 from chatrepl.terminal.draw.markdown.inline import InlineScanner, inline_spans
-from chatrepl.terminal.draw.markdown.line_syntax import HEAD, Fence, may_be_row, row_cells
+from chatrepl.terminal.draw.markdown.line_syntax import (
+    LINE_START_CHARS,
+    Fence,
+    may_be_row,
+    row_cells,
+)
 from chatrepl.terminal.draw.markdown.links import LinkTarget
 from chatrepl.terminal.draw.markdown.math import math_spans
-from chatrepl.terminal.draw.markdown.tables import Align, TableLayout, wrapped_spans
+from chatrepl.terminal.draw.markdown.tables import Align, TableLayout
 
-__all__ = ["Code", "Formula", "Html", "Leaf", "Line", "Paragraph", "TableRows", "heading_lines"]
+__all__ = ["Code", "Formula", "Html", "Leaf", "Paragraph", "TableRows", "heading_lines"]
 
-Line = list[Span]
-
-_LONGEST_FORMULA = 1000
-_FEWEST_BELOW_HEAD = 3
+_MAX_FORMULA_CHARS = 1000
+_MIN_ROWS_BELOW_HEAD = 3
 
 
-class Paragraph:
+class Leaf:
+    """A block that contains text; ``width`` is the room for its lines, in cells."""
+
+    is_indented = True
+    """Its lines stand behind the indentation of the list items around it."""
+    is_over = False
+    """The block has ended with the last line; its lines are all final."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+
+    def clone(self) -> Self:
+        """Return an independent copy."""
+        return copy(self)
+
+    def add(self, text: str) -> list[Line]:
+        """Take a source line; return the drawn lines that are final now."""
+        raise NotImplementedError
+
+    def finish(self) -> list[Line]:
+        """End the block; return the remaining lines."""
+        return []
+
+    def preview(self, rows: int) -> list[Line]:  # noqa: ARG002
+        """Return the remaining lines as they will most likely be, at least the last ``rows``."""
+        return self.finish()
+
+    def resize(self, width: int) -> None:
+        """Change the width for lines that are not final."""
+        self._width = width
+
+
+class Paragraph(Leaf):
     """Text, line by line as it was written.
 
-    A line that the next may make a heading or a table's head is held until that is known: the
-    first, up to ``HEAD`` characters, and any that may be a row.
+    A line that the next may turn into a heading or a table's head is held until that is known: the
+    first, up to ``LINE_START_CHARS``, and any that may be a row.
     """
 
     def __init__(self, style: DrawStyle, references: Mapping[str, LinkTarget], width: int) -> None:
+        super().__init__(width)
         self._style = style
         self._scanner = InlineScanner(style, references)
         self._wrapper = Wrapper(width)
-        self._width = width
         self.held: str | None = None
+        """The line whose kind the next line decides."""
         self.is_first = True
         """No line before the held one."""
 
     def clone(self) -> "Paragraph":
         """Return an independent copy."""
+        # Not ``copy``, which makes an object's attributes slower from then on (its ``__dict__``).
         twin = Paragraph(self._style, {}, self._width)
         twin._scanner, twin._wrapper = self._scanner.clone(), self._wrapper.clone()
         twin._wrapper.lines = []
@@ -51,16 +90,16 @@ class Paragraph:
 
     def add(self, text: str) -> list[Line]:
         """Take a whole line."""
-        self.release()
-        if may_be_row(text) or (self.is_first and len(text) <= HEAD):
+        self._release()
+        if may_be_row(text) or (self.is_first and len(text) <= LINE_START_CHARS):
             self.held = text
         else:
             self._take(text)
         return self._finished()
 
     def begin(self, text: str) -> list[Line]:
-        """Take the beginning of a long line, which ``extend`` goes on with."""
-        self.release()
+        """Take the beginning of a long line; ``extend`` takes the rest."""
+        self._release()
         self._take(text)
         return self._finished()
 
@@ -69,7 +108,7 @@ class Paragraph:
         self._wrapper.add(self._scanner.feed(text))
         return self._finished()
 
-    def release(self) -> None:
+    def _release(self) -> None:
         """Take the held line as text."""
         if self.held is not None:
             held, self.held = self.held, None
@@ -84,52 +123,48 @@ class Paragraph:
         return lines
 
     def finish(self) -> list[Line]:
-        """Return the rest."""
-        self.release()
+        """End the paragraph; return the remaining lines."""
+        self._release()
         self._wrapper.add(self._scanner.finish())
         self._wrapper.finish()
         return self._finished()
 
     def preview(self, rows: int) -> list[Line]:  # noqa: ARG002
-        """Return the rest, what is open in it closed; a row is shown as the table it begins."""
-        head = self.held if self.held is not None and self.held.startswith("|") else None
-        if head is not None:
+        """Return the remaining lines with open emphasis closed; a row as the table it begins."""
+        table: list[Line] = []
+        if self.held is not None and self.held.startswith("|"):
+            cells = [inline_spans(cell, self._style) for cell in row_cells(self.held)]
+            table = TableLayout(cells, ["left"] * len(cells), self._style).lines(self._width)
             self.held = None
-        else:
-            self.release()
+        self._release()
         self._wrapper.add(self._scanner.preview())
         self._wrapper.finish()
-        table = _head_lines(head, self._width, self._style) if head is not None else []
         return [*self._finished(), *table]
 
     def resize(self, width: int) -> None:
-        """Fill what is not finished to another width."""
-        self._width = width
+        """Change the width for lines that are not final."""
+        super().resize(width)
         self._wrapper.resize(width)
 
 
-def _head_lines(row: str, width: int, style: DrawStyle) -> list[Line]:
-    cells = [inline_spans(cell, style) for cell in row_cells(row)]
-    return TableLayout(cells, ["left"] * len(cells)).lines(width, style)
-
-
-class TableRows:
-    """A table; nothing of it is final before its end, because every row may widen a column."""
+class TableRows(Leaf):
+    """A table; none of its lines is final before its end, since every row may widen a column."""
 
     def __init__(self, style: DrawStyle, head: str, aligns: list[Align], width: int) -> None:
+        super().__init__(width)
         self._style = style
-        self._width = width
         self._columns = len(aligns)
-        self._layout = TableLayout([inline_spans(cell, style) for cell in row_cells(head)], aligns)
+        cells = [inline_spans(cell, style) for cell in row_cells(head)]
+        self._layout = TableLayout(cells, aligns, style)
 
-    def clone(self) -> "TableRows":
+    def clone(self) -> Self:
         """Return a copy that may get rows of its own."""
-        twin = TableRows(self._style, "", [], self._width)
-        twin._columns, twin._layout = self._columns, self._layout.clone()
+        twin = copy(self)
+        twin._layout = self._layout.clone()
         return twin
 
     def add(self, text: str) -> list[Line]:
-        """Take a row; cells beyond the head's are kept in its last column."""
+        """Take a row; cells beyond the head's are joined to its last column."""
         cells = row_cells(text)
         last = self._columns - 1
         if len(cells) > self._columns:
@@ -139,39 +174,40 @@ class TableRows:
 
     def finish(self) -> list[Line]:
         """Return the table."""
-        return self._layout.lines(self._width, self._style)
+        return self._layout.lines(self._width)
 
     def preview(self, rows: int) -> list[Line]:
         """Return the table as it is now, or its head and its last rows."""
-        lines = self._layout.lines(self._width, self._style, last=rows)
-        head = self._layout.head_lines(self._width, self._style) if len(lines) > rows else []
-        if not head or rows - len(head) < _FEWEST_BELOW_HEAD:
+        lines = self._layout.lines(self._width, last=rows)
+        head = self._layout.head_lines(self._width) if len(lines) > rows else []
+        if not head or rows - len(head) < _MIN_ROWS_BELOW_HEAD:
             return lines
         return [*head, *lines[len(head) - rows :]]
 
-    def resize(self, width: int) -> None:
-        """Lay the table out to another width."""
-        self._width = width
 
+class Code(Leaf):
+    """A code block, each line final at its end; ``fence`` is None for indented code.
 
-class Code:
-    """A block of code, each line final when it is whole; ``fence`` is None for indented code."""
+    Code is neither wrapped nor indented, so that it is copied as it was written.
+    """
 
-    def __init__(self, style: DrawStyle, fence: Fence | None) -> None:
+    is_indented = False
+
+    def __init__(self, style: DrawStyle, fence: Fence | None, width: int) -> None:
+        super().__init__(width)
         self.fence = fence
         self._style = style
         self._highlighter = CodeHighlighter((fence.info.split() or [""])[0] if fence else "")
         self._blank_lines: list[str] = []
 
-    def clone(self) -> "Code":
+    def clone(self) -> Self:
         """Return an independent copy."""
-        twin = Code(self._style, None)
-        twin.fence, twin._highlighter = self.fence, self._highlighter.clone()
-        twin._blank_lines = list(self._blank_lines)
+        twin = copy(self)
+        twin._highlighter, twin._blank_lines = self._highlighter.clone(), list(self._blank_lines)
         return twin
 
     def add(self, text: str) -> list[Line]:
-        """Take a line; in indented code blank ones count only if code follows."""
+        """Take a line; in indented code blank lines count only if code follows."""
         if self.fence is None and not text.strip():
             self._blank_lines.append(text)
             return []
@@ -180,7 +216,7 @@ class Code:
         return [self._highlighter.line(line) for line in lines]
 
     def opening(self) -> Line:
-        """Return the line above the code: what it is said to be."""
+        """Return the line above the code, with its info string."""
         info = f" {self.fence.info}" if self.fence and self.fence.info else ""
         return [self._edge(), span(info, "code.label")]
 
@@ -189,105 +225,69 @@ class Code:
         return [[self._edge()]]
 
     def _edge(self) -> Span:
-        return span("──" if self._style.unicode else "--", "bar")
+        return span(self._style.signs("──"), "bar")
 
     def preview(self, rows: int) -> list[Line]:  # noqa: ARG002
-        """Return nothing: all lines are final."""
+        """Return nothing: all lines are final, and more are likely to come."""
         return []
 
-    def resize(self, width: int) -> None:
-        """Do nothing: code is never filled."""
 
-
-class Html:
-    """A block of HTML, shown as written; ``ending`` is the pattern that ends it, if not a blank."""
+class Html(Leaf):
+    """An HTML block, shown as written; ``ending`` is the pattern that ends it, or empty."""
 
     def __init__(self, ending: str, width: int) -> None:
+        super().__init__(width)
         self.ending = ending
-        self._width = width
-
-    def clone(self) -> "Html":
-        """Return an independent copy."""
-        return Html(self.ending, self._width)
 
     def add(self, text: str) -> list[Line]:
         """Take a line."""
-        wrapper = Wrapper(self._width, keep_indent=True)
-        wrapper.add([span(text)])
-        wrapper.finish()
-        return wrapper.lines or [[]]
-
-    def finish(self) -> list[Line]:
-        """Return nothing: all lines are final."""
-        return []
-
-    def preview(self, rows: int) -> list[Line]:  # noqa: ARG002
-        """Return nothing: all lines are final."""
-        return []
-
-    def resize(self, width: int) -> None:
-        """Fill lines to another width from here on."""
-        self._width = width
+        self.is_over = bool(self.ending and re.search(self.ending, text, re.IGNORECASE))
+        return wrapped([span(text)], self._width, keep_indent=True) or [[]]
 
 
-class Formula:
-    """LaTeX on lines of its own; it is drawn when its end has come, or as written if none comes."""
+class Formula(Leaf):
+    """LaTeX on lines of its own, drawn once its end has come; as written if none comes."""
 
     def __init__(self, opening: str, width: int) -> None:
-        self.ending = "$$" if opening == "$$" else "\\]"
+        super().__init__(width)
+        self._ending = "$$" if opening == "$$" else "\\]"
         self._source = [opening]
-        self._width = width
 
-    def clone(self) -> "Formula":
+    def clone(self) -> Self:
         """Return an independent copy."""
-        twin = Formula("", self._width)
-        twin.ending, twin._source = self.ending, list(self._source)
+        twin = copy(self)
+        twin._source = list(self._source)
         return twin
 
     def add(self, text: str) -> list[Line]:
-        """Take a line."""
+        """Take a line; return the formula if it ends here, or all lines if it is too long."""
         self._source.append(text)
-        return []
+        if text.rstrip().endswith(self._ending):
+            self.is_over = True
+            return self._drawn()
+        self.is_over = sum(len(line) + 1 for line in self._source) > _MAX_FORMULA_CHARS
+        return self.finish() if self.is_over else []
 
-    @property
-    def is_too_long(self) -> bool:
-        """Say whether this can no longer be a formula."""
-        return sum(len(line) + 1 for line in self._source) > _LONGEST_FORMULA
-
-    def drawn(self) -> list[Line]:
-        """Return the formula, its end being the last line."""
+    def _drawn(self) -> list[Line]:
         source = "\n".join(self._source)
         spans = math_spans("\n".join(self._source[1:-1]), source)
         if spans[0][0] == source:
             return self.finish()
-        return [[span("  "), *line] for line in wrapped_spans(spans, max(1, self._width - 2))]
+        lines = wrapped(spans, self._width - 2) or [[]]
+        return [[span("  "), *line] for line in lines]
 
     def finish(self) -> list[Line]:
         """Return the lines as written."""
-        lines = []
-        for line in self._source:
-            wrapper = Wrapper(self._width, keep_indent=True)
-            wrapper.add([span(line, "math")])
-            wrapper.finish()
-            lines += wrapper.lines or [[]]
-        return lines
-
-    def preview(self, rows: int) -> list[Line]:  # noqa: ARG002
-        """Return the lines as written."""
-        return self.finish()
-
-    def resize(self, width: int) -> None:
-        """Fill lines to another width."""
-        self._width = width
-
-
-Leaf = Paragraph | TableRows | Code | Html | Formula
+        return [
+            row
+            for line in self._source
+            for row in wrapped([span(line, "math")], self._width, keep_indent=True) or [[]]
+        ]
 
 
 def heading_lines(level: int, text: str, width: int, style: DrawStyle) -> list[Line]:
-    """Draw a heading; its marks stay where nothing else would tell it from text."""
-    name = f"heading{min(level, 4)}"
-    spans = [(part, (name, *names), url) for part, names, url in inline_spans(text, style)]
-    if style.colors is ColorDepth.NONE:
+    """Draw a heading; without colours its marks stay, as nothing else sets it apart."""
+    spans = styled(inline_spans(text, style), f"heading{min(level, 4)}")
+    if not style.has_colors:
         spans.insert(0, span("#" * level + " "))
-    return wrapped_spans(spans, width)
+    return wrapped(spans, width) or [[]]

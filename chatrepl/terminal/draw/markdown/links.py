@@ -1,7 +1,7 @@
-"""Links and images: where they are in a text, and how they show where they go.
+"""Links and images: their syntax, and drawing them with their address.
 
-A link is drawn as its label and its address. Only http, https and mailto become links of the
-terminal (OSC 8), where it knows them; then the host stands behind a label that isn't the address.
+A link is drawn as its label and its address. Only http, https and mailto become hyperlinks (OSC 8),
+where the terminal supports them; then the host stands behind a label that is not the address.
 """
 
 import re
@@ -9,27 +9,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from chatrepl.terminal.draw.layout.spans import Span, plain_text, span
+from chatrepl.terminal.draw.layout.spans import Line, plain_text, span
 from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.markdown.inline_syntax import (
-    NOTHING,
+    NO_MATCH,
     WAIT,
-    Nothing,
-    Wait,
+    Mismatch,
     backtick_end,
     unescaped,
 )
 
 __all__ = ["LinkMatch", "LinkTarget", "draw_link", "link_definition", "match_link", "normal_label"]
 
-_DEEPEST = 16
-_MOST_BRACKETS = 64
-"""A label holds at most this many brackets and code spans: keeps the search for its end bounded."""
+_MAX_DEPTH = 16
+_MAX_BRACKETS = 64
+"""Brackets and code spans in a label: bounds the search for its end, which every ``[`` begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkTarget:
-    """Where a link goes; both as they are shown."""
+    """The address and the title of a link, as they are shown."""
 
     url: str
     title: str = ""
@@ -37,7 +36,7 @@ class LinkTarget:
 
 @dataclass(frozen=True, slots=True)
 class LinkMatch:
-    """A link or image in a window: its whole length, its label's place, and its target."""
+    """A link or image in a window: its whole length, its label and its target."""
 
     length: int
     label: str
@@ -60,12 +59,15 @@ _DEFINITION = re.compile(
 
 
 def normal_label(label: str) -> str:
-    """Return a label as references to it are compared: case and white space don't count."""
+    """Normalise a label for comparison: case and white space do not count (CommonMark 6.3)."""
     return " ".join(label.split()).casefold()
 
 
 def link_definition(line: str) -> tuple[str, LinkTarget] | None:
-    """Read ``[label]: address "title"``, which must be alone on its line."""
+    """Parse ``[label]: address "title"`` (CommonMark 4.7), which must be alone on its line.
+
+    Returns the normalised label and its target.
+    """
     match = _DEFINITION.fullmatch(line)
     if match is None or not match[1].strip():
         return None
@@ -78,12 +80,12 @@ def _target(url: str, title: str | None) -> LinkTarget:
 
 def match_link(
     window: str, references: Mapping[str, LinkTarget], *, is_whole: bool
-) -> LinkMatch | Nothing | Wait:
-    """Match a link or image that begins with the window's first bracket."""
+) -> LinkMatch | Mismatch:
+    """Match a link or image (CommonMark 6.3, 6.4) that begins with the window's first bracket."""
     is_image = window.startswith("!")
     start = 2 if is_image else 1
     close = _label_end(window, start, is_whole=is_whole)
-    if isinstance(close, Nothing | Wait):
+    if isinstance(close, Mismatch):
         return close
     if close + 1 == len(window) and not is_whole:
         return WAIT
@@ -100,16 +102,18 @@ def match_link(
         match = _REFERENCE.match(window, close + 1)
         if match is None and not is_whole:
             return WAIT
-    wanted = match[1] if match and match[1].strip() else label
-    found = references.get(normal_label(wanted)) if references else None
+    # ``[label][reference]``; in ``[label][]`` and ``[label]`` the label is the reference.
+    reference = match[1] if match and match[1].strip() else label
+    found = references.get(normal_label(reference)) if references else None
     if found is None:
-        return NOTHING
+        return NO_MATCH
     return LinkMatch(match.end() if match else close + 1, label, found, is_image)
 
 
-def _label_end(window: str, start: int, *, is_whole: bool) -> int | Nothing | Wait:
+def _label_end(window: str, start: int, *, is_whole: bool) -> int | Mismatch:
+    """Find the bracket that closes a label; code spans and tags bind tighter than brackets."""
     depth, at = 1, start
-    for _ in range(_MOST_BRACKETS):
+    for _ in range(_MAX_BRACKETS):
         found = _BRACKET.search(window, at)
         if found is None:
             break
@@ -121,50 +125,46 @@ def _label_end(window: str, start: int, *, is_whole: bool) -> int | Nothing | Wa
                 depth -= 1
             case token if token[0] == "`":
                 end = backtick_end(window, found.start(), is_whole=is_whole)
-                if isinstance(end, Wait):
+                if end is WAIT:
                     return WAIT
-                at = at if isinstance(end, Nothing) else end[1]
+                at = at if isinstance(end, Mismatch) else end[1]
         if depth == 0:
             return at - 1
-        if depth > _DEEPEST:
-            return NOTHING
+        if depth > _MAX_DEPTH:
+            return NO_MATCH
     else:
-        return NOTHING
-    return NOTHING if is_whole else WAIT
+        return NO_MATCH
+    return NO_MATCH if is_whole else WAIT
 
 
-def draw_link(
-    label: list[Span], target: LinkTarget, style: DrawStyle, *, is_image: bool
-) -> list[Span]:
-    """Draw a link's label and, unless the label says it, where it goes."""
+def draw_link(label: Line, target: LinkTarget, style: DrawStyle, *, is_image: bool = False) -> Line:
+    """Draw a link's label and, unless they are the same, its address."""
     text = plain_text(label)
     url = _terminal_link(target.url) if style.hyperlinks else ""
     shown = [(part, ("link", *names), url) for part, names, _ in label]
     if is_image:
         shown = [span("image: ", "link.target"), *shown]
-    is_told = text.strip() in (target.url, target.url.removeprefix("mailto:"))
-    if not target.url or (is_told and not target.title):
+    is_address = text.strip() in (target.url, target.url.removeprefix("mailto:"))
+    if not target.url or (is_address and not target.title):
         return shown
-    where = _host(target.url) if url and not is_image else target.url
-    told = " ".join(
-        [*([where] if not is_told else []), *([f'"{target.title}"'] if target.title else [])]
-    )
-    return [*shown, span(f" ({told})" if text else f"({told})", "link.target")]
+    details = [] if is_address else [_host(target.url) if url and not is_image else target.url]
+    details += [f'"{target.title}"'] if target.title else []
+    return [*shown, span(f"{' ' if text else ''}({' '.join(details)})", "link.target")]
 
 
 def _host(url: str) -> str:
-    """Return the host that an address really names, whatever stands before an ``@``."""
+    """Return the host that an address really names: a name before an ``@`` is not it."""
     parts = urlsplit(url)
     return parts.hostname or parts.path if parts.scheme != "mailto" else parts.path
 
 
 def _terminal_link(url: str) -> str:
-    """Return an address fit for OSC 8, or nothing where it isn't one to be followed by a click."""
+    """Return an address quoted for OSC 8; empty if its scheme must not be opened by a click."""
     try:
         parts = urlsplit(url)
-        is_wanted = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return ""
-    if not is_wanted and parts.scheme != "mailto":
+    if not is_web and parts.scheme != "mailto":
         return ""
     return quote(url, safe="!#$%&'()*+,/:;=?@[]~-._")

@@ -1,4 +1,4 @@
-"""Write LaTeX formulas as Unicode where that says the same; the one owner of pylatexenc.
+"""LaTeX formulas as Unicode text, where that says the same; the one owner of pylatexenc.
 
 The symbols are pylatexenc's, superscripts and subscripts come from the Unicode database. A formula
 with anything unknown in it, or with more than one line, has no Unicode form here: it is better
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from functools import cache
 
 from chatrepl.core.text.terminal_safe import safe_text
-from chatrepl.terminal.draw.layout.spans import Span, span
-from chatrepl.terminal.draw.markdown.inline_syntax import NOTHING, WAIT, Answer, Found
+from chatrepl.terminal.draw.layout.spans import Line, span
+from chatrepl.terminal.draw.markdown.inline_syntax import NO_MATCH, WAIT, Construct, MatchResult
 
 __all__ = ["latex_to_unicode", "math_span", "math_spans"]
 
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\s+|.", re.DOTALL)
-_DEEPEST = 24
+_MAX_DEPTH = 24
 _ATOM = re.compile("√?(?:[0-9.]+|[^\\W\\d_][₀-₉⁰-⁹²³¹\u2032]*|\\([^()]*\\))")
 _SCRIPTED = ("<sub>", "<super>")
 _TOUCHING = re.compile(r"[^\W_]\0[^\W_]")
@@ -43,79 +43,83 @@ _SIZES = frozenset(
 
 
 class _AmbiguousError(Exception):
-    """The formula has something that Unicode can't write."""
+    """Raised for a formula with parts that Unicode cannot write unambiguously."""
 
 
 def latex_to_unicode(source: str) -> str | None:
-    """Return a formula in Unicode, or None where that would be ambiguous or is not known."""
+    """Convert a formula to Unicode; None if that would be ambiguous or a part is unknown."""
     try:
-        text = _Formula(source).read_all()
+        text = _Formula(source).converted()
     except _AmbiguousError:
         return None
     return safe_text(" ".join(text.split())) or None
 
 
 class _Formula:
-    """Reads tokens from left to right."""
+    """A recursive-descent parser over a formula's tokens that returns Unicode text."""
 
     def __init__(self, source: str) -> None:
-        self._tokens = _TOKEN.findall(source)
+        self._tokens: list[str] = _TOKEN.findall(source)
         self._at = 0
         self._depth = 0
 
-    def read_all(self) -> str:
+    def converted(self) -> str:
         return self._until("")
+
+    def _next(self) -> str:
+        """Return the next token and move on; at the end there is none, an empty string."""
+        self._at += 1
+        return self._tokens[self._at - 1] if self._at <= len(self._tokens) else ""
+
+    def _skip(self, wanted: str = "") -> bool:
+        """Skip white space, and the wanted token if it follows; return whether it did."""
+        while self._at < len(self._tokens) and self._tokens[self._at].isspace():
+            self._at += 1
+        is_there = self._tokens[self._at : self._at + 1] == [wanted]
+        self._at += is_there
+        return is_there
 
     def _until(self, end: str) -> str:
         parts: list[str] = []
-        while self._at < len(self._tokens):
-            lexeme = self._tokens[self._at]
-            self._at += 1
-            if lexeme == end:
+        while token := self._next():
+            if token == end:
                 return _spaced(parts)
-            parts.append(self._one(lexeme))
+            parts.append(self._unicode(token))
         if end:
             raise _AmbiguousError
         return _spaced(parts)
 
-    def _one(self, lexeme: str) -> str:
-        match lexeme:
+    def _unicode(self, token: str) -> str:
+        match token:
             case "{":
                 return self._group("}")
             case "}" | "&" | "%" | "#" | "$" | "~":
                 raise _AmbiguousError
             case "^" | "_":
-                return _script(self._argument(), lexeme)
+                return _script(self._argument(), token)
             case "'":
                 return "\u2032"
-            case _ if lexeme.isspace():
+            case _ if token.isspace():
                 return " "
-            case _ if lexeme.startswith("\\"):
-                return self._macro(lexeme[1:])
+            case _ if token.startswith("\\"):
+                return self._macro(token[1:])
             case _:
-                return lexeme
+                return token
 
     def _group(self, end: str) -> str:
         self._depth += 1
-        if self._depth > _DEEPEST:
+        if self._depth > _MAX_DEPTH:
             raise _AmbiguousError
         text = self._until(end)
         self._depth -= 1
         return text
 
     def _argument(self) -> str:
-        self._skip_space()
-        if self._at == len(self._tokens):
+        self._skip()
+        token = self._next()
+        if token in ("", "^", "_"):
             raise _AmbiguousError
-        lexeme = self._tokens[self._at]
-        self._at += 1
-        if lexeme in "^_":
-            raise _AmbiguousError
-        return self._one(lexeme).strip()
-
-    def _skip_space(self) -> None:
-        while self._at < len(self._tokens) and self._tokens[self._at].isspace():
-            self._at += 1
+        return self._unicode(token).strip()
 
     def _macro(self, name: str) -> str:
         if name == "\\":
@@ -141,32 +145,24 @@ class _Formula:
     def _delimiter(self, name: str) -> str:
         """Drop a size; after ``left`` and ``right`` a full stop stands for no delimiter."""
         if name in ("left", "right"):
-            self._skip_space()
-            if self._at < len(self._tokens) and self._tokens[self._at] == ".":
-                self._at += 1
+            self._skip(".")
         return ""
 
     def _verbatim(self) -> str:
-        """Read a group of text, where only the words count."""
-        self._skip_space()
-        if self._at == len(self._tokens) or self._tokens[self._at] != "{":
+        """Read a group of text, whose tokens have no mathematical meaning."""
+        words = ""
+        if not self._skip("{"):
             raise _AmbiguousError
-        try:
-            end = self._tokens.index("}", self._at)
-        except ValueError:
-            raise _AmbiguousError from None
-        words = "".join(self._tokens[self._at + 1 : end])
+        while (token := self._next()) != "}":
+            if not token:
+                raise _AmbiguousError
+            words += token
         if any(mark in words for mark in "\\{$"):
             raise _AmbiguousError
-        self._at = end + 1
         return words
 
     def _root(self) -> str:
-        self._skip_space()
-        index = "2"
-        if self._at < len(self._tokens) and self._tokens[self._at] == "[":
-            self._at += 1
-            index = self._group("]").strip()
+        index = self._group("]").strip() if self._skip("[") else "2"
         if index not in _ROOTS:
             raise _AmbiguousError
         return _ROOTS[index] + _denominator(self._argument())
@@ -179,9 +175,9 @@ class _Formula:
 
 
 def _spaced(parts: list[str]) -> str:
-    """Join parts; a function's name keeps a space between itself and letters or digits.
+    """Join parts; a function's name is set apart from letters and digits by a space.
 
-    What is raised or lowered belongs to the name: it stands close to it.
+    Superscripts and subscripts belong to the name: they follow it directly.
     """
     text, was_name = "", False
     for part in parts:
@@ -197,7 +193,7 @@ def _spaced(parts: list[str]) -> str:
 
 
 def _numerator(text: str) -> str:
-    """Bracket a sum, or anything that holds a fraction or a relation."""
+    """Put a sum, a relation or anything that holds a fraction in brackets."""
     depth = 0
     for character in text:
         depth += (character in "([{") - (character in ")]}")
@@ -227,7 +223,7 @@ def _script(text: str, mark: str) -> str:
 
 @cache
 def _scripts() -> Mapping[str, Mapping[str, str]]:
-    """Collect the raised and lowered forms that Unicode has, by what they are forms of."""
+    """Map characters to the superscript and subscript forms that Unicode has of them."""
     found: dict[str, dict[str, str]] = {"super": {}, "sub": {}}
     for code in (
         *range(0xB2, 0xBA),
@@ -258,7 +254,7 @@ def _symbol(name: str) -> str:
 
 @cache
 def _letter(name: str, letter: str) -> str:
-    """Write a letter with an accent, or of another alphabet."""
+    """Return a letter with an accent, or of another alphabet."""
     from pylatexenc.latex2text import LatexNodes2Text
 
     if not letter.isalnum():
@@ -270,14 +266,14 @@ def _letter(name: str, letter: str) -> str:
 
 
 _SINGLE = re.compile(r"\$((?:\\.|[^$\n`\\]){1,300})\$")
-_SINGLE_BEGINNING = re.compile(r"\$(?:\\.|[^$\n`\\]){0,300}\\?")
+_SINGLE_PREFIX = re.compile(r"\$(?:\\.|[^$\n`\\]){0,300}\\?")
 _DOUBLE = re.compile(r"\$\$((?:\\.|[^$`\\])+)\$\$", re.DOTALL)
-_DOUBLE_BEGINNING = re.compile(r"\$\$(?:\\.|[^$`\\])*[\\$]?", re.DOTALL)
+_DOUBLE_PREFIX = re.compile(r"\$\$(?:\\.|[^$`\\])*[\\$]?", re.DOTALL)
 _SIGN = re.compile(r"\\[A-Za-z]|[\^_=<>]| [+\-*/] ")
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
 
 
-def math_span(window: str, before: str, *, is_whole: bool) -> Answer:
+def math_span(window: str, before: str, *, is_whole: bool) -> MatchResult:
     r"""Match LaTeX between ``$``, ``$$``, ``\(`` and ``\)``, or ``\[`` and ``\]``."""
     if window.startswith("\\"):
         return _bracketed(window, is_whole=is_whole)
@@ -285,44 +281,44 @@ def math_span(window: str, before: str, *, is_whole: bool) -> Answer:
         return WAIT
     if window.startswith("$$"):
         if match := _DOUBLE.match(window):
-            return Found(len(match[0]), math_spans(match[1], match[0]))
-        return WAIT if not is_whole and _DOUBLE_BEGINNING.fullmatch(window) else NOTHING
+            return Construct(len(match[0]), math_spans(match[1], match[0]))
+        return WAIT if not is_whole and _DOUBLE_PREFIX.fullmatch(window) else NO_MATCH
     if before.isalnum() or before == "$" or window[1:2].isspace():
-        return NOTHING
+        return NO_MATCH
     return _between_dollars(window, is_whole=is_whole)
 
 
-def _bracketed(window: str, *, is_whole: bool) -> Answer:
+def _bracketed(window: str, *, is_whole: bool) -> MatchResult:
     end = window.find("\\)" if window[1] == "(" else "\\]", 2)
     if end < 0:
-        return NOTHING if is_whole else WAIT
+        return NO_MATCH if is_whole else WAIT
     content = window[2:end].strip()
     is_escape = window[1] == "[" and not _SIGN.search(content)
     if is_escape or not _is_math(content):
-        return NOTHING
-    return Found(end + 2, math_spans(content, window[: end + 2]))
+        return NO_MATCH
+    return Construct(end + 2, math_spans(content, window[: end + 2]))
 
 
-def _between_dollars(window: str, *, is_whole: bool) -> Answer:
+def _between_dollars(window: str, *, is_whole: bool) -> MatchResult:
     match = _SINGLE.match(window)
     if match is None:
-        return WAIT if not is_whole and _SINGLE_BEGINNING.fullmatch(window) else NOTHING
+        return WAIT if not is_whole and _SINGLE_PREFIX.fullmatch(window) else NO_MATCH
     if match.end() == len(window) and not is_whole:
         return WAIT
     content, after = match[1], window[match.end() : match.end() + 1]
     if content[-1].isspace() or after.isalnum() or after == "$" or not _is_math(content):
-        return NOTHING
-    return Found(len(match[0]), math_spans(content, match[0]))
+        return NO_MATCH
+    return Construct(len(match[0]), math_spans(content, match[0]))
 
 
 def _is_math(content: str) -> bool:
-    """Tell a formula from prose and prices: it has a sign of mathematics, or is one short term."""
+    """Return whether text is a formula, not prose or prices: a mathematical sign or one term."""
     if "\\" not in content and _WORD.search(content):
         return False
     return bool(_SIGN.search(content)) or (bool(content) and " " not in content)
 
 
-def math_spans(content: str, source: str) -> list[Span]:
-    """Draw a formula as Unicode, or as written where Unicode could not say the same."""
-    drawn = latex_to_unicode(" ".join(content.split()))
-    return [span(source if drawn is None else drawn, "math")]
+def math_spans(content: str, source: str) -> Line:
+    """Draw a formula as Unicode, or its source where that has no Unicode form."""
+    text = latex_to_unicode(" ".join(content.split()))
+    return [span(source if text is None else text, "math")]

@@ -46,7 +46,7 @@ def wrapped(spans: list[Span], width: int) -> list[list[Span]]:
 
 @examples(500)
 @given(texts, widths, st.integers(1, 5))
-def test_any_cut_fills_the_same_lines(text: str, width: int, size: int) -> None:
+def test_any_cut_wraps_to_the_same_lines(text: str, width: int, size: int) -> None:
     wrapper = Wrapper(width)
     for at in range(0, len(text), size):
         wrapper.add([span(text[at : at + size])])

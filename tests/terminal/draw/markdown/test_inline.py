@@ -9,7 +9,7 @@ from markdown_it.token import Token
 from chatrepl.terminal.draw.layout.spans import Span, plain_text
 from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle
 from chatrepl.terminal.draw.markdown.inline import InlineScanner, inline_spans
-from chatrepl.terminal.draw.markdown.inline_syntax import REACH
+from chatrepl.terminal.draw.markdown.inline_syntax import LOOKAHEAD_CHARS
 from tests.support.markdown_documents import examples, inlines
 
 STYLE = DrawStyle(colors=ColorDepth.TRUECOLOR)
@@ -59,7 +59,7 @@ def found(spans: list[Span]) -> list[tuple[str, frozenset[str]]]:
 
 @examples(1000)
 @given(st.lists(pieces, max_size=14).map("".join))
-def test_emphasis_and_code_are_read_as_commonmark_says(text: str) -> None:
+def test_emphasis_and_code_spans_match_markdown_it(text: str) -> None:
     text = text.strip().replace("~~~", "")
     parser = MarkdownIt("zero").enable(
         ["emphasis", "strikethrough", "backticks", "escape", "entity", "balance_pairs"]
@@ -98,7 +98,7 @@ def test_any_cut_gives_the_same_spans(text: str, size: int) -> None:
         "javascript:alert(1)",
     ],
 )
-def test_what_is_no_markdown_is_shown_as_written(text: str) -> None:
+def test_text_without_markdown_is_shown_as_written(text: str) -> None:
     assert plain_text(inline_spans(text, STYLE)) == text
 
 
@@ -120,7 +120,7 @@ def test_what_is_no_markdown_is_shown_as_written(text: str) -> None:
         ("a  b", "a  b"),
     ],
 )
-def test_constructs_show_what_they_say(text: str, shown: str) -> None:
+def test_links_escapes_and_entities_are_drawn(text: str, shown: str) -> None:
     assert plain_text(inline_spans(text, STYLE)) == shown
 
 
@@ -149,8 +149,8 @@ def test_emphasis_works_beside_east_asian_punctuation(text: str) -> None:
     assert "strong" in {name for _, names, _ in inline_spans(text, STYLE) for name in names}
 
 
-def test_emphasis_reaches_no_further_than_its_limit() -> None:
-    near, far = "x" * (REACH - 2), "x" * (REACH - 1)
+def test_emphasis_is_limited_in_length() -> None:
+    near, far = "x" * (LOOKAHEAD_CHARS - 2), "x" * (LOOKAHEAD_CHARS - 1)
     assert found(inline_spans(f"**{near}**", STYLE))[0] == ("x", frozenset({"strong"}))
     assert plain_text(inline_spans(f"**{far}**", STYLE)) == f"**{far}**"
 
@@ -158,7 +158,7 @@ def test_emphasis_reaches_no_further_than_its_limit() -> None:
 def test_text_before_an_open_mark_is_final_and_behind_it_held() -> None:
     scanner = InlineScanner(STYLE)
     assert plain_text(scanner.feed("done **open")) == "done "
-    assert plain_text(scanner.feed("x" * REACH)) == "**open" + "x" * REACH
+    assert plain_text(scanner.feed("x" * LOOKAHEAD_CHARS)) == "**open" + "x" * LOOKAHEAD_CHARS
 
 
 def test_a_preview_shows_open_marks_as_if_they_were_closed() -> None:

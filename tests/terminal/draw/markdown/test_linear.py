@@ -7,7 +7,7 @@ from types import FrameType
 import pytest
 
 from chatrepl.terminal.draw.markdown.stream import MarkdownStream
-from tests.support.markdown_documents import COLOR
+from tests.support.drawing import COLOR
 
 KINDS = {
     "a paragraph without a line end": "The *quick* brown `fox` jumps over **the** lazy dog. ",

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.terminal.draw.layout.style import DrawStyle
-from chatrepl.terminal.draw.markdown.inline_syntax import REACH
-from chatrepl.terminal.draw.markdown.line_syntax import HEAD
+from chatrepl.terminal.draw.markdown.inline_syntax import LOOKAHEAD_CHARS
+from chatrepl.terminal.draw.markdown.line_syntax import LINE_START_CHARS
 from chatrepl.terminal.draw.markdown.stream import MarkdownStream
-from tests.support.markdown_documents import COLOR, PLAIN, examples, joined, visible
+from tests.support.drawing import COLOR, PLAIN, joined, visible
+from tests.support.markdown_documents import examples
 
 
 def draw(text: str, width: int = 40, style: DrawStyle = PLAIN) -> list[str]:
@@ -130,16 +131,19 @@ def test_lines_are_final_before_their_block_is(text: str, line: str) -> None:
     assert any(drawn.startswith(line) for drawn in stream.feed(text))
 
 
-def test_what_is_held_back_of_a_paragraph_is_bounded() -> None:
+def test_text_held_back_in_a_paragraph_is_bounded() -> None:
     stream = MarkdownStream(width=40, style=PLAIN)
     text = "**open and never closed " + "[ `x <y &z $w " * 600
     drawn = stream.feed(text)
-    assert len("".join(drawn)) > len(text) - 4 * REACH
+    assert len("".join(drawn)) > len(text) - 4 * LOOKAHEAD_CHARS
 
 
 def test_a_line_longer_than_the_limit_is_never_an_underlined_heading() -> None:
-    assert draw("x" * HEAD + "\n===", width=300) == ["# " + "x" * HEAD]
-    assert draw("x" * (HEAD + 1) + "\n===", width=300) == ["x" * (HEAD + 1), "==="]
+    assert draw("x" * LINE_START_CHARS + "\n===", width=300) == ["# " + "x" * LINE_START_CHARS]
+    assert draw("x" * (LINE_START_CHARS + 1) + "\n===", width=300) == [
+        "x" * (LINE_START_CHARS + 1),
+        "===",
+    ]
 
 
 def test_a_growing_table_shows_its_last_rows() -> None:
@@ -167,7 +171,7 @@ def test_a_growing_table_shows_its_last_rows() -> None:
         ("```py\nx = 1\n``", ["── py", "x = 1"]),
     ],
 )
-def test_the_tail_shows_what_is_likely_without_flicker(text: str, tail: list[str]) -> None:
+def test_the_tail_shows_likely_constructs_without_flicker(text: str, tail: list[str]) -> None:
     stream = MarkdownStream(width=40, style=PLAIN)
     drawn = [line for character in text for line in stream.feed(character)]
     assert [*drawn, *stream.tail(9)][-len(tail) or len(drawn) :] == tail
@@ -187,22 +191,15 @@ def test_a_long_code_line_is_one_line_and_rows_in_the_tail() -> None:
             [
                 *("0<foo or foo>10", "List<T>", "<think>", "[bold]", "[/x]", ":smile:", "C:\\temp"),
                 *("<i>", "a_b_c", "2 * 3", "$5", "{x}", "@me", "#tag", "100%", "a|b", "\n", "\n\n"),
-                *(
-                    "```\nx  y\n```\n",
-                    "    code\n",
-                    "<div>\n<p>\n</div>\n",
-                    "- ",
-                    "> ",
-                    "~",
-                    "a & b",
-                ),
+                *("```\nx  y\n```\n", "    code\n", "<div>\n<p>\n</div>\n", "- ", "> ", "~"),
+                "a & b",
             ]
         ),
         max_size=12,
     ),
     st.integers(5, 100),
 )
-def test_nothing_is_swallowed(parts: list[str], width: int) -> None:
+def test_no_character_is_swallowed(parts: list[str], width: int) -> None:
     text = " ".join(parts)
     kept = "".join(c for c in text if c.isalnum() or c in "<>[]{}$@%&|:/\\")
     shown = joined(draw(text, width=width))

@@ -1,26 +1,15 @@
-"""What holds for every text, however it is cut."""
-
-import unicodedata
+"""Invariants of streams: they hold for every text, however it is cut."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.terminal.draw.layout.cell_width import cell_width
-from chatrepl.terminal.draw.layout.style import RESET, DrawStyle
+from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from chatrepl.terminal.draw.plain_text import PlainStream, ReasoningStream
-from tests.support.markdown_documents import (
-    COLOR,
-    LINK,
-    SGR,
-    STYLES,
-    cut_documents,
-    documents,
-    examples,
-    visible,
-    widths,
-)
+from tests.support.drawing import COLOR, STYLES, assert_harmless, visible
+from tests.support.markdown_documents import cut_documents, documents, examples, widths
 
 Stream = MarkdownStream | PlainStream | ReasoningStream
 STREAMS = (MarkdownStream, PlainStream, ReasoningStream)
@@ -30,25 +19,6 @@ styles = st.sampled_from(STYLES)
 def whole(kind: type[Stream], text: str, width: int, style: DrawStyle) -> list[str]:
     stream = kind(width=width, style=style)
     return [*stream.feed(text), *stream.finish()]
-
-
-def assert_harmless(lines: list[str]) -> None:
-    for line in lines:
-        shown = visible(line)
-        bad = [
-            character
-            for character in shown
-            if (unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") and character != "\t")
-            or character
-            in "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-            or 0xE0000 <= ord(character) < 0xE1000
-        ]
-        assert bad == [], line
-        assert shown == shown.rstrip(), line
-        sequences = SGR.findall(line)
-        assert not sequences or (sequences[-1] == RESET and line.count("\x1b[") == len(sequences))
-        assert line.count("\x1b]") == len(LINK.findall(line))
-        assert LINK.findall(line)[-1:] in ([], ["\x1b]8;;\x1b\\"])
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -97,7 +67,7 @@ def test_the_tail_fits_its_rows_and_has_no_links(
 def test_resizing_loses_and_repeats_nothing(
     kind: type[Stream], cut: tuple[str, list[str]], data: st.DataObject
 ) -> None:
-    # Not tables: how often a head is told depends on the width.
+    # Not tables: the width decides how often a head is drawn.
     text, *pieces = [piece.replace("|", "/") for piece in (cut[0], *cut[1])]
     stream = kind(width=80, style=COLOR)
     lines: list[str] = []

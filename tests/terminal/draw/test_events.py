@@ -1,5 +1,3 @@
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,37 +11,43 @@ from chatrepl.core.events import (
     Progress,
     Table,
     TextDelta,
+    WordsShaded,
 )
-from chatrepl.core.messages import Message, State
+from chatrepl.core.messages import State
+from chatrepl.core.turn.sequencer import HeldAnswer
 from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.events import (
     draw_answer_end,
     draw_conversation,
+    draw_held_answers,
     draw_notice,
     draw_plain,
     draw_progress,
+    draw_shaded,
     draw_table,
     draw_user_message,
 )
 from chatrepl.terminal.draw.layout.cell_width import cell_width
-from chatrepl.terminal.draw.layout.style import DrawStyle
+from chatrepl.terminal.draw.layout.style import ColorDepth, DrawStyle, Theme
 from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from chatrepl.terminal.draw.plain_text import ReasoningStream
-from tests.support.markdown_documents import COLOR, PLAIN, STYLES, examples, visible
-from tests.terminal.draw.markdown.test_stream_law import assert_harmless
+from tests.support.drawing import (
+    ASCII,
+    COLOR,
+    PLAIN,
+    STYLES,
+    assert_harmless,
+    message,
+    visible,
+)
+from tests.support.markdown_documents import examples
 
-ASCII = DrawStyle(unicode=False)
 hostile = st.text(st.sampled_from("ab \n\t\r\x1b[]中👩\u200d\u202e\x9b\ud800[/x]*|"), max_size=30)
-
-
-def message(role: str, content: str, **fields: object) -> Message:
-    created = datetime(2026, 1, 1, tzinfo=UTC)
-    return Message("1", None, role, content, created, **fields)  # type: ignore[arg-type]
 
 
 @examples(200)
 @given(st.lists(hostile, min_size=6, max_size=6), st.sampled_from(STYLES), st.integers(1, 100))
-def test_whatever_an_event_holds_is_drawn_safely(
+def test_events_with_hostile_text_are_drawn_safely(
     texts: list[str], style: DrawStyle, width: int
 ) -> None:
     a, b, c, d, e, f = texts
@@ -63,7 +67,7 @@ def test_whatever_an_event_holds_is_drawn_safely(
     assert_harmless([line.rstrip() for line in lines])
 
 
-def test_a_sent_message_stands_behind_the_prompt_mark() -> None:
+def test_a_user_message_stands_behind_the_prompt_mark() -> None:
     text = "hello there, my friend\n  second line"
     assert draw_user_message(text, PLAIN, 16) == [
         *("❯ hello there,", "  my friend", "    second line")  # noqa: RUF001
@@ -102,7 +106,7 @@ def test_a_notice_has_its_mark_and_hint() -> None:
         (State.FAILED, None, "failed:"),
     ],
 )
-def test_an_answer_that_is_not_whole_says_why(
+def test_an_incomplete_answer_shows_its_reason(
     state: State, finish_reason: str | None, beginning: str
 ) -> None:
     ended = AnswerEnded(message("assistant", "x", state=state, finish_reason=finish_reason))
@@ -110,7 +114,19 @@ def test_an_answer_that_is_not_whole_says_why(
     assert [line[: len(beginning)] for line in lines] == ([beginning] if beginning else [])
 
 
-def test_messages_are_drawn_as_they_were_when_they_came() -> None:
+def test_progress_of_held_answers_fits_one_row() -> None:
+    held = [HeldAnswer(2, 120, False), HeldAnswer(3, 0, False), HeldAnswer(4, 7, True)]
+    line = draw_held_answers("", held, PLAIN, 80)
+    assert line == "⋯ 2: 120 words · 3: no word yet · 4: done"
+    assert draw_held_answers("⋯ gpt  3 s", held[:1], PLAIN, 80) == "⋯ gpt  3 s · 2: 120 words"
+    assert cell_width(draw_held_answers("", held, PLAIN, 20)) <= 20
+
+
+def test_a_single_answer_has_no_figures_below_it() -> None:
+    assert draw_answer_end(AnswerEnded(message("assistant", "x"), 1.0, 0.5), PLAIN, 80) == []
+
+
+def test_shown_messages_are_drawn_as_they_streamed() -> None:
     text = "# Title\n\n- a **b**\n\n```py\nx = 1\n```\n"
     answer = MarkdownStream(width=50, style=COLOR)
     reasoning = ReasoningStream(width=50, style=COLOR)
@@ -130,7 +146,7 @@ def test_messages_are_drawn_as_they_were_when_they_came() -> None:
 
 
 @pytest.mark.parametrize("is_markdown", [True, False])
-def test_an_answer_shown_again_looks_as_it_did_when_it_streamed(is_markdown: bool) -> None:
+def test_an_answer_shown_again_equals_the_streamed_one(is_markdown: bool) -> None:
     text = "<think>so</think>\n# Title\n\n- a **b**\n\n```py\nx = 1\n```\n| a |\n|---|\n| b |"
     view = AnswerView(COLOR, is_markdown=is_markdown, width=50)
     streamed = [line for character in text for line in view.feed(TextDelta(character), 50)]
@@ -140,7 +156,7 @@ def test_an_answer_shown_again_looks_as_it_did_when_it_streamed(is_markdown: boo
     assert ("# Title" in streamed) is not is_markdown
 
 
-def test_thinking_is_labelled_set_apart_and_can_be_hidden() -> None:
+def test_reasoning_is_labelled_set_apart_and_can_be_hidden() -> None:
     stream = ReasoningStream(width=30, style=PLAIN)
     lines = [*stream.feed("\n\none\n\n\n\ntwo\n\n"), *stream.finish()]
     assert lines == ["✻ thinking…", "one", "", "two", ""]
@@ -157,7 +173,7 @@ def test_progress_is_one_line_that_fits(done: int, total: int, label: str, width
     assert cell_width(line) <= max(width, 2)
 
 
-def test_progress_says_how_far_it_is() -> None:
+def test_progress_shows_a_bar_and_amounts() -> None:
     line = draw_progress(Progress("fetching", 30, 120, unit="files"), PLAIN, 80)
     assert line == "fetching ━━━━━━──────────────────  25% 30 files / 120 files"
     assert draw_progress(Progress("fetching", 1_500_000, 0), PLAIN, 80) == "fetching 1.5 MB"
@@ -177,3 +193,31 @@ def test_a_clipped_table_has_one_line_for_each_row_and_cuts_only_its_last_column
     assert all(cell_width(line) <= 24 for line in lines)
     assert lines[3] == "2 │ short"
     assert len(draw_table(Table(("#", "words"), rows), PLAIN, 24)) > 4
+
+
+WORDS = WordsShaded((("It", 0.99), (" is", 0.7), (" Paris", 0.3), (".", 0.05)))
+
+
+def test_unsure_words_have_figures_without_colours() -> None:
+    lines = draw_shaded(WORDS, DrawStyle(), 60)
+    assert lines[0] == "It is[70%] Paris[30%].[5%]"
+    assert "90% or more" in lines[-1]
+
+
+def test_each_shade_differs_and_sure_words_are_plain() -> None:
+    themes: tuple[Theme, ...] = ("auto", "dark", "light")
+    for theme in themes:
+        style = DrawStyle(colors=ColorDepth.TRUECOLOR, theme=theme)
+        line = draw_shaded(WORDS, style, 60)[0]
+        assert line.startswith("It ")
+        starts = [part.partition("m")[0] for part in line.split("\x1b[") if part[:2] != "0m"][1:]
+        assert len(set(starts)) == 3
+        assert "%" not in line
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(0, 1))), st.integers(1, 100))
+def test_shaded_words_with_hostile_text_are_drawn_safely(
+    pieces: list[tuple[str, float]], width: int
+) -> None:
+    for line in draw_shaded(WordsShaded(pieces), DrawStyle(), width):
+        assert not set(line) & {"\x1b", "\x9b", "\x07", "\n", "\r"}
