@@ -7,8 +7,9 @@ from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.completion import complete
 from chatrepl.core.events import Table
+from tests.support.events import answer_text, errors, notices
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices, said
+from tests.support.wired_session import Home
 
 KEY = "sk-canary-0123456789abcdef"
 
@@ -81,7 +82,7 @@ def test_an_azure_profile_asks_the_deployment_with_version_and_key_of_its_own(ho
         home.environment = {"AZURE_KEY": KEY}
         events = home.talk(["-P", "azure"], "hello")
         request = server.requests[0]
-    assert said(events) == "from a deployment"
+    assert answer_text(events) == "from a deployment"
     assert request.path == path
     assert request.query == "api-version=2024-10-21"
     assert request.headers["api-key"] == KEY

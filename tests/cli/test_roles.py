@@ -21,8 +21,9 @@ from chatrepl.core.settings.roles import (
 )
 from chatrepl.core.text.toml import to_toml
 from chatrepl.services.files.role_files import RoleFiles
+from tests.support.events import errors, notices
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.wired_session import Home
 
 GREETER = """+++
 description = "Greets"

@@ -20,11 +20,12 @@ from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, PlainText, TextDelta
 from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.services.models.tokenizer import TiktokenCounter
-from tests.services.files.test_attachments import png
+from tests.support.events import errors, notices
 from tests.support.fakes import ScriptedPerson
 from tests.support.servers.sse_replies import Answer, RecordedRequest, Reply, text_of
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.values.images import png
+from tests.support.wired_session import Home
 
 ROLE = """+++
 [[examples]]

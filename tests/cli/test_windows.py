@@ -13,10 +13,11 @@ from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, Notice, PlainText
 from chatrepl.terminal.live.toolbar import Toolbar
+from tests.support.events import errors, notices
 from tests.support.fakes import ScriptedPerson
 from tests.support.servers.sse_replies import Answer
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.wired_session import Home
 
 WINDOW_TOKENS = 32_768
 LONG = " ".join(["long"] * 2500)

@@ -1,6 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TypeVar
 
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import Fault, ModelError
@@ -16,48 +14,9 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import State
 from chatrepl.core.session import Session
+from tests.support.events import answer_text, errors
 from tests.support.fakes import World, answer
-
-T = TypeVar("T")
-
-
-async def collect(events: AsyncIterator[Event]) -> list[Event]:
-    return [event async for event in events]
-
-
-async def say(session: Session, *lines: str) -> list[Event]:
-    events: list[Event] = []
-    for line in lines:
-        events += await collect(handle_line(session, line))
-    return events
-
-
-def run(world: World, work: Callable[[Session], Coroutine[None, None, T]]) -> T:
-    async def main() -> T:
-        try:
-            return await work(world.session())
-        finally:
-            await world.store.close()
-
-    return asyncio.run(main())
-
-
-def texts(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
-def errors(events: list[Event]) -> list[str]:
-    return [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
-
-
-def sent(world: World, number: int = -1) -> list[tuple[str, str]]:
-    messages = world.model.requests[number].body["messages"]
-    assert isinstance(messages, list)
-    pairs = []
-    for message in messages:
-        assert isinstance(message, dict)
-        pairs.append((str(message["role"]), str(message["content"])))
-    return pairs
+from tests.support.session_talk import run, say, sent_texts
 
 
 def test_a_turn_is_accepted_streamed_and_kept_on_disk() -> None:
@@ -73,7 +32,7 @@ def test_a_turn_is_accepted_streamed_and_kept_on_disk() -> None:
 
     events, on_disk = run(world, work)
     assert isinstance(events[0], MessageAccepted)
-    assert texts(events) == "hello there friend"
+    assert answer_text(events) == "hello there friend"
     assert isinstance(events[-1], AnswerEnded)
     assert on_disk == [("user", "hi"), ("assistant", "hello there friend")]
 
@@ -135,9 +94,9 @@ def test_a_failure_before_any_byte_gives_the_text_back_and_retry_sends_it_again(
     failed, retried, states = run(world, work)
     assert errors(failed) == ["connection refused"]
     assert failed[-1] == DraftReturned("are you there") or DraftReturned("are you there") in failed
-    assert texts(retried) == "now it works"
+    assert answer_text(retried) == "now it works"
     assert states == [State.COMPLETE, State.COMPLETE]
-    assert sent(world) == [("user", "are you there")]
+    assert sent_texts(world) == [("user", "are you there")]
 
 
 def test_a_stream_that_breaks_keeps_the_partial_answer_as_cut() -> None:
@@ -297,7 +256,7 @@ def test_oldest_whole_turns_go_out_and_it_is_said() -> None:
     events = run(world, work)
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert notices == ["the oldest turn no longer fits and is not sent"]
-    contents = [content.split()[0] for _, content in sent(world)]
+    contents = [content.split()[0] for _, content in sent_texts(world)]
     assert contents == ["second", "ok", "third", "ok", "fourth"]
 
 
@@ -342,8 +301,8 @@ def test_a_context_length_error_leads_to_one_refit_with_the_server_s_numbers() -
         return await say(session, "three " + "word " * 60)
 
     events = run(world, work)
-    assert texts(events) == "fits now"
-    assert len(sent(world)) < len(sent(world, -2))
+    assert answer_text(events) == "fits now"
+    assert len(sent_texts(world)) < len(sent_texts(world, -2))
 
 
 def test_an_unknown_command_is_never_sent() -> None:

@@ -10,10 +10,10 @@ from chatrepl.cli.startup import begin
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.completion import complete
 from chatrepl.core.commands.dispatch import handle_line
-from chatrepl.core.events import Event, Level, Notice, TextDelta
+from chatrepl.core.events import Event
 from tests.support.fakes import ScriptedPerson
 
-__all__ = ["Home", "errors", "notices", "said"]
+__all__ = ["Home"]
 
 
 @dataclass
@@ -62,15 +62,3 @@ class Home:
                 await program.close()
 
         return asyncio.run(work())
-
-
-def said(events: Sequence[Event]) -> str:
-    return "".join(e.text for e in events if isinstance(e, TextDelta) and e.index == 0)
-
-
-def notices(events: Sequence[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Notice)]
-
-
-def errors(events: Sequence[Event]) -> list[str]:
-    return [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]

@@ -1,46 +1,17 @@
-import asyncio
 import json
-from collections.abc import Callable, Coroutine
-from typing import TypeVar
 
-from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import (
     ChoiceFinished,
     DraftReturned,
-    Event,
-    Level,
-    Notice,
     PlainText,
     ResponseStarted,
     Table,
     ToolCalled,
 )
 from chatrepl.core.session import Session
+from tests.support.events import errors
 from tests.support.fakes import World, answer
-
-T = TypeVar("T")
-
-
-async def say(session: Session, *lines: str) -> list[Event]:
-    return [event for line in lines async for event in handle_line(session, line)]
-
-
-def run(world: World, work: Callable[[Session], Coroutine[None, None, T]]) -> T:
-    async def main() -> T:
-        try:
-            return await work(world.session())
-        finally:
-            await world.store.close()
-
-    return asyncio.run(main())
-
-
-def path(session: Session) -> list[str]:
-    return [message.content for message in session.conversation.path]
-
-
-def errors(events: list[Event]) -> list[str]:
-    return [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
+from tests.support.session_talk import path_texts, run, say
 
 
 def test_an_edited_message_stands_beside_the_old_one_and_picking_goes_back() -> None:
@@ -52,7 +23,7 @@ def test_an_edited_message_stands_beside_the_old_one_and_picking_goes_back() -> 
         events = await say(session, "/edit 3")
         assert events[-1] == DraftReturned("two", was_sent=True)
         await say(session, "two again")
-        assert path(session) == ["one", "a1", "two again", "a3"]
+        assert path_texts(session) == ["one", "a1", "two again", "a3"]
         drawn = next(e for e in await say(session, "/tree") if isinstance(e, PlainText))
         assert drawn.text.split("\n") == [
             "1  ● user: one",
@@ -63,7 +34,7 @@ def test_an_edited_message_stands_beside_the_old_one_and_picking_goes_back() -> 
             "4  ● assistant: a3  ← here",
         ]
         await say(session, "/pick a")
-        assert path(session) == ["one", "a1", "two", "a2"]
+        assert path_texts(session) == ["one", "a1", "two", "a2"]
 
     run(world, work)
 
@@ -80,7 +51,7 @@ def test_sibling_answers_are_listed_and_picked_by_number() -> None:
             ("2", "●", "second"),
         ]
         await say(session, "/pick 1")
-        assert path(session) == ["question", "first"]
+        assert path_texts(session) == ["question", "first"]
         assert errors(await say(session, "/pick 3")) == ["there is no answer 3"]
 
     run(world, work)
@@ -94,9 +65,9 @@ def test_redo_finds_the_way_forward_after_a_restart() -> None:
         again = world.session()
         assert session.record is not None
         await again.open(session.record.id)
-        assert path(again) == ["one", "ok"]
+        assert path_texts(again) == ["one", "ok"]
         await say(again, "/redo")
-        assert path(again) == ["one", "ok", "two", "ok"]
+        assert path_texts(again) == ["one", "ok", "two", "ok"]
 
     run(world, work)
 
@@ -127,7 +98,7 @@ def test_a_deleted_session_comes_back_by_load() -> None:
         await world.store.delete(record.id)
         assert await world.store.find("keep") is None
         await say(session, "/load keep")
-        assert path(session) == ["hello", "ok"]
+        assert path_texts(session) == ["hello", "ok"]
 
     run(world, work)
 
@@ -138,9 +109,9 @@ def test_a_search_opens_the_branch_where_the_words_are() -> None:
     async def work(session: Session) -> None:
         await say(session, "find the walrus", "/save zoo", "/undo", "other", "/new", "elsewhere")
         await say(session, "/search walrus", "/load 1")
-        assert path(session) == ["find the walrus", "ok"]
+        assert path_texts(session) == ["find the walrus", "ok"]
         await say(session, "/new", "/load zoo")
-        assert path(session) == ["find the walrus", "ok"]
+        assert path_texts(session) == ["find the walrus", "ok"]
 
     run(world, work)
 
@@ -208,7 +179,7 @@ def test_redo_does_not_go_back_behind_a_new_answer() -> None:
     async def work(session: Session) -> None:
         await say(session, "one", "two", "/undo", "/retry")
         assert errors(await say(session, "/redo")) == ["there is nothing to redo"]
-        assert path(session) == ["one", "a3"]
+        assert path_texts(session) == ["one", "a3"]
 
     run(world, work)
 
@@ -220,6 +191,6 @@ def test_words_that_only_one_session_holds_load_it() -> None:
         await say(session, "about green apples", "/new", "about red apples", "/new")
         assert errors(await say(session, "/load apples")) == ["there is no session “apples”"]
         await say(session, "/load green")
-        assert path(session)[0] == "about green apples"
+        assert path_texts(session)[0] == "about green apples"
 
     run(world, work)

@@ -6,8 +6,8 @@ from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import AnswerEnded, ModelEvent
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.session import Session
-from tests.core.test_session import run, say
 from tests.support.fakes import ScriptedModel, World, answer
+from tests.support.session_talk import run, say
 
 
 def test_the_time_of_an_answer_begins_with_the_request_that_brought_it() -> None:

@@ -9,8 +9,9 @@ from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.core.turn.spending_limit import beginning_of_day
 from chatrepl.services.store import SqliteStore
-from tests.core.test_session import errors, run, say, sent
+from tests.support.events import errors
 from tests.support.fakes import FixedCatalog, World, answer
+from tests.support.session_talk import run, say, sent_texts
 
 LONG = "word " * 50
 
@@ -67,15 +68,15 @@ def test_a_copy_sends_the_summaries_that_its_original_sends() -> None:
         await say(session, "/compact", "/compact --undo")
         world.model.scripts = [answer("short summary")]
         await say(session, "/compact", "five")
-        before = sent(world)
+        before = sent_texts(world)
         await say(session, "/undo", "/fork copy", "five")
-        assert sent(world) == before
+        assert sent_texts(world) == before
         assert "short summary" in before[0][1]
         again = world.session()
         await say(again, "/load copy", "six")
-        assert sent(world)[: len(before)] == before
+        assert sent_texts(world)[: len(before)] == before
         await say(again, "/compact --undo", "/undo", "six")
-        assert sent(world)[0][1].startswith("one")
+        assert sent_texts(world)[0][1].startswith("one")
 
     run(world, work)
 

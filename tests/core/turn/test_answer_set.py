@@ -21,22 +21,13 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.messages import Message, State, Usage
+from chatrepl.core.messages import State, Usage
 from chatrepl.core.session import Session
 from chatrepl.core.turn.sequencer import AnswerSequencer
 from chatrepl.services.files.learned_facts import FileMemory
-from tests.core.test_session import collect, errors, run, say, texts
-from tests.support.fakes import Step, World, answer
-
-CUT = ModelError("the connection broke", fault=Fault.CUT)
-
-
-def refused(parameter: str, **details: int | str) -> ModelError:
-    return ModelError(
-        f"{parameter} is refused",
-        fault=Fault.PARAMETER_REFUSED,
-        details={"parameter": parameter, **details},
-    )
+from tests.support.events import answer_ends, answer_text, errors, notices
+from tests.support.fakes import CUT, Step, World, answer, refused
+from tests.support.session_talk import collect, contents, run, saved_answers, say, siblings
 
 
 def choices(texts: Sequence[str]) -> list[Step]:
@@ -47,31 +38,6 @@ def choices(texts: Sequence[str]) -> list[Step]:
 
 def asking(count: int, **values: object) -> World:
     return World(values={"model": "test-model", "n": count, **values})
-
-
-def siblings(session: Session) -> list[Message]:
-    question = session.conversation.last_question()
-    assert question is not None
-    return list(session.conversation.children(question.id))
-
-
-def contents(messages: Sequence[Message]) -> list[tuple[str, State]]:
-    return [(message.content, message.state) for message in messages]
-
-
-async def on_disk(world: World, session: Session) -> list[Message]:
-    assert session.record is not None
-    loaded = await world.store.load(session.record.id)
-    assert loaded.record.head == session.conversation.head
-    return [message for message in loaded.messages if message.role == "assistant"]
-
-
-def ends(events: list[Event]) -> list[AnswerEnded]:
-    return sorted((e for e in events if isinstance(e, AnswerEnded)), key=lambda e: e.index)
-
-
-def notices(events: list[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Notice)]
 
 
 def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
@@ -96,9 +62,9 @@ def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
         kept = siblings(session)
         assert [message.content for message in kept] == ["aA", "b", "cC"]
         assert [message.finish_reason for message in kept] == ["stop", "length", "stop"]
-        assert [m.content for m in await on_disk(world, session)] == ["aA", "b", "cC"]
+        assert [m.content for m in await saved_answers(world, session)] == ["aA", "b", "cC"]
         assert session.conversation.head == kept[0].id
-        assert [(e.among.number, e.among.of) for e in ends(events) if e.among] == [
+        assert [(e.among.number, e.among.of) for e in answer_ends(events) if e.among] == [
             (1, 3),
             (2, 3),
             (3, 3),
@@ -190,10 +156,10 @@ def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
         events = await say(session, "hi")
         wanted = [("half", State.CUT), ("whole", State.COMPLETE), ("", State.FAILED)]
         assert contents(siblings(session)) == wanted
-        assert contents(await on_disk(world, session)) == wanted
+        assert contents(await saved_answers(world, session)) == wanted
         # Going on with a whole answer is worth more than with the first.
         assert session.conversation.head == siblings(session)[1].id
-        assert [e.error.text for e in ends(events) if e.error] == ["the connection broke"]
+        assert [e.error.text for e in answer_ends(events) if e.error] == ["the connection broke"]
 
     run(world, work)
 
@@ -218,7 +184,7 @@ def test_stopping_stops_all_and_keeps_what_came() -> None:
             ("second half", State.STOPPED),
         ]
         assert world.model.closed == 3
-        assert contents(await on_disk(world, session)) == contents(siblings(session))
+        assert contents(await saved_answers(world, session)) == contents(siblings(session))
 
     run(world, work)
 
@@ -349,7 +315,7 @@ def test_one_request_that_fails_does_not_harm_the_others() -> None:
             ("", State.FAILED),
             ("thr", State.CUT),
         ]
-        assert [e.error.text for e in ends(events) if e.error] == [
+        assert [e.error.text for e in answer_ends(events) if e.error] == [
             "no such thing",
             "the connection broke",
         ]
@@ -371,7 +337,7 @@ def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
             DraftReturned("hi")
         ]
         assert session.conversation.head is None
-        assert [e.error.text for e in ends(events) if e.error] == ["no such thing"]
+        assert [e.error.text for e in answer_ends(events) if e.error] == ["no such thing"]
         assert [m.role for m in session.conversation.all()] == ["user"]
 
     run(world, work)
@@ -415,7 +381,7 @@ def test_an_answer_in_turn_follows_the_other() -> None:
         for event in await collect(session.ask("hi")):
             shown += turn.put(event)
             words += [coming.words for coming in turn.coming]
-        assert texts(shown) == "aAone twothree four"
+        assert answer_text(shown, None) == "aAone twothree four"
         assert max(words) == 3
         kinds = [(type(e), e.index) for e in shown if isinstance(e, AnswerStarted | AnswerEnded)]
         assert kinds == [
@@ -455,8 +421,8 @@ def test_any_interleaving_gives_the_same_messages(
         shown = [one for event in await collect(session.ask("hi")) for one in turn.put(event)]
         wanted = ["".join(pieces) for pieces in choices]
         assert contents(siblings(session)) == [(text, State.COMPLETE) for text in wanted]
-        assert contents(await on_disk(world, session)) == contents(siblings(session))
-        assert texts(shown) == "".join(wanted)
+        assert contents(await saved_answers(world, session)) == contents(siblings(session))
+        assert answer_text(shown, None) == "".join(wanted)
         assert sum(message.usage is not None for message in siblings(session)) == 1
         assert session.conversation.head == siblings(session)[0].id
 

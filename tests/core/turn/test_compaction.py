@@ -1,17 +1,13 @@
 import json
-from collections.abc import Sequence
 
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.events import Event, Level, Notice, PlainText, Progress, Table
+from chatrepl.core.events import Level, Notice, PlainText, Progress, Table
 from chatrepl.core.session import Session
-from tests.core.test_session import errors, run, say, sent
+from tests.support.events import errors, notices
 from tests.support.fakes import FixedCatalog, World, answer
+from tests.support.session_talk import run, say, sent_texts
 
 LONG = "word " * 100
-
-
-def notices(events: Sequence[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Notice)]
 
 
 def small_world(**values: object) -> World:
@@ -44,7 +40,7 @@ def test_what_goes_out_is_summarised_and_the_originals_stay() -> None:
         await say(session, "go on")
         said = contents(world)
         assert said[0] == "[Summary of the conv"
-        assert "of words" in str(sent(world)[0])
+        assert "of words" in str(sent_texts(world)[0])
         assert not any(text.startswith("one") for text in said)
         assert said[-1] == "go on"
 
@@ -88,10 +84,10 @@ def test_a_later_summary_takes_in_the_one_before() -> None:
         assert "alpha" in str(world.model.requests[-1].body)
         assert "one word" not in str(world.model.requests[-1].body)
         await say(session, "six")
-        assert sent(world)[0] == ("user", "[Summary of the conversation so far]\n\nbeta")
-        assert "alpha" not in str(sent(world))
+        assert sent_texts(world)[0] == ("user", "[Summary of the conversation so far]\n\nbeta")
+        assert "alpha" not in str(sent_texts(world))
         await say(session, "/compact --undo", "seven")
-        assert "alpha" in str(sent(world)[0])
+        assert "alpha" in str(sent_texts(world)[0])
 
     run(world, work)
 
@@ -187,7 +183,7 @@ def test_on_overflow_compact_summarises_before_the_request_leaves() -> None:
         events = await say(session, f"five {LONG}")
         assert any("tokens became" in text for text in notices(events))
         assert not any("no longer fit" in text for text in notices(events))
-        assert "in short" in str(sent(world)[0])
+        assert "in short" in str(sent_texts(world)[0])
         assert contents(world)[-1].startswith("five")
 
     run(world, work)
@@ -221,7 +217,7 @@ def test_on_overflow_ask_asks_once_for_a_conversation() -> None:
         world.model.scripts = [*(answer("ok") for _ in range(4)), answer("short"), answer("short")]
         await say(session, *(f"{name} {LONG}" for name in names[:5]))
         assert len(world.person.confirmed) == 2
-        assert "short" in str(sent(world)[0])
+        assert "short" in str(sent_texts(world)[0])
 
     run(world, work)
 

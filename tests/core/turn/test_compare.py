@@ -19,9 +19,9 @@ from chatrepl.core.messages import State
 from chatrepl.core.ports.chat_model import ModelInfo, Price
 from chatrepl.core.ports.remembered import Profile
 from chatrepl.core.session import Session
-from tests.core.test_session import errors, run, say, sent
-from tests.core.turn.test_answer_set import CUT, contents, ends, notices, on_disk, refused, siblings
+from tests.support.events import answer_ends, errors, notices
 from tests.support.fakes import (
+    CUT,
     LOCAL_SERVER,
     SERVER,
     FixedCatalog,
@@ -29,7 +29,9 @@ from tests.support.fakes import (
     Step,
     World,
     answer,
+    refused,
 )
+from tests.support.session_talk import contents, run, saved_answers, say, sent_texts, siblings
 
 ELSEWHERE = replace(SERVER, base_url="http://127.0.0.1:2/v1", origin="profile other")
 
@@ -56,7 +58,7 @@ def test_the_next_message_goes_to_all_and_the_one_after_it_to_one() -> None:
         events = await say(session, "hi")
         assert lasting(events) == ""
         assert [model for _, model in asked_of(world)] == ["a", "b"]
-        assert sent(world, 0) == sent(world, 1) == [("user", "hi")]
+        assert sent_texts(world, 0) == sent_texts(world, 1) == [("user", "hi")]
         assert [m.content for m in siblings(session)] == ["from a", "from b"]
         assert session.conversation.path[-1].content == "from a"
         started = next(e for e in events if isinstance(e, AnswerStarted))
@@ -99,9 +101,9 @@ def test_one_that_breaks_off_is_marked_and_the_others_arrive_whole() -> None:
         events = await say(session, "/compare a b", "hi")
         wanted = [("half of", State.CUT), ("whole", State.COMPLETE)]
         assert contents(siblings(session)) == wanted
-        assert contents(await on_disk(world, session)) == wanted
+        assert contents(await saved_answers(world, session)) == wanted
         assert session.conversation.path[-1].content == "whole"
-        assert [e.error.text for e in ends(events) if e.error] == ["the connection broke"]
+        assert [e.error.text for e in answer_ends(events) if e.error] == ["the connection broke"]
         assert notices(events)[-1] == "answer 2 is the current one"
         table = next(e for e in await say(session, "/alt") if isinstance(e, Table))
         assert [row[2] for row in table.rows] == ["a (cut)", "test-model"]
@@ -167,8 +169,8 @@ def test_a_profile_is_asked_at_its_own_server_with_its_own_settings() -> None:
             (ELSEWHERE.base_url, "big"),
         ]
         assert [r.body.get("temperature") for r in world.model.requests] == [None, 0.5, 0.5]
-        assert sent(world, 0) == [("user", "hi")]
-        assert sent(world, 2) == [("system", "Be brief."), ("user", "hi")]
+        assert sent_texts(world, 0) == [("user", "hi")]
+        assert sent_texts(world, 2) == [("system", "Be brief."), ("user", "hi")]
         assert world.profiles.name is None
         assert session.server == SERVER
 
@@ -214,7 +216,7 @@ def test_a_message_too_long_for_one_of_them_still_goes_to_the_others() -> None:
             State.FAILED,
             State.COMPLETE,
         ]
-        assert [str(e.error.text)[:12] for e in ends(events) if e.error] == ["this message"]
+        assert [str(e.error.text)[:12] for e in answer_ends(events) if e.error] == ["this message"]
         assert [model for _, model in asked_of(world)] == ["test-model"]
 
     run(world, work)
@@ -243,7 +245,7 @@ def test_retry_sends_the_last_message_to_all_beside_the_old_answer() -> None:
     async def work(session: Session) -> None:
         events = await say(session, "hi", "/compare a b", "/retry")
         assert [m.content for m in siblings(session)] == ["old", "from a", "from b"]
-        numbers = [e.among.number for e in ends(events) if e.among]
+        numbers = [e.among.number for e in answer_ends(events) if e.among]
         assert numbers == [2, 3]
         await say(session, "/pick 3")
         assert session.conversation.path[-1].content == "from b"
@@ -269,7 +271,7 @@ def test_each_answer_has_its_own_usage_and_cost() -> None:
     world.model.scripts = [answer("a", prompt_tokens=1), answer("one two three")]
 
     async def work(session: Session) -> None:
-        first, second = ends(await say(session, "/compare a b", "hi"))
+        first, second = answer_ends(await say(session, "/compare a b", "hi"))
         table = next(e for e in await say(session, "/alternatives") if isinstance(e, Table))
         figures = [row[4] for row in table.rows]
         assert "3 tokens · $7.00" in figures[0]
@@ -331,8 +333,8 @@ def test_the_built_in_model_is_asked_beside_a_server_s_and_started_for_it() -> N
         ]
         mine, local = (request.body for request in world.model.requests)
         assert (mine["temperature"], local["temperature"], local["top_p"]) == (1, 0, 0.5)
-        assert sent(world, 0) == [("user", "hi")]
-        assert sent(world, 1)[0][0] == "system"
+        assert sent_texts(world, 0) == [("user", "hi")]
+        assert sent_texts(world, 1)[0][0] == "system"
         assert not session.uses_local
         await say(session, "/retry local:")
         assert asked_of(world)[2] == (LOCAL_SERVER.base_url, "smollm2-135m-instruct")
@@ -349,7 +351,7 @@ def test_a_built_in_model_that_does_not_start_harms_no_other() -> None:
 
     async def work(session: Session) -> None:
         events = await say(session, "/compare local: a", "hi")
-        assert [e.error.text for e in ends(events) if e.error] == ["the engine is missing"]
+        assert [e.error.text for e in answer_ends(events) if e.error] == ["the engine is missing"]
         assert contents(siblings(session)) == [("", State.FAILED), ("ok", State.COMPLETE)]
         assert session.conversation.path[-1].content == "ok"
 

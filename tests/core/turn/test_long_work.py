@@ -5,8 +5,9 @@ import threading
 from dataclasses import replace
 
 from chatrepl.core.session import Session
-from tests.core.test_session import run, say, texts
+from tests.support.events import answer_text
 from tests.support.fakes import FixedCatalog, WordCounter, World
+from tests.support.session_talk import run, say
 
 LONGEST_WAIT_S = 10.0
 
@@ -57,8 +58,8 @@ def test_a_large_paste_is_counted_beside_the_event_loop_and_once() -> None:
 
         world.counter = SlowCounter()
         slow = world.session()
-        assert texts(await say(slow, paste)) == "ok"
-        assert texts(await say(slow, "/new", "/reminder mind", paste, "more")) == "okok"
+        assert answer_text(await say(slow, paste)) == "ok"
+        assert answer_text(await say(slow, "/new", "/reminder mind", paste, "more")) == "okok"
         assert loop.went_on
         long = [text[-4:] for text in world.counter.asked if len(text) > 1000]
         assert long == ["ord ", "mind"]

@@ -18,8 +18,9 @@ from chatrepl.core.messages import Json
 from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.services.files.learned_facts import FileMemory
-from tests.core.test_session import errors, run, say, texts
+from tests.support.events import answer_text, errors
 from tests.support.fakes import SERVER, FixedCatalog, Step, WordCounter, World, answer
+from tests.support.session_talk import run, say
 
 LONG = "word " * 100
 PRICED = FixedCatalog(8192, Price(1_000_000, 2_000_000))
@@ -257,7 +258,7 @@ def test_going_over_the_limit_is_asked_first_and_no_sends_nothing() -> None:
         assert "spending limit of $30.00" in errors(events)[0]
         assert DraftReturned("you") in events
         world.person.says_yes = True
-        assert texts(await say(session, "you")) == "ok"
+        assert answer_text(await say(session, "you")) == "ok"
         await say(session, "more")
         assert len(world.person.confirmed) == 2
 

@@ -6,8 +6,9 @@ from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.core.sessions.library import start_saving
 from chatrepl.services.store import SqliteStore
-from tests.core.test_session import errors, run, say
+from tests.support.events import errors
 from tests.support.fakes import FixedCatalog, World, answer
+from tests.support.session_talk import run, say
 
 LONG = "word " * 100
 DAY_S = 86_400

@@ -15,8 +15,8 @@ from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.session import Session
 from chatrepl.terminal.live.toolbar import Toolbar
-from tests.core.context.test_request_body import Watched, watched_path
 from tests.support.fakes import LOCAL_SERVER, FixedCatalog, WordCounter, World, answer
+from tests.support.values.counting_text import CountingText, counting_path
 
 IMAGE: Attachment = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 FIGURE = re.compile(r"(≈?)([\d,]+) of ≈?[\d,]+ tokens(?: \((\w+)\))?$")
@@ -164,17 +164,17 @@ def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -> None
 def test_what_goes_with_the_next_message_is_counted_and_written_while_nobody_waits() -> None:
     world = World(catalog=FixedCatalog(window=100_000))
     session = world.session()
-    path = watched_path(1000)
+    path = counting_path(1000)
     linked = [replace(one, parent=path[at - 1].id if at else None) for at, one in enumerate(path)]
     session.conversation = Conversation(linked, linked[-1].id)
 
     async def work() -> None:
         await Toolbar(session).refresh()
-        counted, written = len(world.counter.asked), Watched.times
+        counted, written = len(world.counter.asked), CountingText.writes
         assert counted >= 1000 and written >= 1000
         await say(session, "one more")
         assert len(world.model.requests[-1].body["messages"]) == 1001  # type: ignore[arg-type]
         assert set(world.counter.asked[counted:]) <= {"one more", "an answer", "user", "assistant"}
-        assert Watched.times - written <= 2
+        assert CountingText.writes - written <= 2
 
     asyncio.run(work())
