@@ -47,6 +47,12 @@ def closed_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         asyncio.run(close())
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run every asynchronous test in an asyncio loop of its own."""
+    return "asyncio"
+
+
 def top_level_entries() -> set[str]:
     return {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
 

@@ -162,23 +162,19 @@ def test_a_profile_s_headers_query_and_organisation_travel_with_it_only(home: Ho
     assert not second.requests[0].query
 
 
-def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
-    async def offered(base_url: str) -> list[str]:
-        program = wire(
-            parse_options(["--base-url", base_url]), {"CHATREPL_HOME": str(home.folder)}, None
-        )
-        try:
-            await program.session.answerer.recall()
-            return [suggestion.text for suggestion in complete(program.session, "/model q")]
-        finally:
-            await program.close()
+async def offered_models(home: Home, server: SseServer) -> list[str]:
+    async with home.opened(["--base-url", server.base_url]) as program:
+        await program.session.answerer.recall()
+        return [suggestion.text for suggestion in complete(program.session, "/model q")]
 
+
+def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
     with SseServer() as server, SseServer() as other:
         server.models = ["qwen", "quill", "llama"]
         home.talk(["--base-url", server.base_url], "/models")
         count = len(server.requests)
-        assert asyncio.run(offered(server.base_url)) == ["qwen", "quill"]
-        assert asyncio.run(offered(other.base_url)) == []
+        assert asyncio.run(offered_models(home, server)) == ["qwen", "quill"]
+        assert asyncio.run(offered_models(home, other)) == []
         assert len(server.requests) == count
 
 

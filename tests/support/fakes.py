@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -389,3 +390,11 @@ class World:
             attachments=MemoryAttachments(self.files),
         )
         return Session(ports, settings, server=self.server)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Session]:
+        """Build a session, and close the store at the end."""
+        try:
+            yield self.session()
+        finally:
+            await self.store.close()

@@ -1,8 +1,6 @@
 """Talk with a session on fakes, and look at its requests, its conversation and its record."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Sequence
 
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event
@@ -14,14 +12,11 @@ __all__ = [
     "collect",
     "contents",
     "path_texts",
-    "run",
     "saved_answers",
     "say",
     "sent_texts",
     "siblings",
 ]
-
-T = TypeVar("T")
 
 
 async def collect(events: AsyncIterator[Event]) -> list[Event]:
@@ -35,16 +30,6 @@ async def say(session: Session, *lines: str) -> list[Event]:
     for line in lines:
         events += await collect(handle_line(session, line))
     return events
-
-
-def run(world: World, work: Callable[[Session], Coroutine[None, None, T]]) -> T:
-    async def main() -> T:
-        try:
-            return await work(world.session())
-        finally:
-            await world.store.close()
-
-    return asyncio.run(main())
 
 
 def sent_texts(world: World, number: int = -1) -> list[tuple[str, str]]:

@@ -81,7 +81,7 @@ KINDS = ["user", "user", "assistant", "assistant", "call", "tool", "file", "summ
         max_size=8,
     )
 )
-def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew(
+async def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew(
     requests: list[tuple[int, list[str], str, str | None, bool, bool]],
 ) -> None:
     writer = BodyWriter()
@@ -97,14 +97,14 @@ def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew
         examples = [example_message("user", "2 + 2", NOW)] if has_examples else []
         sent = [*system, *examples, *path]
         if is_ahead:
-            asyncio.run(writer.ahead(sent, reminder))
+            await writer.ahead(sent, reminder)
         assert writer.messages_of(sent, reminder) == BodyWriter().messages_of(sent, reminder)
 
 
-def test_what_was_written_ahead_is_not_written_when_it_is_sent() -> None:
+async def test_what_was_written_ahead_is_not_written_when_it_is_sent() -> None:
     path = counting_path(5000)
     writer = BodyWriter()
-    asyncio.run(writer.ahead(path[:-1], ""))
+    await writer.ahead(path[:-1], "")
     assert CountingText.writes >= len(path) - 1
     CountingText.writes = 0
     writer.messages_of(path, "")
@@ -112,17 +112,13 @@ def test_what_was_written_ahead_is_not_written_when_it_is_sent() -> None:
     assert CountingText.writes == 2
 
 
-def test_writing_ahead_gives_way_to_a_request_that_comes_meanwhile() -> None:
+async def test_writing_ahead_gives_way_to_a_request_that_comes_meanwhile() -> None:
     path = counting_path(9000)
     writer = BodyWriter()
-
-    async def send_in_between() -> None:
-        ahead = asyncio.create_task(writer.ahead(path, ""))
-        await asyncio.sleep(0)
-        assert 0 < CountingText.writes < len(path)
-        assert writer.messages_of(path[:7000], "") == BodyWriter().messages_of(path[:7000], "")
-        CountingText.writes = 0
-        await ahead
-
-    asyncio.run(send_in_between())
+    ahead = asyncio.create_task(writer.ahead(path, ""))
+    await asyncio.sleep(0)
+    assert 0 < CountingText.writes < len(path)
+    assert writer.messages_of(path[:7000], "") == BodyWriter().messages_of(path[:7000], "")
+    CountingText.writes = 0
+    await ahead
     assert CountingText.writes == 0

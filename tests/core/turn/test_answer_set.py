@@ -22,12 +22,11 @@ from chatrepl.core.events import (
     UsageReported,
 )
 from chatrepl.core.messages import State, Usage
-from chatrepl.core.session import Session
 from chatrepl.core.turn.sequencer import AnswerSequencer
 from chatrepl.services.files.learned_facts import FileMemory
 from tests.support.events import answer_ends, answer_text, errors, notices
 from tests.support.fakes import CUT, Step, World, answer, refused
-from tests.support.session_talk import collect, contents, run, saved_answers, say, siblings
+from tests.support.session_talk import collect, contents, saved_answers, say, siblings
 
 
 def choices(texts: Sequence[str]) -> list[Step]:
@@ -40,7 +39,7 @@ def asking(count: int, **values: object) -> World:
     return World(values={"model": "test-model", "n": count, **values})
 
 
-def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
+async def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
     world = asking(3)
     world.model.scripts = [
         [
@@ -55,8 +54,7 @@ def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
             UsageReported(Usage(prompt_tokens=5, completion_tokens=30)),
         ]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert world.model.requests[0].body["n"] == 3
         kept = siblings(session)
@@ -70,10 +68,8 @@ def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
             (3, 3),
         ]
 
-    run(world, work)
 
-
-def test_the_usage_of_a_response_is_counted_once() -> None:
+async def test_the_usage_of_a_response_is_counted_once() -> None:
     world = asking(2)
     usage = Usage(prompt_tokens=5, completion_tokens=30)
     world.model.scripts = [
@@ -85,25 +81,21 @@ def test_the_usage_of_a_response_is_counted_once() -> None:
             UsageReported(usage),
         ]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert sorted(m.usage is not None for m in siblings(session)) == [False, True]
         shown = await say(session, "/cost")
         table = next(event for event in shown if isinstance(event, Table))
         assert table.rows, shown
 
-    run(world, work)
 
-
-def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() -> None:
+async def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() -> None:
     world = asking(2)
     usage = Usage(prompt_tokens=5, completion_tokens=30)
     world.model.scripts = [
         [ResponseStarted("r1"), TextDelta("a", 0), TextDelta("b", 1), UsageReported(usage)]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert [message.usage for message in siblings(session)] == [usage, None]
         shown = await say(session, "/pick 2", "/info")
@@ -111,29 +103,23 @@ def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() ->
         rows = {row[0]: row[1] for row in table.rows}
         assert rows["usage"] == "prompt 5, completion 30 (reported of all 2 answers)"
 
-    run(world, work)
 
-
-def test_an_answer_that_was_finished_before_the_cut_is_whole() -> None:
+async def test_an_answer_that_was_finished_before_the_cut_is_whole() -> None:
     world = asking(2)
     finished = [ChoiceFinished("stop", 0), ChoiceFinished("stop", 1)]
     world.model.scripts = [[TextDelta("a", 0), TextDelta("b", 1), *finished, CUT]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert contents(siblings(session)) == [("a", State.COMPLETE), ("b", State.COMPLETE)]
 
-    run(world, work)
 
-
-def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
+async def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
     world = asking(2)
     gate = asyncio.Event()
     world.model.scripts = [
         [TextDelta("a", 0), TextDelta("b", 1), ChoiceFinished("stop", 0), gate, TextDelta("B", 1)]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         seen: list[Event] = []
         async for event in session.ask("hi"):
             seen.append(event)
@@ -143,16 +129,13 @@ def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
                 gate.set()
         assert contents(siblings(session)) == [("a", State.COMPLETE), ("bB", State.COMPLETE)]
 
-    run(world, work)
 
-
-def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
+async def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
     world = asking(3)
     world.model.scripts = [
         [TextDelta("half", 0), TextDelta("whole", 1), ChoiceFinished("stop", 1), CUT]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         wanted = [("half", State.CUT), ("whole", State.COMPLETE), ("", State.FAILED)]
         assert contents(siblings(session)) == wanted
@@ -161,10 +144,8 @@ def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
         assert session.conversation.head == siblings(session)[1].id
         assert [e.error.text for e in answer_ends(events) if e.error] == ["the connection broke"]
 
-    run(world, work)
 
-
-def test_stopping_stops_all_and_keeps_what_came() -> None:
+async def test_stopping_stops_all_and_keeps_what_came() -> None:
     world = asking(2)
     gate = asyncio.Event()
     world.model.scripts = [
@@ -172,8 +153,7 @@ def test_stopping_stops_all_and_keeps_what_came() -> None:
         [TextDelta("first half"), gate],
         [TextDelta("second half"), gate],
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         seen = 0
         async for event in session.ask("hi"):
             seen += isinstance(event, TextDelta)
@@ -186,14 +166,11 @@ def test_stopping_stops_all_and_keeps_what_came() -> None:
         assert world.model.closed == 3
         assert contents(await saved_answers(world, session)) == contents(siblings(session))
 
-    run(world, work)
 
-
-def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> None:
+async def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> None:
     world = asking(3)
     world.model.scripts = [[refused("n")], answer("one"), answer("two"), answer("three")]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert [request.body.get("n") for request in world.model.requests] == [3, None, None, None]
         assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
@@ -202,8 +179,6 @@ def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> N
         again = await say(session, "and again")
         assert [request.body.get("n") for request in world.model.requests[4:]] == [None] * 3
         assert told not in notices(again)
-
-    run(world, work)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +193,7 @@ def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> N
         (3, "x", [None, None, None], "3"),
     ],
 )
-def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_names(
+async def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_names(
     wanted: int, most: int | str, sizes: list[int | None], sent_as: str
 ) -> None:
     world = asking(wanted)
@@ -227,8 +202,7 @@ def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_na
     for size in sizes:
         groups.append(texts[sum(map(len, groups)) :][: size or 1])
     world.model.scripts = [[refused("n", most=most)], *([choices(group) for group in groups] * 2)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert [request.body.get("n") for request in world.model.requests] == [wanted, *sizes]
         assert sorted(m.content for m in siblings(session)) == texts
@@ -240,57 +214,48 @@ def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_na
         assert [r.body.get("n") for r in world.model.requests[1 + len(sizes) :]] == sizes
         assert told not in notices(again)
 
-    run(world, work)
 
-
-def test_a_later_run_asks_in_groups_at_once_and_says_so_once(tmp_path: Path) -> None:
+async def test_a_later_run_asks_in_groups_at_once_and_says_so_once(tmp_path: Path) -> None:
     memory = tmp_path / "learnt.json"
 
-    def later(
+    async def later(
         scripts: list[Sequence[Step]], lines: Sequence[str]
     ) -> tuple[list[str], list[object]]:
         world = asking(6)
         world.memory = FileMemory(memory)
         world.model.scripts = scripts
-        told: list[str] = []
-
-        async def work(session: Session) -> None:
-            told.extend(notices(await say(session, *lines)))
-
-        run(world, work)
+        async with world.opened() as session:
+            told = notices(await say(session, *lines))
         return told, [request.body.get("n") for request in world.model.requests]
 
     both: list[Sequence[Step]] = [choices(["a"] * 4), choices(["b"] * 2)]
-    later([[refused("n", most=4)], *both], ["hi"])
-    told, sent_counts = later([*both, *both], ["hi", "again"])
+    await later([[refused("n", most=4)], *both], ["hi"])
+    told, sent_counts = await later([*both, *both], ["hi", "again"])
     assert sent_counts == [4, 2, 4, 2]
     assert [text for text in told if "test-model" in text] == [
         "test-model gives up to 4 answers to a request: sending 2 at once"
     ]
-    assert later([], ["/n 6", "hi"])[1][0] == 6
+    _, sent_counts = await later([], ["/n 6", "hi"])
+    assert sent_counts[0] == 6
 
 
-def test_the_requests_leave_at_once() -> None:
+async def test_the_requests_leave_at_once() -> None:
     world = asking(3)
     gate = asyncio.Event()
     waiting: list[Step] = [gate, TextDelta("x")]
     world.model.scripts = [[refused("n")], waiting, waiting, waiting]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         task = asyncio.create_task(say(session, "hi"))
         while len(world.model.requests) < 4:
             await asyncio.sleep(0)
         gate.set()
         await task
 
-    run(world, work)
 
-
-def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
+async def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
     world = asking(3)
     world.model.scripts = [answer("one"), answer("two"), answer("three"), *([answer("x")] * 3)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert siblings(session)[0].content == "one"
         assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
@@ -300,15 +265,12 @@ def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
         await say(session, "again")
         assert [request.body.get("n") for request in world.model.requests] == [3, *([None] * 5)]
 
-    run(world, work)
 
-
-def test_one_request_that_fails_does_not_harm_the_others() -> None:
+async def test_one_request_that_fails_does_not_harm_the_others() -> None:
     world = asking(3)
     broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
     world.model.scripts = [[refused("n")], answer("one"), [broken], [TextDelta("thr"), CUT]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert contents(siblings(session)) == [
             ("one", State.COMPLETE),
@@ -323,15 +285,12 @@ def test_one_request_that_fails_does_not_harm_the_others() -> None:
         await say(session, "/pick 3")
         assert session.conversation.path[-1].content == "thr"
 
-    run(world, work)
 
-
-def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
+async def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
     world = asking(2)
     broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
     world.model.scripts = [[refused("n")], [broken], [broken]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert [event for event in events if isinstance(event, DraftReturned)] == [
             DraftReturned("hi")
@@ -340,28 +299,23 @@ def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
         assert [e.error.text for e in answer_ends(events) if e.error] == ["no such thing"]
         assert [m.role for m in session.conversation.all()] == ["user"]
 
-    run(world, work)
 
-
-def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
+async def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
     world = asking(2)
     world.model.scripts = [
         [TextDelta("a", 0), TextDelta("b", 1)],
         answer("c"),
         [TextDelta("d", 0), TextDelta("e", 1)],
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi", "/retry")
         assert "n" not in world.model.requests[1].body
         assert [m.content for m in siblings(session)] == ["a", "b", "c"]
         await say(session, "/pick 2", "more")
         assert session.conversation.path[1].content == "b"
 
-    run(world, work)
 
-
-def test_an_answer_in_turn_follows_the_other() -> None:
+async def test_an_answer_in_turn_follows_the_other() -> None:
     turn = AnswerSequencer()
     world = asking(2)
     world.model.scripts = [
@@ -374,8 +328,7 @@ def test_an_answer_in_turn_follows_the_other() -> None:
             TextDelta("A", 0),
         ]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         shown: list[Event] = []
         words: list[int] = []
         for event in await collect(session.ask("hi")):
@@ -390,8 +343,6 @@ def test_an_answer_in_turn_follows_the_other() -> None:
             (AnswerStarted, 1),
             (AnswerEnded, 1),
         ]
-
-    run(world, work)
 
 
 @st.composite
@@ -409,14 +360,13 @@ def interleaved(draw: st.DrawFn) -> tuple[list[list[str]], list[Step]]:
 
 
 @given(interleaved())
-def test_any_interleaving_gives_the_same_messages(
+async def test_any_interleaving_gives_the_same_messages(
     case: tuple[list[list[str]], list[Step]],
 ) -> None:
     choices, steps = case
     world = asking(len(choices))
     world.model.scripts = [[*steps, UsageReported(Usage(prompt_tokens=1, completion_tokens=9))]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         turn = AnswerSequencer()
         shown = [one for event in await collect(session.ask("hi")) for one in turn.put(event)]
         wanted = ["".join(pieces) for pieces in choices]
@@ -425,5 +375,3 @@ def test_any_interleaving_gives_the_same_messages(
         assert answer_text(shown, None) == "".join(wanted)
         assert sum(message.usage is not None for message in siblings(session)) == 1
         assert session.conversation.head == siblings(session)[0].id
-
-    run(world, work)
