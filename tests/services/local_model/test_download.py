@@ -27,6 +27,8 @@ from tests.services.local_model.conftest import (
     until,
 )
 
+pytestmark = pytest.mark.process
+
 
 def failure(cache: Path) -> str:
     """Prepare, and return what that fails with; nothing but the lock is left in the cache."""
