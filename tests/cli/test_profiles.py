@@ -1,4 +1,3 @@
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from chatrepl.core.commands.completion import complete
 from chatrepl.core.events import Table
 from tests.support.events import answer_text, errors, notices
 from tests.support.servers.sse_server import SseServer
+from tests.support.session_talk import say
 from tests.support.wired_session import Home
 
 KEY = "sk-canary-0123456789abcdef"
@@ -168,13 +168,14 @@ async def offered_models(home: Home, server: SseServer) -> list[str]:
         return [suggestion.text for suggestion in complete(program.session, "/model q")]
 
 
-def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
+async def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
     with SseServer() as server, SseServer() as other:
         server.models = ["qwen", "quill", "llama"]
-        home.talk(["--base-url", server.base_url], "/models")
+        async with home.opened(["--base-url", server.base_url]) as program:
+            await say(program.session, "/models")
         count = len(server.requests)
-        assert asyncio.run(offered_models(home, server)) == ["qwen", "quill"]
-        assert asyncio.run(offered_models(home, other)) == []
+        assert await offered_models(home, server) == ["qwen", "quill"]
+        assert await offered_models(home, other) == []
         assert len(server.requests) == count
 
 
