@@ -1,5 +1,6 @@
 """One TLS context for all clients of a test run."""
 
+import functools
 import os
 import ssl
 from collections.abc import Iterator
@@ -14,12 +15,15 @@ __all__ = ["share_tls_context"]
 def share_tls_context() -> Iterator[None]:
     """Load the machine's certificates once: it takes 20 ms, and each run of the program does it."""
     make = httpcore2.default_ssl_context
-    shared = make(_trust_env=False)
 
-    def context(*, _trust_env: bool = True) -> ssl.SSLContext:
-        names_own = any(os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
-        return make() if _trust_env and names_own else shared
+    @functools.cache
+    def cached(trust_env: bool, _file: str | None, _folder: str | None) -> ssl.SSLContext:
+        return make(_trust_env=trust_env)
+
+    def shared(*, _trust_env: bool = True) -> ssl.SSLContext:
+        variables = map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+        return cached(_trust_env, *variables)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(httpcore2, "default_ssl_context", context)
+        patch.setattr(httpcore2, "default_ssl_context", shared)
         yield
