@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 from chatrepl.services.store import SqliteStore
 
 ROOT = Path(__file__).parents[1]
+END_TO_END = ROOT / "tests" / "e2e"
+PROCESS_FIXTURES = {"start", "tmux"}
+"""Fixtures that start a program in a pseudo-terminal."""
 ENTRIES_BEFORE = pytest.StashKey[set[str]]()
 
 # Programs that the tests start must hear of a closed window and of Ctrl+C, also where this run was
@@ -45,6 +48,21 @@ def closed_stores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     if stores:
         asyncio.run(close())
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run every asynchronous test in an asyncio loop of its own."""
+    return "asyncio"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start processes by their folder or their fixtures."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if item.path.is_relative_to(END_TO_END) or PROCESS_FIXTURES.intersection(fixtures):
+            item.add_marker(pytest.mark.process)
 
 
 def top_level_entries() -> set[str]:

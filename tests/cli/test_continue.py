@@ -4,18 +4,15 @@ from typing import Any
 
 import pytest
 
-from chatrepl.core.events import AnswerEnded, Event, PlainText, Table
+from chatrepl.core.events import PlainText, Table
 from chatrepl.core.servers.continuation import INSTRUCTION
+from tests.support.events import answer_ends, answer_text, errors
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, said
+from tests.support.wired_session import Home
 
 
 def listed(owner: str) -> list[str | dict[str, Any]]:
     return [{"id": "m", "object": "model", "owned_by": owner}]
-
-
-def ended(events: list[Event]) -> list[AnswerEnded]:
-    return [event for event in events if isinstance(event, AnswerEnded)]
 
 
 @pytest.mark.parametrize(
@@ -54,14 +51,14 @@ def test_a_cut_answer_is_gone_on_with_in_the_server_s_own_way(
     assert going_on["messages"][-1] == last
     assert {key: going_on[key] for key in fields} == fields
     assert set(going_on) - set(fields) == set(asked[0].body)
-    joined = ended(events)[1].message
+    joined = answer_ends(events)[1].message
     assert (joined.content, joined.finish_reason) == ("one two three", "stop")
     assert [message["content"] for message in asked[2].messages] == [
         "count",
         "one two three",
         "thanks",
     ]
-    assert said(events) == "one two threefine"
+    assert answer_text(events) == "one two threefine"
     assert "one two" in str(later)
 
 
@@ -74,7 +71,7 @@ def test_a_continued_answer_that_is_cut_again_goes_on_from_all_of_it(tmp_path: P
         events = home.talk(
             ["--base-url", server.base_url, "-m", "m"], "go", "/continue", "/continue", "/continue"
         )
-    assert ended(events)[-1].message.content == "a b c"
+    assert answer_ends(events)[-1].message.content == "a b c"
     assert errors(events) == ["the last answer is whole"]
 
 
@@ -89,7 +86,7 @@ def test_a_stopped_stream_keeps_the_old_and_the_new_part_on_disk(tmp_path: Path)
         server.answer("!", finish_reason="stop")
         again = home.talk(["--base-url", server.base_url, "-m", "m", "-r", "s"], "/continue")
     assert not errors(events)
-    whole = ended(again)[0].message.content
+    whole = answer_ends(again)[0].message.content
     assert whole.startswith("first part, s")
     assert whole.endswith("!")
 

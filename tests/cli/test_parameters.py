@@ -10,8 +10,9 @@ from chatrepl.core.messages import Json
 from chatrepl.core.settings.kinds import Text
 from chatrepl.core.settings.table import SETTINGS
 from chatrepl.core.text.toml import to_toml
+from tests.support.events import errors, notices
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.wired_session import Home
 
 ALWAYS = {"model", "messages", "stream", "stream_options"}
 SCHEMA: dict[str, Json] = {"type": "json_schema", "json_schema": {"name": "x", "schema": {}}}

@@ -1,4 +1,3 @@
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,8 +6,10 @@ from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.completion import complete
 from chatrepl.core.events import Table
+from tests.support.events import answer_text, errors, notices
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices, said
+from tests.support.session_talk import say
+from tests.support.wired_session import Home
 
 KEY = "sk-canary-0123456789abcdef"
 
@@ -81,7 +82,7 @@ def test_an_azure_profile_asks_the_deployment_with_version_and_key_of_its_own(ho
         home.environment = {"AZURE_KEY": KEY}
         events = home.talk(["-P", "azure"], "hello")
         request = server.requests[0]
-    assert said(events) == "from a deployment"
+    assert answer_text(events) == "from a deployment"
     assert request.path == path
     assert request.query == "api-version=2024-10-21"
     assert request.headers["api-key"] == KEY
@@ -161,23 +162,20 @@ def test_a_profile_s_headers_query_and_organisation_travel_with_it_only(home: Ho
     assert not second.requests[0].query
 
 
-def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
-    async def offered(base_url: str) -> list[str]:
-        program = wire(
-            parse_options(["--base-url", base_url]), {"CHATREPL_HOME": str(home.folder)}, None
-        )
-        try:
-            await program.session.model_directory.recall()
-            return [suggestion.text for suggestion in complete(program.session, "/model q")]
-        finally:
-            await program.close()
+async def offered_models(home: Home, server: SseServer) -> list[str]:
+    async with home.opened(["--base-url", server.base_url]) as program:
+        await program.session.model_directory.recall()
+        return [suggestion.text for suggestion in complete(program.session, "/model q")]
 
+
+async def test_models_that_a_server_listed_once_are_completed_in_a_later_run(home: Home) -> None:
     with SseServer() as server, SseServer() as other:
         server.models = ["qwen", "quill", "llama"]
-        home.talk(["--base-url", server.base_url], "/models")
+        async with home.opened(["--base-url", server.base_url]) as program:
+            await say(program.session, "/models")
         count = len(server.requests)
-        assert asyncio.run(offered(server.base_url)) == ["qwen", "quill"]
-        assert asyncio.run(offered(other.base_url)) == []
+        assert await offered_models(home, server) == ["qwen", "quill"]
+        assert await offered_models(home, other) == []
         assert len(server.requests) == count
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from chatrepl.core.events import DraftReturned
-from tests.services.openai_api.errors.test_context_length import TOO_LONG
+from tests.support.events import answer_text, errors, notices
+from tests.support.servers.length_samples import TOO_LONG
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices, said
+from tests.support.wired_session import Home
 
 SHAPES = [pytest.param(*case[1:], id=case[0]) for case in TOO_LONG]
 
@@ -36,7 +37,7 @@ def test_a_refused_length_leads_to_one_visible_refit_or_to_an_error_with_the_tex
         assert DraftReturned(lines[-1].strip()) in events or DraftReturned(lines[-1]) in events
         return
     assert len(server.requests) == 3, errors(events)
-    assert said(events).endswith("second")
+    assert answer_text(events).endswith("second")
     assert any("fitting it to the server's own numbers" in text for text in notices(events))
     refitted = [message["content"] for message in server.requests[2].messages]
     assert refitted[-1].startswith("newest")
@@ -68,7 +69,7 @@ def test_a_refusal_counts_more_than_what_the_server_reported_before(tmp_path: Pa
         server.answer("third")
         lines = ["one", "two", "three"]
         events = Home(tmp_path).talk(["--base-url", server.base_url, "-m", "unknown"], *lines)
-    assert said(events).endswith("third"), errors(events)
+    assert answer_text(events).endswith("third"), errors(events)
     # Its own count of that prompt and what it said before cannot both be true.
     sent = [len(request.messages) for request in server.requests]
     assert sent[:3] == [1, 3, 5]

@@ -8,6 +8,7 @@ import pytest
 
 from chatrepl.core.events import AnswerEnded, Notice, Table
 from chatrepl.core.settings.table import SETTINGS
+from tests.support.events import answer_text, errors, notices
 from tests.support.servers.refusing_server import (
     SHAPES,
     Shape,
@@ -19,7 +20,7 @@ from tests.support.servers.refusing_server import (
 )
 from tests.support.servers.sse_replies import Answer, Raw, RecordedRequest, Reply, event
 from tests.support.servers.sse_server import SseServer, echo
-from tests.support.wired_session import Home, errors, notices, said
+from tests.support.wired_session import Home
 
 SET = {
     "temperature": "/temperature 0.5",
@@ -57,8 +58,8 @@ def test_a_refused_parameter_is_left_out_once_and_for_all(
         later = home.talk([*options, "-r", "s"], "three")
         sent = [name in request.body for request in server.requests]
     assert sent == [True, False, False, False]
-    assert said(later) == "all is well"
-    assert said(first) == "all is well" * 2
+    assert answer_text(later) == "all is well"
+    assert answer_text(first) == "all is well" * 2
     assert not errors(first)
     assert [text for text in notices(first) if "refuses" in text] == [
         f"m refuses {name}: sending it again without"
@@ -84,7 +85,7 @@ def test_refused_max_tokens_are_sent_by_their_other_name(tmp_path: Path, shape: 
         names = [sorted(request.body.keys() & NAMES) for request in server.requests]
     new = ["max_completion_tokens"]
     assert names == [["max_tokens"], new, new, new]
-    assert said(first) == "all is well" * 2
+    assert answer_text(first) == "all is well" * 2
     assert len([text for text in notices(first) if "max_completion_tokens" in text]) == 1
 
 
@@ -156,7 +157,7 @@ def test_a_later_run_knows_it_and_says_so_once(tmp_path: Path, name: str) -> Non
     told = [text for text in notices(events) if "is not sent" in text]
     assert told == [f"{name} is not sent: m refused it before"]
     assert server.requests[count + 2].body[name]
-    assert said(other) == "all is well"
+    assert answer_text(other) == "all is well"
 
 
 def test_a_parameter_that_is_set_anew_is_tried_anew(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_a_server_that_refuses_both_names_gets_neither(tmp_path: Path) -> None:
     with SseServer(default=refuses_both) as server:
         options = ["--base-url", server.base_url, "-m", "m", "--max-tokens", "50"]
         events = home.talk(options, "one", "two")
-    assert said(events) == "all is well" * 2
+    assert answer_text(events) == "all is well" * 2
     assert len(server.requests) == 4
 
 
@@ -230,7 +231,7 @@ def test_a_server_that_refuses_to_stream_answers_whole(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     with SseServer(default=refusing("stream", openai)) as server:
         events = home.talk(["--base-url", server.base_url, "-m", "m"], "one")
-    assert said(events) == "all is well"
+    assert answer_text(events) == "all is well"
     assert "stream_options" not in server.requests[1].body
 
 
@@ -256,7 +257,7 @@ def test_that_answers_come_whole_is_told_in_each_run_and_tried_anew(tmp_path: Pa
     assert ("not sent", how) in tables[1].rows
     assert server.requests[-1].body["stream"] is True
     assert server.requests[-1].body["stream_options"] == {"include_usage": True}
-    assert said(anew) == "You said: four"
+    assert answer_text(anew) == "You said: four"
 
 
 def test_a_server_that_refuses_without_end_is_not_asked_without_end(tmp_path: Path) -> None:
@@ -283,7 +284,7 @@ def test_an_error_inside_the_stream_before_any_text_is_repaired_too(tmp_path: Pa
 
     with SseServer(default=in_stream) as server:
         events = home.talk(["--base-url", server.base_url, "-m", "m", "--seed", "3"], "one")
-    assert said(events) == "all is well"
+    assert answer_text(events) == "all is well"
     assert len(server.requests) == 2
 
 
@@ -305,7 +306,7 @@ def test_a_damaged_memory_counts_as_empty(tmp_path: Path, damage: bytes) -> None
     path.write_bytes(damage)
     with SseServer(default=refusing("seed", openai)) as server:
         options = ["--base-url", server.base_url, "-m", "m", "--seed", "3"]
-        assert said(home.talk(options, "one")) == "all is well"
+        assert answer_text(home.talk(options, "one")) == "all is well"
         home.talk(options, "two")
     assert len(server.requests) == 3
 
@@ -340,7 +341,7 @@ def test_another_parameter_is_no_other_name_for_a_refused_one(tmp_path: Path) ->
     with SseServer(default=wants_top_p) as server:
         options = ["--base-url", server.base_url, "-m", "m", "-t", "0.9"]
         events = Home(tmp_path / "home").talk(options, "one")
-    assert said(events) == "all is well"
+    assert answer_text(events) == "all is well"
     assert "top_p" not in server.requests[-1].body
 
 

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import tomllib
 from collections.abc import Sequence
@@ -21,8 +20,9 @@ from chatrepl.core.settings.roles import (
 )
 from chatrepl.core.text.toml import to_toml
 from chatrepl.services.files.role_files import RoleFiles
+from tests.support.events import errors, notices
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.wired_session import Home
 
 GREETER = """+++
 description = "Greets"
@@ -235,9 +235,9 @@ def test_what_is_wrong_with_a_role_is_told_with_file_and_line(
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "", "x" * 80, "a\x00b"])
-def test_a_role_is_never_looked_for_outside_its_folder(home: Home, name: str) -> None:
+async def test_a_role_is_never_looked_for_outside_its_folder(home: Home, name: str) -> None:
     with pytest.raises(UsageError):
-        asyncio.run(RoleFiles(home.folder / "roles").read(name))
+        await RoleFiles(home.folder / "roles").read(name)
 
 
 SHIPPED = RoleFiles(Path("/nonexistent")).names()

@@ -1,16 +1,12 @@
 """Several answers and several models, with real servers: what is told of them."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from chatrepl.core.events import AnswerEnded, Event, Table
+from chatrepl.core.events import AnswerEnded
+from tests.support.events import answer_text, errors, notices, tables
 from tests.support.servers.sse_server import Answer, Raw, RecordedRequest, SseServer
-from tests.support.wired_session import Home, errors, notices, said
-
-
-def tables(events: Sequence[Event]) -> list[Table]:
-    return [event for event in events if isinstance(event, Table)]
+from tests.support.wired_session import Home
 
 
 def test_what_a_response_of_several_answers_used_stands_beside_none_of_them(tmp_path: Path) -> None:
@@ -70,7 +66,7 @@ def test_a_server_that_is_down_costs_its_own_column_and_no_other(tmp_path: Path)
         "complete",
     ]
     assert ended[1].error is not None
-    assert said(events) == ended[2].message.content == "You said: hi"
+    assert answer_text(events) == ended[2].message.content == "You said: hi"
 
 
 def one_answer_by_its_newest_name(request: RecordedRequest) -> Answer | Raw:

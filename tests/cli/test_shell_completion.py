@@ -9,6 +9,8 @@ from chatrepl.cli.main import main
 from chatrepl.cli.shell_completion import completion_script
 from chatrepl.core.errors import UsageError
 
+pytestmark = pytest.mark.process
+
 
 def offered_by_bash(*words: str) -> list[str]:
     typed = " ".join(f"'{word}'" for word in words)

@@ -1,6 +1,5 @@
 """What ``/request`` and ``/context`` show is what the server gets, to the byte."""
 
-import asyncio
 import json
 import tempfile
 import threading
@@ -13,18 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatrepl.cli.arguments import parse_options
 from chatrepl.cli.program import Program
-from chatrepl.cli.wiring import wire
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, PlainText, TextDelta
 from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.services.models.tokenizer import TiktokenCounter
-from tests.services.files.test_attachments import png
-from tests.support.fakes import ScriptedPerson
+from tests.support.events import errors, notices
 from tests.support.servers.sse_replies import Answer, RecordedRequest, Reply, text_of
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.values.images import png
+from tests.support.wired_session import Home
 
 ROLE = """+++
 [[examples]]
@@ -218,9 +215,8 @@ async def run_case(case: Case, folder: Path, server: SseServer) -> None:
     arguments = ["--base-url", server.base_url, "-m", case.model, "--reserve", "50"]
     arguments += ["--budget", str(case.budget)]
     arguments += ["-R", "with-examples"] if case.has_examples else []
-    program = wire(parse_options(arguments), {"CHATREPL_HOME": str(home.folder)}, ScriptedPerson())
-    talk = Talk(program)
-    try:
+    async with home.opened(arguments) as program:
+        talk = Talk(program)
         talk.events += [event async for event in program.open_session()]
         await go_through(talk, server, case, folder)
         before = await talk.shown("/context --json")
@@ -239,18 +235,16 @@ async def run_case(case: Case, folder: Path, server: SseServer) -> None:
             assert any("would not be sent" in text for text in notices(shown_events))
             return
         check_sent(case, before, shown, during, bare, server.requests[count])
-    finally:
-        await program.close()
 
 
 @settings(deadline=None, max_examples=40)
 @given(cases)
-def test_the_request_that_is_shown_is_the_one_that_is_sent_to_the_byte(case: Case) -> None:
+async def test_the_request_that_is_shown_is_the_one_that_is_sent_to_the_byte(case: Case) -> None:
     def reply(request: RecordedRequest) -> Reply:
         return replies(request, has_usage=case.has_usage)
 
     with tempfile.TemporaryDirectory() as folder, SseServer(default=reply) as server:
-        asyncio.run(run_case(case, Path(folder), server))
+        await run_case(case, Path(folder), server)
 
 
 @dataclass
@@ -404,19 +398,15 @@ def test_a_value_with_half_a_character_is_refused(tmp_path: Path, line: str) -> 
     assert len(server.requests) == 1
 
 
-def test_what_a_terminal_must_not_be_sent_is_escaped_in_what_is_shown(tmp_path: Path) -> None:
+async def test_a_shown_request_escapes_characters_unsafe_for_a_terminal(
+    tmp_path: Path,
+) -> None:
     text = "\x7f \x9f \u202e \u2028 \U000e0041 好🙂"
 
-    async def shown_text(server: SseServer) -> str:
-        options = parse_options(["--base-url", server.base_url, "-m", "gpt-4o"])
-        program = wire(options, {"CHATREPL_HOME": str(tmp_path)}, ScriptedPerson())
-        try:
-            return await Talk(program).text(f"/request {text}")
-        finally:
-            await program.close()
-
     with SseServer() as server:
-        shown = asyncio.run(shown_text(server))
+        options = ["--base-url", server.base_url, "-m", "gpt-4o"]
+        async with Home(tmp_path).opened(options) as program:
+            shown = await Talk(program).text(f"/request {text}")
     assert safe_text(shown) == shown
     assert json.loads(shown)["messages"] == [{"role": "user", "content": text}]
     assert "好🙂" in shown

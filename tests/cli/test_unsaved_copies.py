@@ -1,20 +1,17 @@
 """What the disk never took is copied elsewhere at the end."""
 
-import asyncio
 import json
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.program import Program
-from chatrepl.cli.wiring import wire
-from chatrepl.core.commands.dispatch import handle_line
-from chatrepl.core.events import Notice
+from tests.support.events import notices
 from tests.support.servers.sse_server import SseServer
+from tests.support.session_talk import say
+from tests.support.wired_session import Home
 
-NOWHERE = {"CHATREPL_HOME": "/dev/null/nowhere"}
+NOWHERE = Home(Path("/dev/null/nowhere"), has_person=False)
 
 
 @pytest.fixture
@@ -24,23 +21,12 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def told(program: Program, line: str) -> str:
-    events = [event async for event in handle_line(program.session, line)]
-    return "\n".join(event.text for event in events if isinstance(event, Notice))
-
-
-def talk(*lines: str) -> list[str]:
-    """Say lines where no disk takes them, and leave; return what was told of each."""
-
-    async def work() -> list[str]:
-        with SseServer() as server:
-            program = wire(parse_options(["--base-url", server.base_url, "-m", "x"]), NOWHERE)
-            try:
-                return [await told(program, line) for line in lines]
-            finally:
-                await program.close()
-
-    return asyncio.run(work())
+async def talk(*lines: str) -> list[str]:
+    """Say lines where no disk takes them, and leave; return the notices of each line."""
+    with SseServer() as server:
+        options = ["--base-url", server.base_url, "-m", "x"]
+        async with NOWHERE.opened(options) as program:
+            return ["\n".join(notices(await say(program.session, line))) for line in lines]
 
 
 def copied(folder: Path) -> dict[str, list[str]]:
@@ -53,10 +39,10 @@ def copied(folder: Path) -> dict[str, list[str]]:
     return copies
 
 
-def test_every_session_that_the_disk_did_not_take_is_copied_and_named(
+async def test_every_session_that_the_disk_did_not_take_is_copied_and_named(
     room: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    talk("my precious words", "/new", "second", "again", "/fork", "third")
+    await talk("my precious words", "/new", "second", "again", "/fork", "third")
     copies = copied(room)
     assert sorted(copies.values()) == [
         ["my precious words"],
@@ -68,14 +54,16 @@ def test_every_session_that_the_disk_did_not_take_is_copied_and_named(
     assert all(f"{room}/{name} " in said for name in copies)
 
 
-def test_a_session_left_for_a_new_one_is_copied_too_where_nothing_is_said_after(room: Path) -> None:
-    assert "kept" not in talk("my precious words", "/new")[-1]
+async def test_a_session_left_by_new_is_copied_too(
+    room: Path,
+) -> None:
+    assert "kept" not in (await talk("my precious words", "/new"))[-1]
     assert list(copied(room).values()) == [["my precious words"]]
 
 
-def test_where_no_copy_can_be_written_that_is_told(
+async def test_where_no_copy_can_be_written_that_is_told(
     room: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(room / "missing"))
-    talk("one", "/new", "two")
+    await talk("one", "/new", "two")
     assert capsys.readouterr().err.count("NOT SAVED, nor copied: ") == 2

@@ -1,21 +1,18 @@
 """A window that nobody knows: its server is asked before anything is left out for a guess."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatrepl.cli.arguments import parse_options
-from chatrepl.cli.wiring import wire
-from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.events import Event, Notice, PlainText
 from chatrepl.terminal.live.toolbar import Toolbar
-from tests.support.fakes import ScriptedPerson
+from tests.support.events import errors, notices
 from tests.support.servers.sse_replies import Answer
 from tests.support.servers.sse_server import SseServer
-from tests.support.wired_session import Home, errors, notices
+from tests.support.session_talk import collect, say
+from tests.support.wired_session import Home
 
 WINDOW_TOKENS = 32_768
 LONG = " ".join(["long"] * 2500)
@@ -133,28 +130,21 @@ def test_what_the_user_said_of_the_room_is_not_asked_for(
     assert asked_for_models(server) == 0
 
 
-def test_the_line_below_the_prompt_asks_for_nothing(home: Home, server: SseServer) -> None:
-    home.talk([*options(server), "-S", "kept"], LONG, LONG, LONG)
+async def test_the_toolbar_makes_no_request(home: Home, server: SseServer) -> None:
+    async with home.opened([*options(server), "-S", "kept"]) as program:
+        await collect(program.open_session())
+        await say(program.session, LONG, LONG, LONG)
     server.requests.clear()
-    arguments, environment = [*options(server), "-r", "kept"], {"CHATREPL_HOME": str(home.folder)}
-
-    async def figures() -> tuple[str, int, str, int]:
-        program = wire(parse_options(arguments), environment, ScriptedPerson())
+    async with home.opened([*options(server), "-r", "kept"]) as program:
         toolbar = Toolbar(program.session)
-        try:
-            [event async for event in program.open_session()]
-            await toolbar.refresh()
-            before, asked_before = toolbar.text(100), asked_for_models(server)
-            [event async for event in handle_line(program.session, "go on")]
-            await toolbar.refresh()
-            return before, asked_before, toolbar.text(100), asked_for_models(server)
-        finally:
-            await program.close()
-
-    before, asked_before, after, asked_after = asyncio.run(figures())
-    assert "of ≈6,144 tokens" in before
-    assert "of 28,672 tokens" in after
-    assert (asked_before, asked_after) == (0, 1)
+        await collect(program.open_session())
+        await toolbar.refresh()
+        assert "of ≈6,144 tokens" in toolbar.text(100)
+        assert asked_for_models(server) == 0
+        await say(program.session, "go on")
+        await toolbar.refresh()
+        assert "of 28,672 tokens" in toolbar.text(100)
+        assert asked_for_models(server) == 1
 
 
 def test_a_profile_whose_server_lists_nothing_is_compared_all_the_same(

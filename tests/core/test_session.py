@@ -1,6 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import TypeVar
 
 from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import Fault, ModelError
@@ -15,75 +13,31 @@ from chatrepl.core.events import (
     TextDelta,
 )
 from chatrepl.core.messages import State
-from chatrepl.core.session import Session
+from tests.support.events import answer_text, errors
 from tests.support.fakes import World, answer
-
-T = TypeVar("T")
-
-
-async def collect(events: AsyncIterator[Event]) -> list[Event]:
-    return [event async for event in events]
+from tests.support.session_talk import say, sent_texts
 
 
-async def say(session: Session, *lines: str) -> list[Event]:
-    events: list[Event] = []
-    for line in lines:
-        events += await collect(handle_line(session, line))
-    return events
-
-
-def run(world: World, work: Callable[[Session], Coroutine[None, None, T]]) -> T:
-    async def main() -> T:
-        try:
-            return await work(world.session())
-        finally:
-            await world.store.close()
-
-    return asyncio.run(main())
-
-
-def texts(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
-
-
-def errors(events: list[Event]) -> list[str]:
-    return [e.text for e in events if isinstance(e, Notice) and e.level is Level.ERROR]
-
-
-def sent(world: World, number: int = -1) -> list[tuple[str, str]]:
-    messages = world.model.requests[number].body["messages"]
-    assert isinstance(messages, list)
-    pairs = []
-    for message in messages:
-        assert isinstance(message, dict)
-        pairs.append((str(message["role"]), str(message["content"])))
-    return pairs
-
-
-def test_a_turn_is_accepted_streamed_and_kept_on_disk() -> None:
+async def test_a_turn_is_accepted_streamed_and_kept_on_disk() -> None:
     world = World()
     world.model.scripts = [answer("hello there friend")]
-
-    async def work(session: Session) -> tuple[list[Event], list[tuple[str, str]]]:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert session.record is not None
         loaded = await world.store.load(session.record.id)
         assert loaded.record.head == session.conversation.head
-        return events, [(m.role, m.content) for m in loaded.messages]
-
-    events, on_disk = run(world, work)
+        on_disk = [(m.role, m.content) for m in loaded.messages]
     assert isinstance(events[0], MessageAccepted)
-    assert texts(events) == "hello there friend"
+    assert answer_text(events) == "hello there friend"
     assert isinstance(events[-1], AnswerEnded)
     assert on_disk == [("user", "hi"), ("assistant", "hello there friend")]
 
 
-def test_the_message_is_on_disk_before_the_request_leaves() -> None:
+async def test_the_message_is_on_disk_before_the_request_leaves() -> None:
     world = World()
     gate = asyncio.Event()
     world.model.scripts = [[gate, *answer("late")]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         task = asyncio.create_task(say(session, "remember me"))
         while not world.model.requests:
             await asyncio.sleep(0)
@@ -93,15 +47,12 @@ def test_the_message_is_on_disk_before_the_request_leaves() -> None:
         gate.set()
         await task
 
-    run(world, work)
 
-
-def test_stopping_keeps_what_came() -> None:
+async def test_stopping_keeps_what_came() -> None:
     world = World()
     gate = asyncio.Event()
     world.model.scripts = [[TextDelta("half an "), gate, TextDelta("answer")]]
-
-    async def work(session: Session) -> list[Event]:
+    async with world.opened() as session:
         events: list[Event] = []
         async for event in handle_line(session, "go"):
             events.append(event)
@@ -112,57 +63,45 @@ def test_stopping_keeps_what_came() -> None:
         kept = loaded.messages[-1]
         assert (kept.content, kept.state) == ("half an ", State.STOPPED)
         assert loaded.record.head == kept.id
-        return events
-
-    events = run(world, work)
     ended = events[-1]
     assert isinstance(ended, AnswerEnded)
     assert ended.message.state is State.STOPPED
     assert world.model.closed == 1
 
 
-def test_a_failure_before_any_byte_gives_the_text_back_and_retry_sends_it_again() -> None:
+async def test_a_failure_before_any_byte_gives_the_text_back_and_retry_sends_it_again() -> None:
     world = World()
     refused = ModelError("connection refused", "is it running?", fault=Fault.UNREACHABLE)
     world.model.scripts = [[refused], answer("now it works")]
-
-    async def work(session: Session) -> tuple[list[Event], list[Event], list[State]]:
+    async with world.opened() as session:
         failed = await say(session, "are you there")
         assert session.conversation.head is None
         retried = await say(session, "/retry")
-        return failed, retried, [message.state for message in session.conversation.path]
-
-    failed, retried, states = run(world, work)
+        states = [message.state for message in session.conversation.path]
     assert errors(failed) == ["connection refused"]
     assert failed[-1] == DraftReturned("are you there") or DraftReturned("are you there") in failed
-    assert texts(retried) == "now it works"
+    assert answer_text(retried) == "now it works"
     assert states == [State.COMPLETE, State.COMPLETE]
-    assert sent(world) == [("user", "are you there")]
+    assert sent_texts(world) == [("user", "are you there")]
 
 
-def test_a_stream_that_breaks_keeps_the_partial_answer_as_cut() -> None:
+async def test_a_stream_that_breaks_keeps_the_partial_answer_as_cut() -> None:
     world = World()
     cut = ModelError("the connection broke", "/retry asks again", fault=Fault.CUT)
     world.model.scripts = [[TextDelta("so far"), cut]]
-
-    async def work(session: Session) -> tuple[list[Event], State]:
+    async with world.opened() as session:
         events = await say(session, "go")
         answer = session.conversation.last_answer()
         assert answer is not None
-        return events, answer.state
-
-    events, state = run(world, work)
+        state = answer.state
     assert state is State.CUT
     assert errors(events) == ["the connection broke"]
 
 
-def test_only_parameters_that_were_set_are_sent() -> None:
+async def test_only_parameters_that_were_set_are_sent() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/temp 0.5", '/stop "\\n\\n" END', "/seed 7", "/seed default", "hi")
-
-    run(world, work)
     body = world.model.requests[0].body
     assert dict(body) == {
         "model": "test-model",
@@ -174,10 +113,9 @@ def test_only_parameters_that_were_set_are_sent() -> None:
     }
 
 
-def test_undo_moves_the_head_and_returns_the_text_and_redo_comes_back() -> None:
+async def test_undo_moves_the_head_and_returns_the_text_and_redo_comes_back() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "one", "two")
         before = session.conversation.head
         events = await say(session, "/undo")
@@ -186,35 +124,26 @@ def test_undo_moves_the_head_and_returns_the_text_and_redo_comes_back() -> None:
         await say(session, "/redo")
         assert session.conversation.head == before
 
-    run(world, work)
 
-
-def test_undoing_more_than_there_is_tells_how_much_there_is() -> None:
+async def test_undoing_more_than_there_is_tells_how_much_there_is() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         for said, told in (("one", "there is only 1 turn"), ("two", "there are only 2 turns")):
             assert errors(await say(session, said, "/undo 9")) == [f"{told} to undo"]
 
-    run(world, work)
 
-
-def test_undo_tells_where_its_text_went_because_redo_wants_a_line_of_its_own() -> None:
+async def test_undo_tells_where_its_text_went_because_redo_wants_a_line_of_its_own() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "one", "two", "/undo 2")
         told = [e for e in events if isinstance(e, Notice) and e.text == "undid 2 turns"]
         assert [e.hint for e in told] == ["Ctrl+C clears the line, /redo brings them back"]
 
-    run(world, work)
 
-
-def test_retry_adds_a_sibling_answer() -> None:
+async def test_retry_adds_a_sibling_answer() -> None:
     world = World()
     world.model.scripts = [answer("first"), answer("second")]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "question", "/retry")
         question = session.conversation.last_question()
         assert question is not None
@@ -222,14 +151,11 @@ def test_retry_adds_a_sibling_answer() -> None:
         assert [m.content for m in siblings] == ["first", "second"]
         assert session.conversation.path[-1].content == "second"
 
-    run(world, work)
 
-
-def test_a_retry_that_fails_leaves_the_old_answer_in_place() -> None:
+async def test_a_retry_that_fails_leaves_the_old_answer_in_place() -> None:
     world = World()
     world.model.scripts = [answer("good"), [ModelError("gone", fault=Fault.UNREACHABLE)]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "question")
         head = session.conversation.head
         events = await say(session, "/retry")
@@ -237,133 +163,104 @@ def test_a_retry_that_fails_leaves_the_old_answer_in_place() -> None:
         assert session.conversation.head == head
         assert not any(isinstance(event, DraftReturned) for event in events)
 
-    run(world, work)
 
-
-def test_a_refused_parameter_is_left_out_once_said_and_remembered() -> None:
+async def test_a_refused_parameter_is_left_out_once_said_and_remembered() -> None:
     world = World()
     refusal = ModelError(
         "no such", fault=Fault.PARAMETER_REFUSED, details={"parameter": "temperature"}
     )
     world.model.scripts = [[refusal], answer("fine"), answer("again")]
-
-    async def work(session: Session) -> list[Event]:
-        return await say(session, "/temperature 1", "hi", "more")
-
-    events = run(world, work)
+    async with world.opened() as session:
+        events = await say(session, "/temperature 1", "hi", "more")
     said = [e.text for e in events if isinstance(e, Notice) and e.level is Level.WARNING]
     assert said == ["test-model refuses temperature: sending it again without"]
     assert ["temperature" in r.body for r in world.model.requests] == [True, False, False]
 
 
-def test_a_renamed_parameter_travels_under_its_new_name() -> None:
+async def test_a_renamed_parameter_travels_under_its_new_name() -> None:
     world = World()
     details: dict[str, str | int | float] = {
         "parameter": "max_tokens",
         "replacement": "max_completion_tokens",
     }
     world.model.scripts = [[ModelError("use x", fault=Fault.PARAMETER_REFUSED, details=details)]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/max_tokens 50", "hi")
-
-    run(world, work)
     assert world.model.requests[1].body["max_completion_tokens"] == 50
     assert "max_tokens" not in world.model.requests[1].body
 
 
-def test_an_endless_refusal_ends_in_one_error() -> None:
+async def test_an_endless_refusal_ends_in_one_error() -> None:
     world = World()
     refusal = ModelError("no", fault=Fault.PARAMETER_REFUSED, details={"parameter": "seed"})
     world.model.scripts = [[refusal], [refusal], [refusal]]
-
-    async def work(session: Session) -> list[Event]:
-        return await say(session, "/seed 1", "hi")
-
-    events = run(world, work)
+    async with world.opened() as session:
+        events = await say(session, "/seed 1", "hi")
     assert errors(events) == ["no"]
     assert len(world.model.requests) == 2
 
 
-def test_oldest_whole_turns_go_out_and_it_is_said() -> None:
+async def test_oldest_whole_turns_go_out_and_it_is_said() -> None:
     world = World()
     long = "word " * 100
-
-    async def work(session: Session) -> list[Event]:
+    async with world.opened() as session:
         await say(session, "/budget 400", "/reserve 50")
         await say(session, "first " + long, "second " + long, "third " + long)
-        return await say(session, "fourth " + long)
-
-    events = run(world, work)
+        events = await say(session, "fourth " + long)
     notices = [event.text for event in events if isinstance(event, Notice)]
     assert notices == ["the oldest turn no longer fits and is not sent"]
-    contents = [content.split()[0] for _, content in sent(world)]
+    contents = [content.split()[0] for _, content in sent_texts(world)]
     assert contents == ["second", "ok", "third", "ok", "fourth"]
 
 
-def test_a_message_that_cannot_fit_is_refused_with_numbers_and_given_back() -> None:
+async def test_a_message_that_cannot_fit_is_refused_with_numbers_and_given_back() -> None:
     world = World()
     text = "word " * 500
-
-    async def work(session: Session) -> list[Event]:
-        return await say(session, "/budget 300", "/reserve 50", text)
-
-    events = run(world, work)
+    async with world.opened() as session:
+        events = await say(session, "/budget 300", "/reserve 50", text)
     assert "504 tokens" in errors(events)[0] or "507 tokens" in errors(events)[0]
     assert events[-1] == DraftReturned(text)
     assert world.model.requests == []
 
 
-def test_the_server_s_own_count_replaces_the_estimate_of_an_unchanged_beginning() -> None:
+async def test_the_server_s_own_count_replaces_the_estimate_of_an_unchanged_beginning() -> None:
     world = World()
     world.model.scripts = [answer("a b c", prompt_tokens=1000)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         plan = (await session.plan())[1]
         assert plan.is_reported
         assert plan.tokens == 1000 + 3 + 1 + 3
 
-    run(world, work)
 
-
-def test_a_context_length_error_leads_to_one_refit_with_the_server_s_numbers() -> None:
+async def test_a_context_length_error_leads_to_one_refit_with_the_server_s_numbers() -> None:
     world = World()
     too_long = ModelError(
         "too long",
         fault=Fault.CONTEXT_LENGTH,
         details={"window": 160, "prompt_tokens": 230},
     )
-
-    async def work(session: Session) -> list[Event]:
+    async with world.opened() as session:
         await say(session, "/reserve 10")
         await say(session, "one " + "word " * 60, "two " + "word " * 60)
         world.model.scripts = [[too_long], answer("fits now")]
-        return await say(session, "three " + "word " * 60)
-
-    events = run(world, work)
-    assert texts(events) == "fits now"
-    assert len(sent(world)) < len(sent(world, -2))
+        events = await say(session, "three " + "word " * 60)
+    assert answer_text(events) == "fits now"
+    assert len(sent_texts(world)) < len(sent_texts(world, -2))
 
 
-def test_an_unknown_command_is_never_sent() -> None:
+async def test_an_unknown_command_is_never_sent() -> None:
     world = World()
-
-    async def work(session: Session) -> list[Event]:
-        return await say(session, "/temprature 1", "/compact", "!", "/")
-
-    events = run(world, work)
+    async with world.opened() as session:
+        events = await say(session, "/temprature 1", "/compact", "!", "/")
     assert world.model.requests == []
     assert errors(events)[0] == "there is no command /temprature"
 
 
-def test_slashes_that_are_text_are_sent() -> None:
+async def test_slashes_that_are_text_are_sent() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "//temperature is what?", " /help me", "/etc/passwd is a file")
-
-    run(world, work)
     assert [request.body["messages"][-1]["content"] for request in world.model.requests] == [  # type: ignore[index, call-overload]
         "/temperature is what?",
         "/help me",
@@ -371,27 +268,21 @@ def test_slashes_that_are_text_are_sent() -> None:
     ]
 
 
-def test_every_command_that_is_there_runs_bare_without_an_exception() -> None:
+async def test_every_command_that_is_there_runs_bare_without_an_exception() -> None:
     from chatrepl.core.commands.table import COMMANDS
 
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hello")
         for command in COMMANDS:
             events = await say(session, "/" + command.name)
             assert events, command.name
 
-    run(world, work)
 
-
-def test_context_shows_what_is_sent() -> None:
+async def test_context_shows_what_is_sent() -> None:
     world = World()
-
-    async def work(session: Session) -> list[Event]:
-        return await say(session, "/system be brief", "hi", "/context")
-
-    events = run(world, work)
+    async with world.opened() as session:
+        events = await say(session, "/system be brief", "hi", "/context")
     table = next(event for event in events if isinstance(event, Table))
     assert [(row[1], row[3], row[4]) for row in table.rows] == [
         ("system", "in", "be brief"),

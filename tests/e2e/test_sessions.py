@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.llm_import.test_logs import LATER_TABLES, OLDER_TABLES, make, response
 from tests.support.servers.sse_server import SseServer
 from tests.support.terminal.program import PROGRAM, Run, Start
+from tests.support.values.llm_databases import LATER_TABLES, OLDER_TABLES, database, response
 
 
 def listed(run: Run) -> set[str]:
@@ -189,7 +189,7 @@ def test_the_logs_of_llm_come_in_by_command(start: Start, run: Run, tmp_path: Pa
         ("responses", response(1, "c", prompt="asked there", response="answered there")),
         ("responses", response(2, "c", prompt="asked again", response="answered again")),
     ]
-    logs = make(tmp_path / "logs.db", OLDER_TABLES, LATER_TABLES, rows=rows)
+    logs = database(tmp_path / "logs.db", OLDER_TABLES, LATER_TABLES, rows=rows)
     chat = start().ready()
     chat.say(f"/import {logs}").expect("asked there", "answered again").ready()
     chat.say("and here").expect("You said: and here").ready().leave()

@@ -1,6 +1,5 @@
 """The built-in model beside our counts: corrected estimates, exact ones, and nothing refused."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -19,8 +18,8 @@ def cache() -> Path:
     return folder
 
 
-def test_each_prompt_counts_what_the_server_reports_of_it(cache: Path) -> None:
-    found = asyncio.run(measure(cache, 30, 28))
+async def test_each_prompt_counts_what_the_server_reports_of_it(cache: Path) -> None:
+    found = await measure(cache, 30, 28)
     # The server counts for itself, before anything is sent.
     assert [row.counted for row in found] == [row.reported for row in found]
     # Without that, what it reported before would do. The fourth, still short, brings a word that
@@ -31,9 +30,9 @@ def test_each_prompt_counts_what_the_server_reports_of_it(cache: Path) -> None:
     assert abs(found[-1].estimate / found[-1].reported - 1) > 0.03
 
 
-def test_a_conversation_of_ten_windows_is_never_refused_for_its_length(cache: Path) -> None:
+async def test_a_conversation_of_ten_windows_is_never_refused_for_its_length(cache: Path) -> None:
     window = 256
-    found = asyncio.run(measure(cache, 26, 60, window=window))
+    found = await measure(cache, 26, 60, window=window)
     assert [row.counted for row in found] == [row.reported for row in found]
     # A turn is what its prompt counts without the turns before it, which fit with it.
     turn_tokens = found[0].reported

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from chatrepl.core.conversation.attachments import text_attachment
-from chatrepl.core.errors import ModelError, UsageError
+from chatrepl.core.errors import Fault, ModelError, UsageError
 from chatrepl.core.events import (
     ChoiceFinished,
     ModelEvent,
@@ -29,6 +30,7 @@ Step = ModelEvent | ModelError | asyncio.Event
 """An event to yield, an error to raise, or a gate to wait at."""
 
 SERVER = Server("http://127.0.0.1:1/v1", origin="test")
+CUT = ModelError("the connection broke", fault=Fault.CUT)
 
 
 def answer(text: str, *, prompt_tokens: int | None = None) -> list[Step]:
@@ -39,6 +41,15 @@ def answer(text: str, *, prompt_tokens: int | None = None) -> list[Step]:
     if prompt_tokens is not None:
         steps.append(UsageReported(Usage(prompt_tokens=prompt_tokens, completion_tokens=3)))
     return steps
+
+
+def refused(parameter: str, **details: int | str) -> ModelError:
+    """Return the error of a server that does not take a parameter."""
+    return ModelError(
+        f"{parameter} is refused",
+        fault=Fault.PARAMETER_REFUSED,
+        details={"parameter": parameter, **details},
+    )
 
 
 @dataclass
@@ -379,3 +390,11 @@ class World:
             attachments=MemoryAttachments(self.files),
         )
         return Session(ports, settings, server=self.server)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Session]:
+        """Build a session, and close the store at the end."""
+        try:
+            yield self.session()
+        finally:
+            await self.store.close()

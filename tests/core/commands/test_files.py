@@ -1,40 +1,28 @@
 """Files that go with a message: what is attached, what is left alone, what it counts."""
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chatrepl.core.commands.completion import complete
-from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.context.request_body import BodyWriter
 from chatrepl.core.conversation.attachments import image_attachment, text_attachment, with_files
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice, Table
+from chatrepl.core.events import DraftReturned, Level, MessageAccepted, Notice, Table
 from chatrepl.core.messages import Message
-from chatrepl.core.session import Session
+from chatrepl.core.sessions.library import transcript_of
 from chatrepl.core.transcript import from_json, to_json
-from tests.support.fakes import StepClock, World
+from tests.support.events import notices, tables
+from tests.support.fakes import StepClock, World, answer
+from tests.support.session_talk import say
 
 NOW = StepClock().now()
-
-
-def say(session: Session, *lines: str) -> list[Event]:
-    async def work() -> list[Event]:
-        return [event for line in lines for event in [e async for e in handle_line(session, line)]]
-
-    return asyncio.run(work())
 
 
 def world_with(**files: str) -> World:
     world = World()
     world.files.files.update({name.replace("_", "."): text for name, text in files.items()})
     return world
-
-
-def notices(events: list[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Notice)]
 
 
 def last_sent(world: World) -> object:
@@ -45,15 +33,17 @@ def last_sent(world: World) -> object:
     return message["content"]
 
 
-def test_a_named_file_goes_with_the_message_and_the_words_stay_as_they_are() -> None:
+async def test_a_named_file_goes_with_the_message_and_the_words_stay_as_they_are() -> None:
     world = world_with(notes_txt="alpha beta\n")
-    session = world.session()
-    events = say(session, "sum up (@notes.txt), please: see @notes.txt.")
-    expected = "sum up (@notes.txt), please: see @notes.txt.\n\nnotes.txt:\n```txt\nalpha beta\n```"
-    assert last_sent(world) == expected
-    accepted = next(event for event in events if isinstance(event, MessageAccepted))
-    assert accepted.message.content == "sum up (@notes.txt), please: see @notes.txt."
-    assert "attached notes.txt: 11 bytes, 2 tokens" in notices(events)
+    async with world.opened() as session:
+        events = await say(session, "sum up (@notes.txt), please: see @notes.txt.")
+        expected = (
+            "sum up (@notes.txt), please: see @notes.txt.\n\nnotes.txt:\n```txt\nalpha beta\n```"
+        )
+        assert last_sent(world) == expected
+        accepted = next(event for event in events if isinstance(event, MessageAccepted))
+        assert accepted.message.content == "sum up (@notes.txt), please: see @notes.txt."
+        assert "attached notes.txt: 11 bytes, 2 tokens" in notices(events)
 
 
 @pytest.mark.parametrize(
@@ -69,71 +59,74 @@ def test_a_named_file_goes_with_the_message_and_the_words_stay_as_they_are() -> 
         "x@notes.txt",
     ],
 )
-def test_a_text_that_merely_holds_a_name_is_sent_as_it_is(text: str) -> None:
+async def test_a_text_that_merely_holds_a_name_is_sent_as_it_is(text: str) -> None:
     world = world_with(notes_txt="alpha")
-    events = say(world.session(), text)
+    async with world.opened() as session:
+        events = await say(session, text)
     assert last_sent(world) == text.lstrip(" ")
     assert not [text for text in notices(events) if "attach" in text]
 
 
 @given(st.text(alphabet='@ab."/ \n(),', min_size=1, max_size=30))
-def test_without_a_file_of_that_name_no_text_is_changed_or_refused(text: str) -> None:
+async def test_without_a_file_of_that_name_no_text_is_changed_or_refused(text: str) -> None:
     world = World()
-    say(world.session(), "x" + text)
+    async with world.opened() as session:
+        await say(session, "x" + text)
     assert last_sent(world) == "x" + text
 
 
-def test_names_with_blanks_are_quoted_and_a_file_twice_named_goes_once() -> None:
+async def test_names_with_blanks_are_quoted_and_a_file_twice_named_goes_once() -> None:
     world = World()
     world.files.files["my notes.md"] = "text"
-    say(world.session(), 'read @"my notes.md" and @"my notes.md"')
+    async with world.opened() as session:
+        await say(session, 'read @"my notes.md" and @"my notes.md"')
     assert str(last_sent(world)).count("```md") == 1
 
 
-def test_what_is_attached_by_command_goes_with_the_next_message_only() -> None:
+async def test_what_is_attached_by_command_goes_with_the_next_message_only() -> None:
     world = world_with(a_txt="one", b_txt="two")
-    session = world.session()
-    assert notices(say(session, "/file a.txt b.txt")) == [
-        "a.txt: 3 bytes, 1 tokens",
-        "b.txt: 3 bytes, 1 tokens",
-    ]
-    assert len(notices(say(session, "/file"))) == 2
-    say(session, "first")
-    assert "```txt\none\n```\n\nb.txt:" in str(last_sent(world))
-    say(session, "second")
-    assert last_sent(world) == "second"
-    say(session, "/file a.txt", "/file --clear", "third")
-    assert last_sent(world) == "third"
+    async with world.opened() as session:
+        assert notices(await say(session, "/file a.txt b.txt")) == [
+            "a.txt: 3 bytes, 1 tokens",
+            "b.txt: 3 bytes, 1 tokens",
+        ]
+        assert len(notices(await say(session, "/file"))) == 2
+        await say(session, "first")
+        assert "```txt\none\n```\n\nb.txt:" in str(last_sent(world))
+        await say(session, "second")
+        assert last_sent(world) == "second"
+        await say(session, "/file a.txt", "/file --clear", "third")
+        assert last_sent(world) == "third"
 
 
-def test_a_file_that_cannot_be_read_is_told_and_nothing_is_sent() -> None:
+async def test_a_file_that_cannot_be_read_is_told_and_nothing_is_sent() -> None:
     world = world_with(a_txt="one")
-    session = world.session()
-    events = say(session, "/file nowhere.txt")
-    assert [e.level for e in events if isinstance(e, Notice)] == [Level.ERROR]
-    assert session.pending == ()
-    assert world.model.requests == []
+    async with world.opened() as session:
+        events = await say(session, "/file nowhere.txt")
+        assert [e.level for e in events if isinstance(e, Notice)] == [Level.ERROR]
+        assert session.pending == ()
+        assert world.model.requests == []
 
 
-def test_a_message_that_does_not_fit_with_its_file_returns_and_keeps_what_is_attached() -> None:
+async def test_a_message_that_does_not_fit_with_its_file_returns_and_stays_attached() -> None:
     world = world_with(big_txt="word " * 9000)
-    session = world.session()
-    say(session, "/file big.txt")
-    events = say(session, "look")
-    assert DraftReturned("look") in events
-    assert len(session.pending) == 1
-    assert world.model.requests == []
+    async with world.opened() as session:
+        await say(session, "/file big.txt")
+        events = await say(session, "look")
+        assert DraftReturned("look") in events
+        assert len(session.pending) == 1
+        assert world.model.requests == []
 
 
-def test_context_shows_what_an_attachment_counts() -> None:
+async def test_context_shows_what_an_attachment_counts() -> None:
     world = world_with(a_txt="one two three")
-    session = world.session()
-    say(session, "look @a.txt")
-    table = next(event for event in say(session, "/context") if isinstance(event, Table))
-    assert table.rows[0][4] == "+a.txt (3)  look @a.txt"
-    alone = World().session()
-    say(alone, "look @a.txt")
-    bare = next(event for event in say(alone, "/context") if isinstance(event, Table))
+    async with world.opened() as session:
+        await say(session, "look @a.txt")
+        table = next(event for event in await say(session, "/context") if isinstance(event, Table))
+        assert table.rows[0][4] == "+a.txt (3)  look @a.txt"
+    async with World().opened() as without_file:
+        await say(without_file, "look @a.txt")
+        [bare] = tables(await say(without_file, "/context"))
     # The name before the fence and both its marks are words too.
     assert int(table.rows[0][2]) == int(bare.rows[0][2]) + 3 + 3
 
@@ -161,35 +154,31 @@ def test_a_fence_is_longer_than_any_in_the_text(content: str, ticks: str) -> Non
     assert lines[-1] not in text.split("\n")
 
 
-def test_attachments_survive_a_transcript() -> None:
+async def test_attachments_survive_a_transcript() -> None:
     world = world_with(a_txt="one")
-    session = world.session()
-    say(session, "look @a.txt")
-    from chatrepl.core.sessions.library import transcript_of
-
-    written = to_json(transcript_of(session))
-    (again,) = from_json(written, new_id=iter(map(str, range(99))).__next__, now=NOW)
-    (question,) = [m for m in again.messages if m.role == "user"]
-    assert question.attachments == (text_attachment("a.txt", "one"),)
-    assert question.content == "look @a.txt"
+    async with world.opened() as session:
+        await say(session, "look @a.txt")
+        written = to_json(transcript_of(session))
+        (again,) = from_json(written, new_id=iter(map(str, range(99))).__next__, now=NOW)
+        (question,) = [m for m in again.messages if m.role == "user"]
+        assert question.attachments == (text_attachment("a.txt", "one"),)
+        assert question.content == "look @a.txt"
 
 
-def test_an_answer_and_its_code_are_written_to_files_and_a_file_is_replaced_only_on_yes() -> None:
+async def test_write_saves_answer_or_code_and_replaces_a_file_only_on_yes() -> None:
     world = world_with(there_py="old")
-    session = world.session()
-    from tests.support.fakes import answer
-
-    world.model.scripts = [answer("Here:\n```py\nx = 1\n```\nand\n```py\ny = 2\n```")]
-    say(session, "code", "/write all.md", "/write x.py code 1", "/write there.py code")
-    assert world.files.files["x.py"] == "x = 1\n"
-    assert world.files.files["all.md"].startswith("Here:\n")
-    assert world.files.files["there.py"] == "old"
-    world.person.says_yes = True
-    say(session, "/write there.py code")
-    assert world.files.files["there.py"] == "y = 2\n"
-    (wrong,) = say(session, "/write")
-    assert isinstance(wrong, Notice)
-    assert wrong.level is Level.ERROR
+    async with world.opened() as session:
+        world.model.scripts = [answer("Here:\n```py\nx = 1\n```\nand\n```py\ny = 2\n```")]
+        await say(session, "code", "/write all.md", "/write x.py code 1", "/write there.py code")
+        assert world.files.files["x.py"] == "x = 1\n"
+        assert world.files.files["all.md"].startswith("Here:\n")
+        assert world.files.files["there.py"] == "old"
+        world.person.says_yes = True
+        await say(session, "/write there.py code")
+        assert world.files.files["there.py"] == "y = 2\n"
+        (wrong,) = await say(session, "/write")
+        assert isinstance(wrong, Notice)
+        assert wrong.level is Level.ERROR
 
 
 def test_paths_are_completed_after_the_sign_and_after_the_command() -> None:
@@ -207,28 +196,30 @@ def test_paths_are_completed_after_the_sign_and_after_the_command() -> None:
     assert offered("me@no") == []
 
 
-def test_what_was_attached_by_command_returns_with_its_text_and_is_let_go_with_it() -> None:
+async def test_what_was_attached_by_command_returns_with_its_text_and_is_let_go_with_it() -> None:
     world = world_with(a_txt="one", b_txt="two")
-    session = world.session()
-    say(session, "/file a.txt")
-    assert "attached a.txt: 3 bytes, 1 tokens" in notices(say(session, "look, and at @b.txt"))
-    say(session, "/undo")
-    assert [attachment["name"] for attachment in session.pending] == ["a.txt"]
-    say(session, "/redo")
-    assert not session.pending
-    say(session, "/edit")
-    say(session, "look again")
-    assert "one" in str(last_sent(world))
-    assert not session.pending
+    async with world.opened() as session:
+        await say(session, "/file a.txt")
+        assert "attached a.txt: 3 bytes, 1 tokens" in notices(
+            await say(session, "look, and at @b.txt")
+        )
+        await say(session, "/undo")
+        assert [attachment["name"] for attachment in session.pending] == ["a.txt"]
+        await say(session, "/redo")
+        assert not session.pending
+        await say(session, "/edit")
+        await say(session, "look again")
+        assert "one" in str(last_sent(world))
+        assert not session.pending
 
 
-def test_a_message_that_failed_gives_its_files_back_once() -> None:
+async def test_a_message_that_failed_gives_its_files_back_once() -> None:
     world = world_with(a_txt="one")
-    session = world.session()
-    refused = ModelError("no", fault=Fault.BAD_REQUEST)
-    world.model.scripts = [[refused]]
-    say(session, "/file a.txt", "look")
-    assert len(session.pending) == 1
-    say(session, "/retry")
-    assert str(last_sent(world)).count("```txt") == 1
-    assert not session.pending
+    async with world.opened() as session:
+        refused = ModelError("no", fault=Fault.BAD_REQUEST)
+        world.model.scripts = [[refused]]
+        await say(session, "/file a.txt", "look")
+        assert len(session.pending) == 1
+        await say(session, "/retry")
+        assert str(last_sent(world)).count("```txt") == 1
+        assert not session.pending

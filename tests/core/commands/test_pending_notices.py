@@ -1,21 +1,15 @@
 """Notices of the disk, told with the events of the command that met them."""
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.errors import StoreError
 from chatrepl.core.events import Event, Notice
-from chatrepl.core.session import Session
 from tests.support.fakes import World
+from tests.support.session_talk import say
 
 NOT_SAVED = "NOT SAVED: the disk is full"
-
-
-async def say(session: Session, *lines: str) -> list[Event]:
-    return [event for line in lines for event in [e async for e in handle_line(session, line)]]
 
 
 def shown(events: Sequence[Event]) -> list[str]:
@@ -27,22 +21,18 @@ def shown(events: Sequence[Event]) -> list[str]:
     ]
 
 
-def on_full_disk(*lines: str) -> list[str]:
+async def fail(*_: object) -> None:
+    raise StoreError("the disk is full")
+
+
+async def on_full_disk(*lines: str) -> list[str]:
     """Run lines, the last of them where the disk takes nothing more; return what that one shows."""
     world = World()
-
-    async def work() -> list[Event]:
-        session = world.session()
+    async with world.opened() as session:
         await say(session, "one", "two", *lines[:-1])
-
-        async def fail(*_: object) -> None:
-            raise StoreError("the disk is full")
-
         for name in ("create", "add", "update", "set_state", "set_marks", "begin_answer"):
             setattr(world.store, name, fail)
-        return await say(session, lines[-1])
-
-    return shown(asyncio.run(work()))
+        return shown(await say(session, lines[-1]))
 
 
 @pytest.mark.parametrize(
@@ -64,28 +54,27 @@ def on_full_disk(*lines: str) -> list[str]:
         ),
     ],
 )
-def test_a_command_tells_first_that_the_disk_is_full(lines: list[str], told: list[str]) -> None:
-    assert on_full_disk(*lines) == told
+async def test_a_command_tells_first_that_the_disk_is_full(
+    lines: list[str], told: list[str]
+) -> None:
+    assert await on_full_disk(*lines) == told
 
 
-def test_pending_notices_never_come_into_an_answer() -> None:
-    told = on_full_disk("/retry")
+async def test_pending_notices_never_come_into_an_answer() -> None:
+    told = await on_full_disk("/retry")
     assert told.count(NOT_SAVED) == 1
     answer = told[told.index("AnswerStarted") : told.index("AnswerEnded")]
     assert NOT_SAVED not in answer
 
 
-def test_a_session_tells_below_its_conversation_how_it_was_opened() -> None:
+async def test_a_session_tells_below_its_conversation_how_it_was_opened() -> None:
     world = World()
-
-    async def work() -> list[Event]:
-        session = world.session()
+    async with world.opened() as session:
         await say(session, "one", "two", "three", "four", "/rename old", "/new", "five")
         world.person.says_yes = True
         await say(session, "/delete old")
-        return await say(session, "/load old")
-
-    assert shown(asyncio.run(work())) == [
+        events = await say(session, "/load old")
+    assert shown(events) == [
         "SessionChanged",
         "… one turn before",
         "ConversationShown",

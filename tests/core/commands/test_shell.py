@@ -1,65 +1,60 @@
 """Lines for the shell: what runs, what is text, and where output goes."""
 
-import asyncio
-
 import pytest
 
-from chatrepl.core.commands.dispatch import handle_line, runs_at_once
-from chatrepl.core.events import Event, Level, Notice
+from chatrepl.core.commands.dispatch import runs_at_once
+from chatrepl.core.events import Level, Notice
 from chatrepl.core.ports.system import ShellResult
-from chatrepl.core.session import Session
 from tests.support.fakes import World
+from tests.support.session_talk import say
 
 
-def say(session: Session, *lines: str) -> list[Event]:
-    async def work() -> list[Event]:
-        return [event for line in lines for event in [e async for e in handle_line(session, line)]]
-
-    return asyncio.run(work())
-
-
-def test_a_command_runs_and_nothing_is_sent() -> None:
+async def test_a_command_runs_and_nothing_is_sent() -> None:
     world = World()
-    assert say(world.session(), "!ls -l | wc") == []
+    async with world.opened() as session:
+        assert await say(session, "!ls -l | wc") == []
     assert world.shell.ran == [("ls -l | wc", False)]
     assert world.model.requests == []
     assert not runs_at_once("!ls")
 
 
-def test_how_it_ended_is_told_where_that_is_not_well() -> None:
+async def test_how_it_ended_is_told_where_that_is_not_well() -> None:
     for code, said in ((3, "exit code 3"), (-2, "ended by signal 2")):
         world = World()
         world.shell.result = ShellResult(code)
-        assert say(world.session(), "!x") == [Notice(said, Level.WARNING)]
+        async with world.opened() as session:
+            assert await say(session, "!x") == [Notice(said, Level.WARNING)]
 
 
-def test_output_goes_with_the_next_message_where_that_is_wanted() -> None:
+async def test_output_goes_with_the_next_message_where_that_is_wanted() -> None:
     world = World()
     world.shell.result = ShellResult(0, "one two\n")
-    session = world.session()
-    say(session, "!!cat x.py")
-    assert world.shell.ran == [("cat x.py", True)]
-    say(session, "why?")
-    messages = world.model.requests[-1].body["messages"]
-    expected = "why?\n\noutput of `cat x.py`:\n```\none two\n```"
-    assert messages == [{"role": "user", "content": expected}]
-    world.shell.result = ShellResult(0, "\n")
-    say(session, "!!true")
-    assert session.pending == ()
+    async with world.opened() as session:
+        await say(session, "!!cat x.py")
+        assert world.shell.ran == [("cat x.py", True)]
+        await say(session, "why?")
+        messages = world.model.requests[-1].body["messages"]
+        expected = "why?\n\noutput of `cat x.py`:\n```\none two\n```"
+        assert messages == [{"role": "user", "content": expected}]
+        world.shell.result = ShellResult(0, "\n")
+        await say(session, "!!true")
+        assert session.pending == ()
 
 
 @pytest.mark.parametrize("line", ["!", "!!", "! ", "!a\nb"])
-def test_no_command_and_several_lines_are_refused(line: str) -> None:
+async def test_no_command_and_several_lines_are_refused(line: str) -> None:
     world = World()
-    told = [event for event in say(world.session(), line) if isinstance(event, Notice)]
+    async with world.opened() as session:
+        told = [event for event in await say(session, line) if isinstance(event, Notice)]
     assert [notice.level for notice in told] == [Level.ERROR]
     assert world.shell.ran == []
     assert world.model.requests == []
 
 
 @pytest.mark.parametrize("line", [" !important", "![picture](x.png)", "so! what"])
-def test_exclamations_that_are_text_are_sent(line: str) -> None:
+async def test_exclamations_that_are_text_are_sent(line: str) -> None:
     world = World()
-    say(world.session(), line)
+    async with world.opened() as session:
+        await say(session, line)
     assert world.shell.ran == []
     assert len(world.model.requests) == 1

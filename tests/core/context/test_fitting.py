@@ -1,6 +1,5 @@
 """What is sent fits, keeps what must go, splits nothing, and drops no more than needed."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.services.models.tokenizer import TiktokenCounter
 from tests.support.fakes import SERVER, FixedCatalog, World
+from tests.support.session_talk import collect
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PRIMING = 3
@@ -263,48 +263,26 @@ def test_a_path_is_the_same_however_the_head_came_there(steps: list[str]) -> Non
         assert turn is not None and message in turn.messages
 
 
-def test_a_turn_in_a_long_session_counts_only_its_own_new_text() -> None:
+async def test_a_turn_in_a_long_session_counts_only_its_own_new_text() -> None:
     world = World(catalog=FixedCatalog(2_000_000))
-    session = world.session()
-    messages: list[Message] = []
-    for number in range(20_000):
-        parent = messages[-1].id if messages else None
-        role = "assistant" if number % 2 else "user"
-        messages.append(Message(f"m{number}", parent, role, "some words", NOW))
-    session.conversation = Conversation(messages, messages[-1].id)
-    session.planner.counts.remember({(message.id, "words"): 2 for message in messages})
-
-    async def talk() -> None:
-        try:
-            async for _ in session.ask("a new question"):
-                pass
-        finally:
-            await world.store.close()
-
-    asyncio.run(talk())
+    conversation = conversation_of(["user", "assistant"] * 10_000)
+    async with world.opened() as session:
+        session.conversation = conversation
+        session.planner.counts.remember(
+            {(message.id, "words"): 2 for message in conversation.all()}
+        )
+        await collect(session.ask("a new question"))
     assert len(world.model.requests[0].body["messages"]) == 20_001  # type: ignore[arg-type]
     asked = [text for text in world.counter.asked if text not in ("user", "assistant")]
     assert asked == ["a new question"]
 
 
-def test_only_turns_that_may_fit_are_counted() -> None:
+async def test_only_turns_that_may_fit_are_counted() -> None:
     world = World(catalog=FixedCatalog(400))
-    session = world.session()
-    messages: list[Message] = []
-    for number in range(5_000):
-        parent = messages[-1].id if messages else None
-        role = "assistant" if number % 2 else "user"
-        messages.append(Message(f"m{number}", parent, role, "some words", NOW))
-    session.conversation = Conversation(messages, messages[-1].id)
-
-    async def plan() -> Plan:
-        try:
-            return (await session.plan())[1]
-        finally:
-            await world.store.close()
-
-    made = asyncio.run(plan())
-    assert 0 < len(made.sent) < 100
+    async with world.opened() as session:
+        session.conversation = conversation_of(["user", "assistant"] * 2_500)
+        _, plan = await session.plan()
+    assert 0 < len(plan.sent) < 100
     assert len(world.counter.asked) < 250
 
 

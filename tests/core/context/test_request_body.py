@@ -11,6 +11,7 @@ from chatrepl.core.context.request_body import BodyWriter
 from chatrepl.core.conversation.attachments import text_attachment
 from chatrepl.core.messages import Json, Message
 from chatrepl.core.settings.kinds import example_message
+from tests.support.values.counting_text import CountingText, counting_path
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALLS: Mapping[str, Json] = {
@@ -81,7 +82,7 @@ KINDS = ["user", "user", "assistant", "assistant", "call", "tool", "file", "summ
         max_size=8,
     )
 )
-def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew(
+async def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew(
     requests: list[tuple[int, list[str], str, str | None, bool, bool]],
 ) -> None:
     writer = BodyWriter()
@@ -97,47 +98,28 @@ def test_messages_that_were_written_before_are_sent_as_if_they_were_written_anew
         examples = [example_message("user", "2 + 2", NOW)] if has_examples else []
         sent = [*system, *examples, *path]
         if is_ahead:
-            asyncio.run(writer.ahead(sent, reminder))
+            await writer.ahead(sent, reminder)
         assert writer.messages_of(sent, reminder) == BodyWriter().messages_of(sent, reminder)
 
 
-class Watched(str):
-    """A text that counts how often it was written."""
-
-    times = 0
-
-    def isascii(self) -> bool:
-        Watched.times += 1
-        return super().isascii()
-
-
-def watched_path(count: int) -> list[Message]:
-    Watched.times = 0
-    return [Message(f"m{at}", None, "user", Watched(f"text {at}"), NOW) for at in range(count)]
-
-
-def test_what_was_written_ahead_is_not_written_when_it_is_sent() -> None:
-    path = watched_path(5000)
+async def test_what_was_written_ahead_is_not_written_when_it_is_sent() -> None:
+    path = counting_path(5000)
     writer = BodyWriter()
-    asyncio.run(writer.ahead(path[:-1], ""))
-    assert Watched.times >= len(path) - 1
-    Watched.times = 0
+    await writer.ahead(path[:-1], "")
+    assert CountingText.writes >= len(path) - 1
+    CountingText.writes = 0
     writer.messages_of(path, "")
     # What a message becomes may depend on the next one, so the last is written again.
-    assert Watched.times == 2
+    assert CountingText.writes == 2
 
 
-def test_writing_ahead_gives_way_to_a_request_that_comes_meanwhile() -> None:
-    path = watched_path(9000)
+async def test_writing_ahead_gives_way_to_a_request_that_comes_meanwhile() -> None:
+    path = counting_path(9000)
     writer = BodyWriter()
-
-    async def send_in_between() -> None:
-        ahead = asyncio.create_task(writer.ahead(path, ""))
-        await asyncio.sleep(0)
-        assert 0 < Watched.times < len(path)
-        assert writer.messages_of(path[:7000], "") == BodyWriter().messages_of(path[:7000], "")
-        Watched.times = 0
-        await ahead
-
-    asyncio.run(send_in_between())
-    assert Watched.times == 0
+    ahead = asyncio.create_task(writer.ahead(path, ""))
+    await asyncio.sleep(0)
+    assert 0 < CountingText.writes < len(path)
+    assert writer.messages_of(path[:7000], "") == BodyWriter().messages_of(path[:7000], "")
+    CountingText.writes = 0
+    await ahead
+    assert CountingText.writes == 0

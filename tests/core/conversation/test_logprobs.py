@@ -1,13 +1,11 @@
 """How sure the model was: tokens become words, are kept in a bounded form, and are shown."""
 
-import asyncio
 import math
 from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.conversation.logprobs import (
     pieces_of,
     scores_of,
@@ -17,7 +15,6 @@ from chatrepl.core.conversation.logprobs import (
 from chatrepl.core.conversation.metadata import LOGPROBS_FIELD
 from chatrepl.core.events import (
     ChoiceFinished,
-    Event,
     Notice,
     Table,
     TextDelta,
@@ -26,18 +23,11 @@ from chatrepl.core.events import (
     WordsShaded,
 )
 from chatrepl.core.messages import Message, State
-from chatrepl.core.session import Session
 from tests.support.fakes import World
+from tests.support.session_talk import say
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 UNSURE = math.log(0.3)
-
-
-def say(session: Session, *lines: str) -> list[Event]:
-    async def work() -> list[Event]:
-        return [event for line in lines for event in [e async for e in handle_line(session, line)]]
-
-    return asyncio.run(work())
 
 
 def kept(*scores: TokenScore) -> Message:
@@ -100,7 +90,7 @@ def test_scores_of_another_programs_transcript_are_read_as_far_as_they_are_well_
     assert scores_of(message) == [TokenScore("a", -1.0), TokenScore("c", 0.0)]
 
 
-def test_the_view_shades_the_last_answer_and_lists_its_least_sure_tokens() -> None:
+async def test_the_view_shades_the_last_answer_and_lists_its_least_sure_tokens() -> None:
     world = World()
     scores = (
         TokenScore("It is", -0.01),
@@ -109,27 +99,27 @@ def test_the_view_shades_the_last_answer_and_lists_its_least_sure_tokens() -> No
     world.model.scripts.append(
         [TextDelta("It is Paris"), TokensScored(scores), ChoiceFinished("stop")]
     )
-    session = world.session()
-    say(session, "where?")
-    events = say(session, "/logprobs show")
-    (shaded,) = [event for event in events if isinstance(event, WordsShaded)]
-    assert [text for text, _ in shaded.pieces] == ["It is", " Paris"]
-    (table,) = [event for event in events if isinstance(event, Table)]
-    assert table.rows == [("30%", "Paris", "Rome 22%", "It is [Paris]")]
-    (told,) = [event for event in say(session, "/info") if isinstance(event, Table)]
-    assert ("logprobs", "of 2 tokens; /logprobs show") in [tuple(row) for row in told.rows]
+    async with world.opened() as session:
+        await say(session, "where?")
+        events = await say(session, "/logprobs show")
+        (shaded,) = [event for event in events if isinstance(event, WordsShaded)]
+        assert [text for text, _ in shaded.pieces] == ["It is", " Paris"]
+        (table,) = [event for event in events if isinstance(event, Table)]
+        assert table.rows == [("30%", "Paris", "Rome 22%", "It is [Paris]")]
+        (told,) = [event for event in await say(session, "/info") if isinstance(event, Table)]
+        assert ("logprobs", "of 2 tokens; /logprobs show") in [tuple(row) for row in told.rows]
 
 
-def test_an_answer_without_scores_is_told_how_to_get_them() -> None:
-    session = World().session()
-    say(session, "where?")
-    (event,) = say(session, "/logprobs show")
-    assert isinstance(event, Notice)
-    assert "/logprobs on" in event.hint
-    assert [e.text for e in say(session, "/logprobs on") if isinstance(e, Notice)] == [
-        "logprobs: on"
-    ]
-    assert session.settings.get("logprobs") is True
+async def test_an_answer_without_scores_is_told_how_to_get_them() -> None:
+    async with World().opened() as session:
+        await say(session, "where?")
+        (event,) = await say(session, "/logprobs show")
+        assert isinstance(event, Notice)
+        assert "/logprobs on" in event.hint
+        assert [e.text for e in await say(session, "/logprobs on") if isinstance(e, Notice)] == [
+            "logprobs: on"
+        ]
+        assert session.settings.get("logprobs") is True
 
 
 def test_an_answer_that_goes_on_with_one_without_scores_has_none() -> None:

@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import AnswerEnded, ModelEvent
 from chatrepl.core.ports.chat_model import ChatRequest
-from chatrepl.core.session import Session
-from tests.core.test_session import run, say
 from tests.support.fakes import ScriptedModel, World, answer
+from tests.support.session_talk import say
 
 
-def test_the_time_of_an_answer_begins_with_the_request_that_brought_it() -> None:
+async def test_the_time_of_an_answer_begins_with_the_request_that_brought_it() -> None:
     world = World()
 
     class SlowToRefuse(ScriptedModel):
@@ -20,12 +19,9 @@ def test_the_time_of_an_answer_begins_with_the_request_that_brought_it() -> None
 
     refusal = ModelError("no", fault=Fault.PARAMETER_REFUSED, details={"parameter": "seed"})
     world.model = SlowToRefuse([[refusal], answer("at last")])
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         ended = (await say(session, "/seed 1", "hi"))[-1]
         assert isinstance(ended, AnswerEnded)
         assert ended.message.content == "at last"
         assert ended.first_text_s is not None
         assert ended.first_text_s < ended.elapsed_s < 1000
-
-    run(world, work)

@@ -120,14 +120,13 @@ async def pages_at_most(store: SqliteStore, pages: int) -> None:
     )
 
 
-def test_a_full_disk_is_told_answers_go_on_and_all_is_there_when_there_is_room_again(
+async def test_a_full_disk_is_told_answers_go_on_and_all_is_there_when_there_is_room_again(
     tmp_path: Path,
 ) -> None:
-    async def work(store: SqliteStore) -> None:
-        world = World()
-        world.store = store
-        world.model.scripts = [answer(f"answer {number} " + "x" * 9000) for number in range(9)]
-        session = world.session()
+    store = SqliteStore(tmp_path / "s.db")
+    world = World(store=store)
+    world.model.scripts = [answer(f"answer {number} " + "x" * 9000) for number in range(9)]
+    async with world.opened() as session:
         await store.newest()
         await pages_at_most(store, 60)
         told: list[Notice] = []
@@ -146,12 +145,3 @@ def test_a_full_disk_is_told_answers_go_on_and_all_is_there_when_there_is_room_a
         loaded = await store.load(session.record.id)
         assert [message.content for message in loaded.messages] == said
         assert loaded.record.head == session.conversation.head
-
-    async def main() -> None:
-        store = SqliteStore(tmp_path / "s.db")
-        try:
-            await work(store)
-        finally:
-            await store.close()
-
-    asyncio.run(main())

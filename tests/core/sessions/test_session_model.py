@@ -28,9 +28,11 @@ from chatrepl.core.events import TextDelta
 from chatrepl.core.messages import Message, SearchHit, State
 from chatrepl.core.sessions.library import SessionChoice
 from chatrepl.services.store import SqliteStore
+from tests.support.events import errors
 from tests.support.fakes import World
 from tests.support.model_turns import Gate, Played, script, turn
 from tests.support.session_model import Kept, Model, Said
+from tests.support.session_talk import collect
 from tests.support.store_values import crash_image
 
 T = TypeVar("T")
@@ -290,12 +292,8 @@ class SessionMachine(RuleBasedStateMachine):
         self.compare_the_disk()
         if not goes_on:
             return
-
-        async def work() -> Played:
-            choice = SessionChoice(newest=True)
-            return Played([event async for event in choose_at_start(self.session, choice)])
-
-        assert self.do(work()).errors == []
+        choice = SessionChoice(newest=True)
+        assert errors(self.do(collect(choose_at_start(self.session, choice)))) == []
         newest = self.model.newest()
         if newest is not None:
             self.model.open(newest)

@@ -21,22 +21,12 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.messages import Message, State, Usage
-from chatrepl.core.session import Session
+from chatrepl.core.messages import State, Usage
 from chatrepl.core.turn.sequencer import AnswerSequencer
 from chatrepl.services.files.learned_facts import FileMemory
-from tests.core.test_session import collect, errors, run, say, texts
-from tests.support.fakes import Step, World, answer
-
-CUT = ModelError("the connection broke", fault=Fault.CUT)
-
-
-def refused(parameter: str, **details: int | str) -> ModelError:
-    return ModelError(
-        f"{parameter} is refused",
-        fault=Fault.PARAMETER_REFUSED,
-        details={"parameter": parameter, **details},
-    )
+from tests.support.events import answer_ends, answer_text, errors, notices
+from tests.support.fakes import CUT, Step, World, answer, refused
+from tests.support.session_talk import collect, contents, saved_answers, say, siblings
 
 
 def choices(texts: Sequence[str]) -> list[Step]:
@@ -49,32 +39,7 @@ def asking(count: int, **values: object) -> World:
     return World(values={"model": "test-model", "n": count, **values})
 
 
-def siblings(session: Session) -> list[Message]:
-    question = session.conversation.last_question()
-    assert question is not None
-    return list(session.conversation.children(question.id))
-
-
-def contents(messages: Sequence[Message]) -> list[tuple[str, State]]:
-    return [(message.content, message.state) for message in messages]
-
-
-async def on_disk(world: World, session: Session) -> list[Message]:
-    assert session.record is not None
-    loaded = await world.store.load(session.record.id)
-    assert loaded.record.head == session.conversation.head
-    return [message for message in loaded.messages if message.role == "assistant"]
-
-
-def ends(events: list[Event]) -> list[AnswerEnded]:
-    return sorted((e for e in events if isinstance(e, AnswerEnded)), key=lambda e: e.index)
-
-
-def notices(events: list[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Notice)]
-
-
-def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
+async def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
     world = asking(3)
     world.model.scripts = [
         [
@@ -89,25 +54,22 @@ def test_all_choices_of_a_response_are_kept_as_siblings_in_order() -> None:
             UsageReported(Usage(prompt_tokens=5, completion_tokens=30)),
         ]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert world.model.requests[0].body["n"] == 3
         kept = siblings(session)
         assert [message.content for message in kept] == ["aA", "b", "cC"]
         assert [message.finish_reason for message in kept] == ["stop", "length", "stop"]
-        assert [m.content for m in await on_disk(world, session)] == ["aA", "b", "cC"]
+        assert [m.content for m in await saved_answers(world, session)] == ["aA", "b", "cC"]
         assert session.conversation.head == kept[0].id
-        assert [(e.among.number, e.among.of) for e in ends(events) if e.among] == [
+        assert [(e.among.number, e.among.of) for e in answer_ends(events) if e.among] == [
             (1, 3),
             (2, 3),
             (3, 3),
         ]
 
-    run(world, work)
 
-
-def test_the_usage_of_a_response_is_counted_once() -> None:
+async def test_the_usage_of_a_response_is_counted_once() -> None:
     world = asking(2)
     usage = Usage(prompt_tokens=5, completion_tokens=30)
     world.model.scripts = [
@@ -119,25 +81,21 @@ def test_the_usage_of_a_response_is_counted_once() -> None:
             UsageReported(usage),
         ]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert sorted(m.usage is not None for m in siblings(session)) == [False, True]
         shown = await say(session, "/cost")
         table = next(event for event in shown if isinstance(event, Table))
         assert table.rows, shown
 
-    run(world, work)
 
-
-def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() -> None:
+async def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() -> None:
     world = asking(2)
     usage = Usage(prompt_tokens=5, completion_tokens=30)
     world.model.scripts = [
         [ResponseStarted("r1"), TextDelta("a", 0), TextDelta("b", 1), UsageReported(usage)]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert [message.usage for message in siblings(session)] == [usage, None]
         shown = await say(session, "/pick 2", "/info")
@@ -145,29 +103,23 @@ def test_the_usage_is_counted_once_where_no_choice_says_that_it_is_finished() ->
         rows = {row[0]: row[1] for row in table.rows}
         assert rows["usage"] == "prompt 5, completion 30 (reported of all 2 answers)"
 
-    run(world, work)
 
-
-def test_an_answer_that_was_finished_before_the_cut_is_whole() -> None:
+async def test_an_answer_that_was_finished_before_the_cut_is_whole() -> None:
     world = asking(2)
     finished = [ChoiceFinished("stop", 0), ChoiceFinished("stop", 1)]
     world.model.scripts = [[TextDelta("a", 0), TextDelta("b", 1), *finished, CUT]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert contents(siblings(session)) == [("a", State.COMPLETE), ("b", State.COMPLETE)]
 
-    run(world, work)
 
-
-def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
+async def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
     world = asking(2)
     gate = asyncio.Event()
     world.model.scripts = [
         [TextDelta("a", 0), TextDelta("b", 1), ChoiceFinished("stop", 0), gate, TextDelta("B", 1)]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         seen: list[Event] = []
         async for event in session.ask("hi"):
             seen.append(event)
@@ -177,28 +129,23 @@ def test_an_answer_that_is_whole_ends_while_others_still_come() -> None:
                 gate.set()
         assert contents(siblings(session)) == [("a", State.COMPLETE), ("bB", State.COMPLETE)]
 
-    run(world, work)
 
-
-def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
+async def test_a_cut_keeps_what_came_of_each_and_whole_answers_stay_whole() -> None:
     world = asking(3)
     world.model.scripts = [
         [TextDelta("half", 0), TextDelta("whole", 1), ChoiceFinished("stop", 1), CUT]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         wanted = [("half", State.CUT), ("whole", State.COMPLETE), ("", State.FAILED)]
         assert contents(siblings(session)) == wanted
-        assert contents(await on_disk(world, session)) == wanted
+        assert contents(await saved_answers(world, session)) == wanted
         # Going on with a whole answer is worth more than with the first.
         assert session.conversation.head == siblings(session)[1].id
-        assert [e.error.text for e in ends(events) if e.error] == ["the connection broke"]
-
-    run(world, work)
+        assert [e.error.text for e in answer_ends(events) if e.error] == ["the connection broke"]
 
 
-def test_stopping_stops_all_and_keeps_what_came() -> None:
+async def test_stopping_stops_all_and_keeps_what_came() -> None:
     world = asking(2)
     gate = asyncio.Event()
     world.model.scripts = [
@@ -206,8 +153,7 @@ def test_stopping_stops_all_and_keeps_what_came() -> None:
         [TextDelta("first half"), gate],
         [TextDelta("second half"), gate],
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         seen = 0
         async for event in session.ask("hi"):
             seen += isinstance(event, TextDelta)
@@ -218,16 +164,13 @@ def test_stopping_stops_all_and_keeps_what_came() -> None:
             ("second half", State.STOPPED),
         ]
         assert world.model.closed == 3
-        assert contents(await on_disk(world, session)) == contents(siblings(session))
-
-    run(world, work)
+        assert contents(await saved_answers(world, session)) == contents(siblings(session))
 
 
-def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> None:
+async def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> None:
     world = asking(3)
     world.model.scripts = [[refused("n")], answer("one"), answer("two"), answer("three")]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert [request.body.get("n") for request in world.model.requests] == [3, None, None, None]
         assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
@@ -236,8 +179,6 @@ def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> N
         again = await say(session, "and again")
         assert [request.body.get("n") for request in world.model.requests[4:]] == [None] * 3
         assert told not in notices(again)
-
-    run(world, work)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +193,7 @@ def test_a_server_that_refuses_n_is_asked_so_often_at_once_and_remembered() -> N
         (3, "x", [None, None, None], "3"),
     ],
 )
-def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_names(
+async def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_names(
     wanted: int, most: int | str, sizes: list[int | None], sent_as: str
 ) -> None:
     world = asking(wanted)
@@ -261,8 +202,7 @@ def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_na
     for size in sizes:
         groups.append(texts[sum(map(len, groups)) :][: size or 1])
     world.model.scripts = [[refused("n", most=most)], *([choices(group) for group in groups] * 2)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert [request.body.get("n") for request in world.model.requests] == [wanted, *sizes]
         assert sorted(m.content for m in siblings(session)) == texts
@@ -274,57 +214,48 @@ def test_a_server_that_gives_some_is_asked_in_groups_of_the_largest_number_it_na
         assert [r.body.get("n") for r in world.model.requests[1 + len(sizes) :]] == sizes
         assert told not in notices(again)
 
-    run(world, work)
 
-
-def test_a_later_run_asks_in_groups_at_once_and_says_so_once(tmp_path: Path) -> None:
+async def test_a_later_run_asks_in_groups_at_once_and_says_so_once(tmp_path: Path) -> None:
     memory = tmp_path / "learnt.json"
 
-    def later(
+    async def later(
         scripts: list[Sequence[Step]], lines: Sequence[str]
     ) -> tuple[list[str], list[object]]:
         world = asking(6)
         world.memory = FileMemory(memory)
         world.model.scripts = scripts
-        told: list[str] = []
-
-        async def work(session: Session) -> None:
-            told.extend(notices(await say(session, *lines)))
-
-        run(world, work)
+        async with world.opened() as session:
+            told = notices(await say(session, *lines))
         return told, [request.body.get("n") for request in world.model.requests]
 
     both: list[Sequence[Step]] = [choices(["a"] * 4), choices(["b"] * 2)]
-    later([[refused("n", most=4)], *both], ["hi"])
-    told, sent_counts = later([*both, *both], ["hi", "again"])
+    await later([[refused("n", most=4)], *both], ["hi"])
+    told, sent_counts = await later([*both, *both], ["hi", "again"])
     assert sent_counts == [4, 2, 4, 2]
     assert [text for text in told if "test-model" in text] == [
         "test-model gives up to 4 answers to a request: sending 2 at once"
     ]
-    assert later([], ["/n 6", "hi"])[1][0] == 6
+    _, sent_counts = await later([], ["/n 6", "hi"])
+    assert sent_counts[0] == 6
 
 
-def test_the_requests_leave_at_once() -> None:
+async def test_the_requests_leave_at_once() -> None:
     world = asking(3)
     gate = asyncio.Event()
     waiting: list[Step] = [gate, TextDelta("x")]
     world.model.scripts = [[refused("n")], waiting, waiting, waiting]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         task = asyncio.create_task(say(session, "hi"))
         while len(world.model.requests) < 4:
             await asyncio.sleep(0)
         gate.set()
         await task
 
-    run(world, work)
 
-
-def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
+async def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
     world = asking(3)
     world.model.scripts = [answer("one"), answer("two"), answer("three"), *([answer("x")] * 3)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert siblings(session)[0].content == "one"
         assert sorted(m.content for m in siblings(session)) == ["one", "three", "two"]
@@ -334,22 +265,19 @@ def test_answers_that_a_server_does_not_give_are_asked_for() -> None:
         await say(session, "again")
         assert [request.body.get("n") for request in world.model.requests] == [3, *([None] * 5)]
 
-    run(world, work)
 
-
-def test_one_request_that_fails_does_not_harm_the_others() -> None:
+async def test_one_request_that_fails_does_not_harm_the_others() -> None:
     world = asking(3)
     broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
     world.model.scripts = [[refused("n")], answer("one"), [broken], [TextDelta("thr"), CUT]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert contents(siblings(session)) == [
             ("one", State.COMPLETE),
             ("", State.FAILED),
             ("thr", State.CUT),
         ]
-        assert [e.error.text for e in ends(events) if e.error] == [
+        assert [e.error.text for e in answer_ends(events) if e.error] == [
             "no such thing",
             "the connection broke",
         ]
@@ -357,45 +285,37 @@ def test_one_request_that_fails_does_not_harm_the_others() -> None:
         await say(session, "/pick 3")
         assert session.conversation.path[-1].content == "thr"
 
-    run(world, work)
 
-
-def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
+async def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
     world = asking(2)
     broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
     world.model.scripts = [[refused("n")], [broken], [broken]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi")
         assert [event for event in events if isinstance(event, DraftReturned)] == [
             DraftReturned("hi")
         ]
         assert session.conversation.head is None
-        assert [e.error.text for e in ends(events) if e.error] == ["no such thing"]
+        assert [e.error.text for e in answer_ends(events) if e.error] == ["no such thing"]
         assert [m.role for m in session.conversation.all()] == ["user"]
 
-    run(world, work)
 
-
-def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
+async def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
     world = asking(2)
     world.model.scripts = [
         [TextDelta("a", 0), TextDelta("b", 1)],
         answer("c"),
         [TextDelta("d", 0), TextDelta("e", 1)],
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi", "/retry")
         assert "n" not in world.model.requests[1].body
         assert [m.content for m in siblings(session)] == ["a", "b", "c"]
         await say(session, "/pick 2", "more")
         assert session.conversation.path[1].content == "b"
 
-    run(world, work)
 
-
-def test_an_answer_in_turn_follows_the_other() -> None:
+async def test_an_answer_in_turn_follows_the_other() -> None:
     turn = AnswerSequencer()
     world = asking(2)
     world.model.scripts = [
@@ -408,14 +328,13 @@ def test_an_answer_in_turn_follows_the_other() -> None:
             TextDelta("A", 0),
         ]
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         shown: list[Event] = []
         words: list[int] = []
         for event in await collect(session.ask("hi")):
             shown += turn.put(event)
             words += [coming.words for coming in turn.coming]
-        assert texts(shown) == "aAone twothree four"
+        assert answer_text(shown, None) == "aAone twothree four"
         assert max(words) == 3
         kinds = [(type(e), e.index) for e in shown if isinstance(e, AnswerStarted | AnswerEnded)]
         assert kinds == [
@@ -424,8 +343,6 @@ def test_an_answer_in_turn_follows_the_other() -> None:
             (AnswerStarted, 1),
             (AnswerEnded, 1),
         ]
-
-    run(world, work)
 
 
 @st.composite
@@ -443,21 +360,18 @@ def interleaved(draw: st.DrawFn) -> tuple[list[list[str]], list[Step]]:
 
 
 @given(interleaved())
-def test_any_interleaving_gives_the_same_messages(
+async def test_any_interleaving_gives_the_same_messages(
     case: tuple[list[list[str]], list[Step]],
 ) -> None:
     choices, steps = case
     world = asking(len(choices))
     world.model.scripts = [[*steps, UsageReported(Usage(prompt_tokens=1, completion_tokens=9))]]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         turn = AnswerSequencer()
         shown = [one for event in await collect(session.ask("hi")) for one in turn.put(event)]
         wanted = ["".join(pieces) for pieces in choices]
         assert contents(siblings(session)) == [(text, State.COMPLETE) for text in wanted]
-        assert contents(await on_disk(world, session)) == contents(siblings(session))
-        assert texts(shown) == "".join(wanted)
+        assert contents(await saved_answers(world, session)) == contents(siblings(session))
+        assert answer_text(shown, None) == "".join(wanted)
         assert sum(message.usage is not None for message in siblings(session)) == 1
         assert session.conversation.head == siblings(session)[0].id
-
-    run(world, work)

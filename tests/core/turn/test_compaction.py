@@ -1,17 +1,12 @@
 import json
-from collections.abc import Sequence
 
 from chatrepl.core.errors import Fault, ModelError
-from chatrepl.core.events import Event, Level, Notice, PlainText, Progress, Table
-from chatrepl.core.session import Session
-from tests.core.test_session import errors, run, say, sent
+from chatrepl.core.events import Level, Notice, PlainText, Progress, Table
+from tests.support.events import errors, notices
 from tests.support.fakes import FixedCatalog, World, answer
+from tests.support.session_talk import say, sent_texts
 
 LONG = "word " * 100
-
-
-def notices(events: Sequence[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Notice)]
 
 
 def small_world(**values: object) -> World:
@@ -27,10 +22,9 @@ def contents(world: World, number: int = -1) -> list[str]:
     return [str(text).split("\n")[0][:20] for text in texts]
 
 
-def test_what_goes_out_is_summarised_and_the_originals_stay() -> None:
+async def test_what_goes_out_is_summarised_and_the_originals_stay() -> None:
     world = small_world()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, *(f"{name} {LONG}" for name in ("one", "two", "three", "four", "five")))
         before = len(session.conversation.path)
         world.model.scripts = [answer("they spoke", prompt_tokens=400), answer("of words")]
@@ -44,17 +38,14 @@ def test_what_goes_out_is_summarised_and_the_originals_stay() -> None:
         await say(session, "go on")
         said = contents(world)
         assert said[0] == "[Summary of the conv"
-        assert "of words" in str(sent(world)[0])
+        assert "of words" in str(sent_texts(world)[0])
         assert not any(text.startswith("one") for text in said)
         assert said[-1] == "go on"
 
-    run(world, work)
 
-
-def test_undo_sends_the_originals_again_and_the_disk_knows() -> None:
+async def test_undo_sends_the_originals_again_and_the_disk_knows() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}", "three")
         world.model.scripts = [answer("short")]
         await say(session, "/compact")
@@ -72,13 +63,10 @@ def test_undo_sends_the_originals_again_and_the_disk_knows() -> None:
         assert contents(world)[0].startswith("one word")
         assert errors(await say(session, "/compact --undo")) == ["there is no summary to undo"]
 
-    run(world, work)
 
-
-def test_a_later_summary_takes_in_the_one_before() -> None:
+async def test_a_later_summary_takes_in_the_one_before() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}", "three")
         world.model.scripts = [answer("alpha")]
         await say(session, "/compact")
@@ -88,18 +76,15 @@ def test_a_later_summary_takes_in_the_one_before() -> None:
         assert "alpha" in str(world.model.requests[-1].body)
         assert "one word" not in str(world.model.requests[-1].body)
         await say(session, "six")
-        assert sent(world)[0] == ("user", "[Summary of the conversation so far]\n\nbeta")
-        assert "alpha" not in str(sent(world))
+        assert sent_texts(world)[0] == ("user", "[Summary of the conversation so far]\n\nbeta")
+        assert "alpha" not in str(sent_texts(world))
         await say(session, "/compact --undo", "seven")
-        assert "alpha" in str(sent(world)[0])
-
-    run(world, work)
+        assert "alpha" in str(sent_texts(world)[0])
 
 
-def test_pinned_and_dropped_turns_are_not_summarised() -> None:
+async def test_pinned_and_dropped_turns_are_not_summarised() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "one keep", f"two {LONG}", "three secret", "four")
         await say(session, "/pin 1", "/drop 5")
         world.model.scripts = [answer("brief")]
@@ -113,13 +98,10 @@ def test_pinned_and_dropped_turns_are_not_summarised() -> None:
         assert "[Summary of the conv" in said
         assert not any("secret" in text for text in said)
 
-    run(world, work)
 
-
-def test_a_conversation_larger_than_the_window_is_summarised_in_parts() -> None:
+async def test_a_conversation_larger_than_the_window_is_summarised_in_parts() -> None:
     world = small_world()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, *(f"turn{number} {LONG}" for number in range(12)))
         before = len(world.model.requests)
         world.model.scripts = [answer(f"part {number}") for number in range(20)]
@@ -131,13 +113,10 @@ def test_a_conversation_larger_than_the_window_is_summarised_in_parts() -> None:
         assert all(any(f"turn{n} " in str(r.body) for r in asked) for n in range(8))
         assert [e for e in events if isinstance(e, Progress)]
 
-    run(world, work)
 
-
-def test_a_message_larger_than_the_window_is_summarised_in_parts_too() -> None:
+async def test_a_message_larger_than_the_window_is_summarised_in_parts_too() -> None:
     world = small_world(budget=1000)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "word " * 800, "two")
         await say(session, "/budget 300")
         before = len(world.model.requests)
@@ -147,13 +126,10 @@ def test_a_message_larger_than_the_window_is_summarised_in_parts_too() -> None:
         for request in asked:
             assert len(str(request.body["messages"]).split()) < 250
 
-    run(world, work)
 
-
-def test_a_failed_summary_changes_nothing() -> None:
+async def test_a_failed_summary_changes_nothing() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", "two")
         world.model.scripts = [[ModelError("overloaded", fault=Fault.SERVER)], answer("")]
         assert errors(await say(session, "/compact")) == ["overloaded"]
@@ -164,52 +140,40 @@ def test_a_failed_summary_changes_nothing() -> None:
         await say(session, "three")
         assert contents(world)[0].startswith("one word")
 
-    run(world, work)
 
-
-def test_there_may_be_nothing_to_summarise() -> None:
+async def test_there_may_be_nothing_to_summarise() -> None:
     world = small_world()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         assert notices(await say(session, "/compact")) == ["there is nothing to summarise"]
         await say(session, "one")
         assert notices(await say(session, "/compact")) == ["there is nothing to summarise"]
 
-    run(world, work)
 
-
-def test_on_overflow_compact_summarises_before_the_request_leaves() -> None:
+async def test_on_overflow_compact_summarises_before_the_request_leaves() -> None:
     world = small_world(on_overflow="compact")
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, *(f"{name} {LONG}" for name in ("one", "two", "three", "four")))
         world.model.scripts = [answer("in short"), answer("in short"), answer("fine")]
         events = await say(session, f"five {LONG}")
         assert any("tokens became" in text for text in notices(events))
         assert not any("no longer fit" in text for text in notices(events))
-        assert "in short" in str(sent(world)[0])
+        assert "in short" in str(sent_texts(world)[0])
         assert contents(world)[-1].startswith("five")
 
-    run(world, work)
 
-
-def test_on_overflow_compact_leaves_out_where_no_summary_comes() -> None:
+async def test_on_overflow_compact_leaves_out_where_no_summary_comes() -> None:
     world = small_world(on_overflow="compact")
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, *(f"{name} {LONG}" for name in ("one", "two", "three", "four")))
         world.model.scripts = [[ModelError("no", fault=Fault.BAD_REQUEST)], answer("fine")]
         events = await say(session, f"five {LONG}")
         assert notices(events)[0] == "no summary: no; the oldest turns are left out instead"
         assert contents(world)[0].startswith("two")
 
-    run(world, work)
 
-
-def test_on_overflow_ask_asks_once_for_a_conversation() -> None:
+async def test_on_overflow_ask_asks_once_for_a_conversation() -> None:
     world = small_world(on_overflow="ask")
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         names = ("one", "two", "three", "four", "five", "six")
         await say(session, *(f"{name} {LONG}" for name in names))
         assert len(world.person.confirmed) == 1
@@ -221,15 +185,12 @@ def test_on_overflow_ask_asks_once_for_a_conversation() -> None:
         world.model.scripts = [*(answer("ok") for _ in range(4)), answer("short"), answer("short")]
         await say(session, *(f"{name} {LONG}" for name in names[:5]))
         assert len(world.person.confirmed) == 2
-        assert "short" in str(sent(world)[0])
-
-    run(world, work)
+        assert "short" in str(sent_texts(world)[0])
 
 
-def test_context_shows_the_summary_and_what_it_stands_for() -> None:
+async def test_context_shows_the_summary_and_what_it_stands_for() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", "two")
         world.model.scripts = [answer("brief")]
         await say(session, "/compact")
@@ -247,13 +208,10 @@ def test_context_shows_the_summary_and_what_it_stands_for() -> None:
         told = json.loads(shown.text)
         assert sum(row["tokens"] for row in told["messages"] if row["in"]) + 3 == told["tokens"]
 
-    run(world, work)
 
-
-def test_a_summary_is_no_answer_among_others() -> None:
+async def test_a_summary_is_no_answer_among_others() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", "two")
         world.model.scripts = [answer("brief")]
         await say(session, "/compact")
@@ -269,27 +227,21 @@ def test_a_summary_is_no_answer_among_others() -> None:
             if isinstance(e, Notice)
         )
 
-    run(world, work)
 
-
-def test_a_transcript_counts_no_summary_among_the_messages_on_other_branches() -> None:
+async def test_a_transcript_counts_no_summary_among_the_messages_on_other_branches() -> None:
     world = small_world(budget=900)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}", "three")
         world.model.scripts = [answer("short")]
         await say(session, "/compact", "/export x.md", "/retry", "/export y.md")
         assert "other branches" not in world.files.files["x.md"]
         assert "1 message on other branches" in world.files.files["y.md"]
 
-    run(world, work)
 
-
-def test_attached_texts_go_into_a_summary_cut_where_they_are_long() -> None:
+async def test_attached_texts_go_into_a_summary_cut_where_they_are_long() -> None:
     world = World(catalog=FixedCatalog(100_000))
     world.files.files = {"notes.txt": "the code is 4711 ", "long.txt": "beginning " + "x" * 20_000}
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/file notes.txt long.txt", "read these", "and now this")
         await say(session, "/compact")
         asked = str(world.model.requests[-1].body["messages"])
@@ -298,5 +250,3 @@ def test_attached_texts_go_into_a_summary_cut_where_they_are_long() -> None:
         assert "beginning" in asked
         assert "12,010 more characters" in asked
         assert len(asked) < 10_000
-
-    run(world, work)

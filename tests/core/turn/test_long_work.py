@@ -4,9 +4,9 @@ import asyncio
 import threading
 from dataclasses import replace
 
-from chatrepl.core.session import Session
-from tests.core.test_session import run, say, texts
+from tests.support.events import answer_text
 from tests.support.fakes import FixedCatalog, WordCounter, World
+from tests.support.session_talk import say
 
 LONGEST_WAIT_S = 10.0
 
@@ -24,10 +24,9 @@ class LoopTurns:
         self.went_on = turned.wait(LONGEST_WAIT_S) and self.went_on
 
 
-def test_a_transcript_is_written_beside_the_event_loop() -> None:
+async def test_a_transcript_is_written_beside_the_event_loop() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         loop = LoopTurns()
 
         def html(text: str) -> str:
@@ -39,14 +38,11 @@ def test_a_transcript_is_written_beside_the_event_loop() -> None:
         assert "hello" in world.files.files["x.html"]
         assert loop.went_on
 
-    run(world, work)
 
-
-def test_a_large_paste_is_counted_beside_the_event_loop_and_once() -> None:
+async def test_a_large_paste_is_counted_beside_the_event_loop_and_once() -> None:
     world = World(catalog=FixedCatalog(1_000_000))
     paste = "word " * 50_000
-
-    async def work(session: Session) -> None:
+    async with world.opened():
         loop = LoopTurns()
 
         class SlowCounter(WordCounter):
@@ -57,10 +53,8 @@ def test_a_large_paste_is_counted_beside_the_event_loop_and_once() -> None:
 
         world.counter = SlowCounter()
         slow = world.session()
-        assert texts(await say(slow, paste)) == "ok"
-        assert texts(await say(slow, "/new", "/reminder mind", paste, "more")) == "okok"
+        assert answer_text(await say(slow, paste)) == "ok"
+        assert answer_text(await say(slow, "/new", "/reminder mind", paste, "more")) == "okok"
         assert loop.went_on
         long = [text[-4:] for text in world.counter.asked if len(text) > 1000]
         assert long == ["ord ", "mind"]
-
-    run(world, work)

@@ -16,10 +16,10 @@ from chatrepl.core.events import (
 )
 from chatrepl.core.messages import Json
 from chatrepl.core.ports.chat_model import Price
-from chatrepl.core.session import Session
 from chatrepl.services.files.learned_facts import FileMemory
-from tests.core.test_session import errors, run, say, texts
+from tests.support.events import answer_text, errors
 from tests.support.fakes import SERVER, FixedCatalog, Step, WordCounter, World, answer
+from tests.support.session_talk import say
 
 LONG = "word " * 100
 PRICED = FixedCatalog(8192, Price(1_000_000, 2_000_000))
@@ -41,10 +41,9 @@ def local_world() -> World:
     )
 
 
-def test_a_server_that_counts_says_what_fits() -> None:
+async def test_a_server_that_counts_says_what_fits() -> None:
     world = local_world()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}")
         assert len(messages(world)) == 3
         # The server counts twice as much as is counted here: one turn has to go.
@@ -53,14 +52,11 @@ def test_a_server_that_counts_says_what_fits() -> None:
         assert len(messages(world)) == 3
         assert world.model.counted[-1].body["messages"] == messages(world)
 
-    run(world, work)
 
-
-def test_what_a_server_counted_is_shown_as_reported_without_an_estimate_s_mark() -> None:
+async def test_what_a_server_counted_is_shown_as_reported_without_an_estimate_s_mark() -> None:
     world = local_world()
     world.model.scripts = [answer("ok", prompt_tokens=40)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         target, plan = await session.plan()
         assert session.planner.mark(target, plan) == "≈"
@@ -68,39 +64,30 @@ def test_what_a_server_counted_is_shown_as_reported_without_an_estimate_s_mark()
         plan = await session.preflight.confirmed(target, plan)
         assert (plan.tokens, session.planner.mark(target, plan)) == (77, "")
 
-    run(world, work)
 
-
-def test_other_servers_are_not_asked_unless_they_look_like_one_that_counts() -> None:
+async def test_other_servers_are_not_asked_unless_they_look_like_one_that_counts() -> None:
     world = World(counter=WordCounter(known=False))
     llama: list[Step] = [ResponseStarted("r", "m", None, "b6510-c0ffee"), TextDelta("hi")]
     world.model.scripts = [answer("ok"), llama, answer("ok"), answer("ok")]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "one", "two")
         assert not world.model.counted
         await say(session, "three", "four")
         # It did not tell, so it is not asked again.
         assert len(world.model.counted) == 1
 
-    run(world, work)
 
-
-def test_a_message_that_only_seems_too_large_is_accepted_where_the_server_counts_less() -> None:
+async def test_a_message_too_large_by_estimate_is_sent_where_the_server_counts_less() -> None:
     world = local_world()
     world.model.counts = [300]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "word " * 520)
         assert len(world.model.requests) == 1
 
-    run(world, work)
 
-
-def test_the_ratio_of_a_server_s_counts_is_learnt_from_its_reports() -> None:
+async def test_the_ratio_of_a_server_s_counts_is_learnt_from_its_reports() -> None:
     world = World(counter=WordCounter(known=False), catalog=FixedCatalog(20_000))
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         for number in range(6):
             said = f"turn {number} {LONG}"
             _, plan = await session.plan()
@@ -113,10 +100,8 @@ def test_the_ratio_of_a_server_s_counts_is_learnt_from_its_reports() -> None:
         assert not plan.is_reported
         assert abs(plan.tokens / plan.plain_tokens - 1.3) < 0.04
 
-    run(world, work)
 
-
-def test_one_refit_and_then_a_clear_error_with_the_text_back() -> None:
+async def test_one_refit_and_then_a_clear_error_with_the_text_back() -> None:
     world = World()
     too_long: list[Step] = [
         ModelError("too long", fault=Fault.CONTEXT_LENGTH, details={"window": 400})
@@ -124,8 +109,7 @@ def test_one_refit_and_then_a_clear_error_with_the_text_back() -> None:
     again: list[Step] = [
         ModelError("still too long", fault=Fault.CONTEXT_LENGTH, details={"window": 300})
     ]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/reserve 10", f"one {LONG}", f"two {LONG}", f"three {LONG}")
         before = len(world.model.requests)
         world.model.scripts = [too_long, again, answer("never")]
@@ -135,13 +119,10 @@ def test_one_refit_and_then_a_clear_error_with_the_text_back() -> None:
         assert errors(events) == ["still too long"]
         assert DraftReturned(f"four {LONG}") in events
 
-    run(world, work)
 
-
-def test_the_reminder_goes_with_each_message_and_is_never_stored() -> None:
+async def test_the_reminder_goes_with_each_message_and_is_never_stored() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/reminder be kind", "hi", "you")
         assert messages(world) == [
             {"role": "user", "content": "hi\n\nbe kind"},
@@ -154,13 +135,10 @@ def test_the_reminder_goes_with_each_message_and_is_never_stored() -> None:
         await say(session, "/reminder --clear", "there")
         assert "be kind" not in str(messages(world))
 
-    run(world, work)
 
-
-def test_the_system_role_takes_the_form_that_is_set() -> None:
+async def test_the_system_role_takes_the_form_that_is_set() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/system be brief", "/set system_form developer", "hi")
         assert messages(world)[0] == {"role": "developer", "content": "be brief"}
         await say(session, "/set system_form user", "you")
@@ -169,13 +147,10 @@ def test_the_system_role_takes_the_form_that_is_set() -> None:
         await say(session, "/set system_form default", "you")
         assert messages(world)[0] == {"role": "system", "content": "be brief"}
 
-    run(world, work)
 
-
-def test_request_shows_what_is_sent_to_the_letter() -> None:
+async def test_request_shows_what_is_sent_to_the_letter() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "/system söme “text”", "/reminder mind", "/seed 3", "hi")
         shown = (await say(session, "/retry", "/undo", "/redo"))[-1]
         session.conversation.head = session.conversation.path[0].id
@@ -183,13 +158,10 @@ def test_request_shows_what_is_sent_to_the_letter() -> None:
         assert isinstance(shown, PlainText)
         assert json.loads(shown.text) == world.model.requests[-1].body
 
-    run(world, work)
 
-
-def test_context_shows_how_the_window_is_filled() -> None:
+async def test_context_shows_how_the_window_is_filled() -> None:
     world = World(catalog=FixedCatalog(1000))
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(
             session, "/system be brief", "/budget 900", f"one {LONG}", "two", "/pin 3", "four"
         )
@@ -206,14 +178,11 @@ def test_context_shows_how_the_window_is_filled() -> None:
         assert sum(shares[name] for name in used) == plan.tokens
         assert "exact, counted with words" in meter.lines[0]
 
-    run(world, work)
 
-
-def test_costs_are_told_of_answer_session_day_and_month() -> None:
+async def test_costs_are_told_of_answer_session_day_and_month() -> None:
     world = World(catalog=PRICED)
     world.model.scripts = [answer("one", prompt_tokens=10), answer("two", prompt_tokens=20)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi", "/new", "you")
         table = (await say(session, "/cost"))[0]
         assert isinstance(table, Table)
@@ -224,28 +193,22 @@ def test_costs_are_told_of_answer_session_day_and_month() -> None:
             ("this month", "2", "30", "$42.00"),
         ]
 
-    run(world, work)
 
-
-def test_of_an_unknown_model_tokens_are_told_and_no_money() -> None:
+async def test_of_an_unknown_model_tokens_are_told_and_no_money() -> None:
     world = World()
     world.model.scripts = [answer("one", prompt_tokens=10)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         table = (await say(session, "/cost"))[0]
         assert isinstance(table, Table)
         assert {row[-1] for row in table.rows} == {"not known"}
         assert {row[3] for row in table.rows} == {"10"}
 
-    run(world, work)
 
-
-def test_going_over_the_limit_is_asked_first_and_no_sends_nothing() -> None:
+async def test_going_over_the_limit_is_asked_first_and_no_sends_nothing() -> None:
     world = World(catalog=PRICED)
     world.values = {"model": "test-model", "reserve": 10, "spending_limit": 30}
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         # 3 + 4 + 1 tokens at one dollar, and ten reserved at two.
         world.model.scripts = [answer("one", prompt_tokens=8)]
         await say(session, "hi")
@@ -257,44 +220,35 @@ def test_going_over_the_limit_is_asked_first_and_no_sends_nothing() -> None:
         assert "spending limit of $30.00" in errors(events)[0]
         assert DraftReturned("you") in events
         world.person.says_yes = True
-        assert texts(await say(session, "you")) == "ok"
+        assert answer_text(await say(session, "you")) == "ok"
         await say(session, "more")
         assert len(world.person.confirmed) == 2
 
-    run(world, work)
 
-
-def test_the_limit_tells_once_of_a_model_without_a_price() -> None:
+async def test_the_limit_tells_once_of_a_model_without_a_price() -> None:
     world = World()
     world.values = {"model": "test-model", "spending_limit": 1}
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         events = await say(session, "hi", "you")
         told = [e.text for e in events if isinstance(e, Notice)]
         assert told == [
             "the price of test-model is not known: the spending limit cannot hold for it"
         ]
 
-    run(world, work)
 
-
-def test_the_last_of_pin_and_drop_holds() -> None:
+async def test_the_last_of_pin_and_drop_holds() -> None:
     world = World()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "one", "two", "/pin 1", "/drop 1", "three")
         assert "'one'" not in str(messages(world))
         await say(session, "/pin 1", "four")
         assert "'one'" in str(messages(world))
 
-    run(world, work)
 
-
-def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
+async def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
     world = World(catalog=FixedCatalog(600))
     world.values = {"model": "test-model", "reserve": 100}
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "one", "two", "/pin 1", "/drop 3", *(f"{n} {LONG}" for n in range(6)))
         said = str(messages(world))
         assert "'one'" in said
@@ -302,14 +256,11 @@ def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
         await say(session, "/unpin 1", "/undrop 3", "more")
         assert "'one'" not in str(messages(world))
 
-    run(world, work)
 
-
-def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_back() -> None:
+async def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_back() -> None:
     world = World(counter=WordCounter(known=False))
     world.model.scripts = [answer("ok", prompt_tokens=tokens) for tokens in (40, 90, 150)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "one", "two", "/reminder be brief", "three")
         _, before = await session.plan()
         assert before.is_reported and before.tokens > 150
@@ -328,14 +279,11 @@ def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_back()
         _, plan = await again.plan()
         assert plan.is_reported and 90 < plan.tokens < 100
 
-    run(world, work)
 
-
-def test_how_a_server_counts_is_known_in_the_next_run(tmp_path: Path) -> None:
+async def test_how_a_server_counts_is_known_in_the_next_run(tmp_path: Path) -> None:
     memory = FileMemory(tmp_path / "facts.json")
     world = World(counter=WordCounter(known=False), memory=memory)
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         world.model.scripts = [answer("ok", prompt_tokens=150), answer("ok", prompt_tokens=320)]
         await say(session, f"one {LONG}", f"two {LONG}")
         target = await session.target()
@@ -344,5 +292,3 @@ def test_how_a_server_counts_is_known_in_the_next_run(tmp_path: Path) -> None:
         learnt = again.planner.calibration(target).ratio
         assert learnt > 1.1
         assert abs(learnt / session.planner.calibration(target).ratio - 1) < 0.01
-
-    run(world, work)

@@ -6,8 +6,9 @@ from chatrepl.core.ports.chat_model import Price
 from chatrepl.core.session import Session
 from chatrepl.core.sessions.library import start_saving
 from chatrepl.services.store import SqliteStore
-from tests.core.test_session import errors, run, say
+from tests.support.events import errors
 from tests.support.fakes import FixedCatalog, World, answer
+from tests.support.session_talk import say
 
 LONG = "word " * 100
 DAY_S = 86_400
@@ -28,11 +29,10 @@ async def spent(session: Session, span: str = "today") -> tuple[str, str]:
     return row[2], row[-1]
 
 
-def test_a_conversation_that_comes_back_by_import_is_not_paid_for_again() -> None:
+async def test_a_conversation_that_comes_back_by_import_is_not_paid_for_again() -> None:
     world = priced_world()
     world.model.scripts = [answer("one", prompt_tokens=10), answer("two", prompt_tokens=10)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "hi")
         assert await spent(session) == ("1", "$16.00")
         await say(session, "/export x.json", "/load x.json")
@@ -44,13 +44,10 @@ def test_a_conversation_that_comes_back_by_import_is_not_paid_for_again() -> Non
         await say(session, "what is said from here on is paid for")
         assert await spent(session) == ("2", "$32.00")
 
-    run(world, work)
 
-
-def test_a_summary_is_paid_for_like_an_answer() -> None:
+async def test_a_summary_is_paid_for_like_an_answer() -> None:
     world = priced_world()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         world.model.scripts = [answer("ok", prompt_tokens=1), answer("ok", prompt_tokens=1)]
         await say(session, f"one {LONG}", "two")
         world.model.scripts = [answer("short", prompt_tokens=100)]
@@ -58,13 +55,10 @@ def test_a_summary_is_paid_for_like_an_answer() -> None:
         assert await spent(session) == ("3", "$120.00")
         assert await spent(session, "this session") == ("3", "$120.00")
 
-    run(world, work)
 
-
-def test_a_summary_that_may_go_over_the_limit_is_asked_for_first() -> None:
+async def test_a_summary_that_may_go_over_the_limit_is_asked_for_first() -> None:
     world = priced_world()
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", "two", "/set spending_limit 100")
         requests = len(world.model.requests)
         events = await say(session, "/compact")
@@ -76,13 +70,10 @@ def test_a_summary_that_may_go_over_the_limit_is_asked_for_first() -> None:
         await say(session, "/compact")
         assert len(world.model.requests) == requests + 1
 
-    run(world, work)
 
-
-def test_where_the_limit_forbids_a_summary_the_oldest_turns_are_left_out() -> None:
+async def test_where_the_limit_forbids_a_summary_the_oldest_turns_are_left_out() -> None:
     world = priced_world(budget=300, on_overflow="compact")
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}", "/set spending_limit 100")
         requests = len(world.model.requests)
         events = await say(session, f"three {LONG}")
@@ -90,14 +81,11 @@ def test_where_the_limit_forbids_a_summary_the_oldest_turns_are_left_out() -> No
         assert any("are left out instead" in text for text in told)
         assert len(world.model.requests) == requests
 
-    run(world, work)
 
-
-def test_a_yes_to_going_over_the_limit_holds_for_its_day_only() -> None:
+async def test_a_yes_to_going_over_the_limit_holds_for_its_day_only() -> None:
     world = priced_world(spending_limit=15)
     world.person.says_yes = True
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         await say(session, "the first that may go over")
         assert len(world.person.confirmed) == 1
         await say(session, "and more")
@@ -106,14 +94,11 @@ def test_a_yes_to_going_over_the_limit_holds_for_its_day_only() -> None:
         await say(session, "/new", "another day")
         assert len(world.person.confirmed) == 2
 
-    run(world, work)
 
-
-def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
+async def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
     world = priced_world(spending_limit=60)
     world.model.scripts = [answer("one", prompt_tokens=10), answer("two", prompt_tokens=10)]
-
-    async def work(session: Session) -> None:
+    async with world.opened() as session:
         disk = SqliteStore(None)
         session.disk_store = disk
         try:
@@ -124,8 +109,6 @@ def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
             assert len(f"{world.person.confirmed[0]} [y/N]") <= 60
         finally:
             await disk.close()
-
-    run(world, work)
 
 
 def test_an_amount_too_small_to_write_is_less_than_the_least() -> None:

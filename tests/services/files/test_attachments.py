@@ -3,7 +3,6 @@
 import asyncio
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import pytest
@@ -19,15 +18,7 @@ from chatrepl.services.files.images import image_kind, tokens_of_image
 from chatrepl.services.files.user_files import UserFiles
 from tests.support.servers.sse_replies import Raw, RecordedRequest, Reply
 from tests.support.servers.sse_server import SseServer
-
-
-def png(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IEND", b"")
+from tests.support.values.images import png
 
 
 def load(place: str) -> dict[str, Json]:

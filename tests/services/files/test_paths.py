@@ -101,6 +101,7 @@ def shown(folder: Path, environment: dict[str, str]) -> list[str]:
     return ended.stdout.split("\n")[:4]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("environment", [{}, {"HOME": ""}, {"HOME": "/nonexistent/home"}])
 def test_without_a_home_every_path_is_still_absolute(
     tmp_path: Path, environment: dict[str, str]
@@ -111,5 +112,6 @@ def test_without_a_home_every_path_is_still_absolute(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.process
 def test_with_chatrepl_home_platformdirs_is_not_loaded(tmp_path: Path) -> None:
     assert shown(tmp_path, {"CHATREPL_HOME": str(tmp_path)})[3] == "False"

@@ -1,6 +1,6 @@
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,57 +11,16 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Usage
 from chatrepl.core.transcript import Transcript, to_json
 from chatrepl.services.llm_import.logs import LlmLogs, read_llm_logs
+from tests.support.values.llm_databases import (
+    LATER_TABLES,
+    MESSAGE_STORE,
+    OLDER_TABLES,
+    database,
+    response,
+    time,
+)
 
 NOW = datetime(2026, 2, 3, tzinfo=UTC)
-OLDER_TABLES = """
-CREATE TABLE conversations (id TEXT PRIMARY KEY, name TEXT, model TEXT);
-CREATE TABLE responses (id TEXT PRIMARY KEY, model TEXT, prompt TEXT, system TEXT, prompt_json TEXT,
-    options_json TEXT, response TEXT, response_json TEXT, conversation_id TEXT, duration_ms INTEGER,
-    datetime_utc TEXT);
-"""
-LATER_TABLES = """
-ALTER TABLE responses ADD COLUMN input_tokens INTEGER;
-ALTER TABLE responses ADD COLUMN output_tokens INTEGER;
-ALTER TABLE responses ADD COLUMN token_details TEXT;
-ALTER TABLE responses ADD COLUMN resolved_model TEXT;
-ALTER TABLE responses ADD COLUMN reasoning TEXT;
-CREATE TABLE attachments (id TEXT PRIMARY KEY, type TEXT, path TEXT, url TEXT, content BLOB);
-CREATE TABLE prompt_attachments (response_id TEXT, attachment_id TEXT, "order" INTEGER);
-CREATE TABLE fragments (id INTEGER PRIMARY KEY, hash TEXT, content TEXT);
-CREATE TABLE prompt_fragments (response_id TEXT, fragment_id INTEGER, "order" INTEGER);
-CREATE TABLE system_fragments (response_id TEXT, fragment_id INTEGER, "order" INTEGER);
-CREATE TABLE tool_calls (id INTEGER PRIMARY KEY, response_id TEXT, name TEXT, arguments TEXT,
-    tool_call_id TEXT);
-CREATE TABLE tool_results (id INTEGER PRIMARY KEY, response_id TEXT, name TEXT, output TEXT,
-    tool_call_id TEXT, exception TEXT);
-"""
-MESSAGE_STORE = """
-CREATE TABLE messages (hash TEXT PRIMARY KEY, parent_hash TEXT, role TEXT, provider_metadata TEXT);
-CREATE TABLE parts (id INTEGER PRIMARY KEY, message_hash TEXT, position INTEGER, type TEXT,
-    tool_name TEXT, text TEXT, payload TEXT);
-CREATE TABLE threads (id TEXT PRIMARY KEY, name TEXT, tip_message_hash TEXT, forked_from TEXT,
-    datetime_utc TEXT);
-CREATE TABLE turns (id TEXT PRIMARY KEY, thread_id TEXT, parent_message_hash TEXT,
-    tip_message_hash TEXT, model TEXT, resolved_model TEXT, options_json TEXT,
-    input_tokens INTEGER, output_tokens INTEGER, token_details TEXT, datetime_utc TEXT);
-"""
-
-
-def time(second: int) -> str:
-    return f"2025-05-06T07:08:{second:02}.000001+00:00"
-
-
-def make(path: Path, *scripts: str, rows: Iterable[tuple[str, dict[str, object]]] = ()) -> Path:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        for script in scripts:
-            connection.executescript(script)
-        for table, row in rows:
-            names = ", ".join(f'"{name}"' for name in row)
-            marks = ", ".join("?" * len(row))
-            connection.execute(
-                f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values())
-            )
-    return path
 
 
 def ids() -> Callable[[], str]:
@@ -77,20 +36,8 @@ def said(transcript: Transcript) -> list[tuple[str, str]]:
     return [(message.role, message.content) for message in transcript.path]
 
 
-def response(number: int, conversation: str | None = "c", **more: object) -> dict[str, object]:
-    return {
-        "id": f"r{number}",
-        "model": "m",
-        "prompt": f"q{number}",
-        "response": f"a{number}",
-        "conversation_id": conversation,
-        "datetime_utc": time(number),
-        **more,
-    }
-
-
 def test_conversations_of_the_first_tables_come_in(tmp_path: Path) -> None:
-    path = make(
+    path = database(
         tmp_path / "logs.db",
         OLDER_TABLES,
         rows=[
@@ -119,7 +66,7 @@ def test_conversations_of_the_first_tables_come_in(tmp_path: Path) -> None:
 
 def test_usage_fragments_attachments_and_tools_come_in(tmp_path: Path) -> None:
     details = '{"prompt_tokens_details": {"cached_tokens": 2}, "audio": 1}'
-    path = make(
+    path = database(
         tmp_path / "logs.db",
         OLDER_TABLES,
         LATER_TABLES,
@@ -204,7 +151,7 @@ def thread(key: str, tip: str | None, second: int) -> tuple[str, dict[str, objec
 
 
 def test_threads_of_the_message_store_come_in_with_what_they_share(tmp_path: Path) -> None:
-    path = make(
+    path = database(
         tmp_path / "logs.db",
         OLDER_TABLES,
         LATER_TABLES,
@@ -247,7 +194,7 @@ def test_parts_of_the_message_store_come_in(tmp_path: Path) -> None:
         row: dict[str, object] = {"message_hash": key, "position": position, "type": kind}
         return ("parts", {**row, "text": text, "payload": payload})
 
-    path = make(
+    path = database(
         tmp_path / "logs.db",
         LATER_TABLES.split("CREATE TABLE attachments")[0].replace("ALTER", "-- ALTER"),
         "CREATE TABLE attachments" + LATER_TABLES.split("CREATE TABLE attachments")[1],
@@ -294,7 +241,7 @@ def test_parts_of_the_message_store_come_in(tmp_path: Path) -> None:
 def test_what_both_generations_hold_comes_once(
     tmp_path: Path, older_answer: str, count: int
 ) -> None:
-    path = make(
+    path = database(
         tmp_path / "logs.db",
         OLDER_TABLES,
         MESSAGE_STORE,
@@ -311,13 +258,13 @@ def test_what_both_generations_hold_comes_once(
 
 def test_progress_counts_conversations(tmp_path: Path) -> None:
     rows = [("responses", response(number, None)) for number in range(1, 4)]
-    path = make(tmp_path / "logs.db", OLDER_TABLES, rows=rows)
+    path = database(tmp_path / "logs.db", OLDER_TABLES, rows=rows)
     steps = read_llm_logs(path, new_id=ids(), now=NOW)
     assert [(read, total) for _, read, total in steps] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_bytes_that_are_no_utf8_survive(tmp_path: Path) -> None:
-    path = make(tmp_path / "logs.db", OLDER_TABLES, rows=[("responses", response(1))])
+    path = database(tmp_path / "logs.db", OLDER_TABLES, rows=[("responses", response(1))])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE responses SET response = CAST(x'61FF' AS TEXT)")
     assert said(read(path)[0])[1] == ("assistant", "a\udcff")
@@ -326,8 +273,8 @@ def test_bytes_that_are_no_utf8_survive(tmp_path: Path) -> None:
 def test_a_log_that_nobody_may_write_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    path = make(folder / "logs.db", "PRAGMA journal_mode = WAL;", OLDER_TABLES)
-    make(path, rows=[("responses", response(1))])
+    path = database(folder / "logs.db", "PRAGMA journal_mode = WAL;", OLDER_TABLES)
+    database(path, rows=[("responses", response(1))])
     path.chmod(0o400)
     folder.chmod(0o500)
     try:
@@ -337,7 +284,7 @@ def test_a_log_that_nobody_may_write_is_read(tmp_path: Path) -> None:
 
 
 def test_reading_leaves_the_log_as_it_was(tmp_path: Path) -> None:
-    path = make(tmp_path / "logs.db", OLDER_TABLES, rows=[("responses", response(1))])
+    path = database(tmp_path / "logs.db", OLDER_TABLES, rows=[("responses", response(1))])
     before = path.read_bytes()
     read(path)
     assert path.read_bytes() == before
@@ -349,11 +296,11 @@ def test_what_is_no_log_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "logs.db"
     match kind:
         case "other database":
-            make(path, "CREATE TABLE other (x);")
+            database(path, "CREATE TABLE other (x);")
         case "text":
             path.write_text("hello " * 100)
         case "damaged":
-            make(path, OLDER_TABLES, rows=[("responses", response(1))])
+            database(path, OLDER_TABLES, rows=[("responses", response(1))])
             data = bytearray(path.read_bytes())
             data[100:4096] = b"\xff" * 3996
             path.write_bytes(data)
@@ -366,4 +313,4 @@ def test_what_is_no_log_is_refused(tmp_path: Path, kind: str) -> None:
 def test_a_database_is_told_from_a_text(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("[]")
     assert not LlmLogs().is_database(str(tmp_path / "a"))
-    assert LlmLogs().is_database(str(make(tmp_path / "b", OLDER_TABLES)))
+    assert LlmLogs().is_database(str(database(tmp_path / "b", OLDER_TABLES)))

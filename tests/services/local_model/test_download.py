@@ -27,6 +27,8 @@ from tests.services.local_model.conftest import (
     until,
 )
 
+pytestmark = pytest.mark.process
+
 
 def failure(cache: Path) -> str:
     """Prepare the model, and return the error; only the lock may be left in the cache."""

@@ -20,6 +20,8 @@ from tests.services.local_model.conftest import (
 )
 from tests.support import ROOT
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def gguf(tmp_path: Path) -> Path:

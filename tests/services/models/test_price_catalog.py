@@ -82,5 +82,6 @@ print(catalog.context_window("gpt-4o"))
 """
 
 
+@pytest.mark.process
 def test_looking_up_needs_no_network_and_nothing_is_loaded_before_it() -> None:
     assert run_alone(LOOK_UP, *no_network()) == ["128000"]

@@ -240,6 +240,7 @@ for encoding in ("cl100k_base", "o200k_base", "o200k_harmony"):
 """
 
 
+@pytest.mark.process
 def test_counting_needs_no_network_and_leaves_tiktokens_cache_alone(tmp_path: Path) -> None:
     counts = run_alone(COUNT_ALL, *no_network(), TIKTOKEN_CACHE_DIR=str(tmp_path / "cache"))
     assert counts == ["6", "6", "6"]
@@ -263,6 +264,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 def test_the_event_loop_goes_on_while_a_vocabulary_is_loaded() -> None:
     assert run_alone(WHILE_LOADING) == ["True", "7"]
 

@@ -117,6 +117,7 @@ def test_https_to_a_plain_port_that_waits_suggests_http() -> None:
     assert f"http://127.0.0.1:{server.port}/v1" in outcome.said
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
 def test_a_certificate_that_nobody_signed_is_told_as_such(tmp_path: Path) -> None:
     subprocess.run(

@@ -15,6 +15,8 @@ from chatrepl.services.store import SqliteStore
 from tests.support.killed_writer import piece, whole
 from tests.support.store_values import run
 
+pytestmark = pytest.mark.process
+
 KILLS = int(os.environ.get("CHATREPL_KILLS", "25"))
 
 

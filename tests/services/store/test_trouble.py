@@ -107,6 +107,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 def test_a_limit_on_the_size_of_files_is_told_and_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     done = subprocess.run(
@@ -231,6 +232,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 def test_four_processes_write_at_once_and_nothing_is_lost_or_mixed(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     names = ["a", "b", "c", "d"]
@@ -270,6 +272,7 @@ def test_a_call_that_is_cancelled_while_it_waits_is_carried_out_all_the_same(
     run(tmp_path / "s.db", work)
 
 
+@pytest.mark.process
 def test_nothing_is_opened_or_imported_before_the_first_call(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib\n"

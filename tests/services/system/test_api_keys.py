@@ -50,21 +50,25 @@ def test_a_key_written_where_its_variable_should_be_named_is_not_shown() -> None
     assert KEY not in failure({"api_key_env": KEY})
 
 
+@pytest.mark.process
 def test_a_command_gives_the_key_and_the_origin_names_the_program_only() -> None:
     fields = command(f"print({KEY!r} + '\\n')")
     assert found(fields) == (KEY, f"the command {sys.executable}")
 
 
+@pytest.mark.process
 def test_a_command_is_not_run_by_a_shell(tmp_path: Path) -> None:
     assert (
         found({"api_key_cmd": f"echo $(touch{tmp_path}/x);key"})[0] == f"$(touch{tmp_path}/x);key"
     )
 
 
+@pytest.mark.process
 def test_a_command_reads_nothing_of_what_is_piped_in() -> None:
     assert found(command("import sys; print('k' + sys.stdin.read())"))[0] == "k"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("program", "says"),
     [
@@ -83,6 +87,7 @@ def test_a_command_that_fails_is_one_line_without_the_key(program: str, says: st
     assert "a1a1" not in said
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -97,6 +102,7 @@ def test_a_command_that_cannot_be_run_is_one_line(text: str, says: str) -> None:
     assert says in failure({"api_key_cmd": text})
 
 
+@pytest.mark.process
 def test_a_command_that_takes_too_long_is_ended_with_what_holds_its_output(tmp_path: Path) -> None:
     program = (
         "import subprocess, sys, time\n"

@@ -7,6 +7,8 @@ import pytest
 
 from chatrepl.services.system.clipboard import SystemClipboard
 
+pytestmark = pytest.mark.process
+
 TEXT = "Grüße, 日本 🙂\nsecond line\n"
 
 

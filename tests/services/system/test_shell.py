@@ -9,6 +9,8 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.ports.system import ShellResult
 from chatrepl.services.system.shell import SystemShell
 
+pytestmark = pytest.mark.process
+
 ENVIRONMENT = {"PATH": os.defpath, "SHELL": "/bin/sh"}
 
 

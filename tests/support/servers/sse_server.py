@@ -241,6 +241,9 @@ class SseServer:
     def close(self) -> None:
         """End every connection and join every thread."""
         self.closing.set()
+        with suppress(OSError):
+            # Wakes the accepting thread at once; elsewhere than on Linux it ends by its time-out.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._threads[0].join(10)
         with self._arrived:
             for connection in self._open:
@@ -327,7 +330,7 @@ class SseServer:
         while not self.closing.is_set():
             try:
                 connection, _ = self._listener.accept()
-            except TimeoutError:
+            except OSError:
                 continue
             connection.settimeout(None)
             with self._arrived:

@@ -1,30 +1,22 @@
 """What the line below the prompt calls its figure: ≈, reported, or exact."""
 
-import asyncio
 import re
-from collections.abc import Coroutine
 from dataclasses import replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chatrepl.core.commands.dispatch import handle_line
 from chatrepl.core.conversation.attachments import Attachment
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.ports.chat_model import Server
-from chatrepl.core.session import Session
 from chatrepl.terminal.live.toolbar import Toolbar
-from tests.core.context.test_request_body import Watched, watched_path
 from tests.support.fakes import LOCAL_SERVER, FixedCatalog, WordCounter, World, answer
+from tests.support.session_talk import say
+from tests.support.values.counting_text import CountingText, counting_path
 
 IMAGE: Attachment = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 FIGURE = re.compile(r"(≈?)([\d,]+) of ≈?[\d,]+ tokens(?: \((\w+)\))?$")
-
-
-async def say(session: Session, line: str) -> None:
-    async for _ in handle_line(session, line):
-        pass
 
 
 async def figure_of(toolbar: Toolbar) -> tuple[str, int, str]:
@@ -40,7 +32,7 @@ kinds = st.sampled_from(["say", "say", "unreported", "picture", "/drop 1", "/und
 @settings(deadline=None, max_examples=150)
 @given(st.booleans(), st.lists(kinds, max_size=7), st.booleans())
 @example(is_known=False, steps=["picture", "say", "/drop 1", "/undo"], counts_itself=False)
-def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated(
+async def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated(
     is_known: bool, steps: list[str], counts_itself: bool
 ) -> None:
     """A server that counts says 1,000 and one more each time: nobody here counts that."""
@@ -48,8 +40,7 @@ def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated
     world = World(counter=WordCounter(known=is_known), server=server)
     world.model.counts = list(range(1000, 1100)) if counts_itself else []
 
-    async def work() -> None:
-        session = world.session()
+    async with world.opened() as session:
         toolbar = Toolbar(session)
         for number, step in enumerate(steps):
             prompt = 500 + number if step == "say" else None
@@ -81,15 +72,6 @@ def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated
             words = sum(len(message.content.split()) for message in plan.sent)
             assert tokens == words + 4 * len(plan.sent) + 3
 
-    asyncio.run(run_and_close(world, work()))
-
-
-async def run_and_close(world: World, work: Coroutine[None, None, None]) -> None:
-    try:
-        await work
-    finally:
-        await world.store.close()
-
 
 def refused(prompt_tokens: int) -> ModelError:
     return ModelError(
@@ -99,82 +81,61 @@ def refused(prompt_tokens: int) -> ModelError:
     )
 
 
-def figure_after_refusal(prompt_tokens: int) -> tuple[str, int, str]:
+async def figure_after_refusal(prompt_tokens: int) -> tuple[str, int, str]:
     world = World(catalog=FixedCatalog(100_000))
     world.model.scripts = [[refused(prompt_tokens)], answer("fine")]
-    figures: list[tuple[str, int, str]] = []
-
-    async def work() -> None:
-        session = world.session()
+    async with world.opened() as session:
         await say(session, "word " * 600)
-        figures.append(await figure_of(Toolbar(session)))
-
-    asyncio.run(run_and_close(world, work()))
-    return figures[0]
+        return await figure_of(Toolbar(session))
 
 
-def test_a_known_vocabulary_that_a_server_contradicts_is_exact_no_more() -> None:
+async def test_a_known_vocabulary_that_a_server_contradicts_is_exact_no_more() -> None:
     # 600 words, 3 and the role for each of two messages, the answer, 3 for the reply.
-    assert figure_after_refusal(607) == ("", 612, "exact")
-    mark, tokens, kind = figure_after_refusal(1214)
+    assert await figure_after_refusal(607) == ("", 612, "exact")
+    mark, tokens, kind = await figure_after_refusal(1214)
     assert (mark, kind) == ("≈", "")
     assert 1200 < tokens < 1260
 
 
-def test_an_answer_that_came_after_the_report_makes_the_sum_an_estimate() -> None:
+async def test_an_answer_that_came_after_the_report_makes_the_sum_an_estimate() -> None:
     world = World(counter=WordCounter(known=False))
     world.model.scripts = [answer("one two", prompt_tokens=40)]
-    figures: list[tuple[str, int, str]] = []
-
-    async def work() -> None:
-        session = world.session()
+    async with world.opened() as session:
         await say(session, "hi")
-        figures.append(await figure_of(Toolbar(session)))
+        with_answer = await figure_of(Toolbar(session))
         # The answer is no longer part of it: all that is left was reported.
         session.conversation.head = session.conversation.path[0].id
-        figures.append(await figure_of(Toolbar(session)))
-
-    asyncio.run(run_and_close(world, work()))
-    assert figures[0][0] == "≈" and figures[0][2] == ""
-    assert figures[1] == ("", 40, "reported")
+        without_answer = await figure_of(Toolbar(session))
+    assert with_answer[0] == "≈" and with_answer[2] == ""
+    assert without_answer == ("", 40, "reported")
 
 
-def figure_after_report(prompt_tokens: int) -> tuple[str, int, str]:
+async def figure_after_report(prompt_tokens: int) -> tuple[str, int, str]:
     world = World()
     world.model.scripts = [answer("one two", prompt_tokens=prompt_tokens)]
-    figures: list[tuple[str, int, str]] = []
-
-    async def work() -> None:
-        session = world.session()
+    async with world.opened() as session:
         await say(session, "hi")
         # What was counted there was another prompt.
         await say(session, "/system be kind")
-        figures.append(await figure_of(Toolbar(session)))
-
-    asyncio.run(run_and_close(world, work()))
-    return figures[0]
+        return await figure_of(Toolbar(session))
 
 
-def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -> None:
+async def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -> None:
     # One word and the role, 3 for the message, 3 for the reply.
-    assert figure_after_report(8) == ("", 20, "exact")
-    assert figure_after_report(9) == ("≈", 20, "")
+    assert await figure_after_report(8) == ("", 20, "exact")
+    assert await figure_after_report(9) == ("≈", 20, "")
 
 
-def test_what_goes_with_the_next_message_is_counted_and_written_while_nobody_waits() -> None:
+async def test_what_goes_with_the_next_message_is_counted_and_written_while_nobody_waits() -> None:
     world = World(catalog=FixedCatalog(window=100_000))
-    session = world.session()
-    path = watched_path(1000)
+    path = counting_path(1000)
     linked = [replace(one, parent=path[at - 1].id if at else None) for at, one in enumerate(path)]
-    session.conversation = Conversation(linked, linked[-1].id)
-
-    async def work() -> None:
+    async with world.opened() as session:
+        session.conversation = Conversation(linked, linked[-1].id)
         await Toolbar(session).refresh()
-        counted, written = len(world.counter.asked), Watched.times
+        counted, written = len(world.counter.asked), CountingText.writes
         assert counted >= 1000 and written >= 1000
         await say(session, "one more")
         assert len(world.model.requests[-1].body["messages"]) == 1001  # type: ignore[arg-type]
         assert set(world.counter.asked[counted:]) <= {"one more", "an answer", "user", "assistant"}
-        assert Watched.times - written <= 2
-
-    asyncio.run(work())
+        assert CountingText.writes - written <= 2

@@ -244,6 +244,7 @@ def test_a_history_that_cannot_be_written_is_said_and_kept_in_memory(
     terminal.wait_for(MARK + " one")
 
 
+@pytest.mark.process
 def test_raw_mode_imports_no_library() -> None:
     code = "import sys, chatrepl.terminal.tty.raw_mode; print('prompt_toolkit' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -234,6 +234,7 @@ def test_an_idle_prompt_leaves_nothing_behind_when_tmux_is_resized(
     assert numbers(tmux.everything()) == list(range(60))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("ending", ["C-d", "C-z"])
 def test_no_answer_of_the_terminal_ends_up_in_the_shell(tmp_path: Path, ending: str) -> None:
     if not is_there():
