@@ -90,7 +90,6 @@ class Session(SessionState):
         async def work(events: EventQueue) -> None:
             request = await self.accept(events, text, attachments)
             if request is not None:
-                events.extend(self.take_notices())
                 await self.answer(events, request)
 
         return stream_events(work)
@@ -195,6 +194,7 @@ class Session(SessionState):
 
     async def answer(self, events: EventQueue, request: TurnRequest) -> None:
         """Run a turn to its end. A request that cannot be made gives the message back."""
+        events.extend(self.take_notices())
         turn = Turn(self, self.preflight, request)
         try:
             await self._stoppable(turn.prepare(events))

@@ -89,6 +89,8 @@ class Command:
     """Completion serves the first word only, or each word, or replaces all after the name."""
     at_once: bool = False
     """Runs while an answer streams; other commands are queued until its end."""
+    is_turn: bool = False
+    """Its events are those of a turn, which takes the pending notices itself."""
     is_setting: bool = False
 
 
@@ -100,10 +102,8 @@ def offering(*values: Value) -> Complete:
 async def with_notices(session: "Session", events: AsyncIterator[Event]) -> AsyncIterator[Event]:
     """Yield a command's events, each after the notices of the disk that are pending by then."""
     async for event in events:
-        # Nothing comes between the pieces of an answer.
-        if not session.is_answering:
-            for notice in session.take_notices():
-                yield notice
+        for notice in session.take_notices():
+            yield notice
         yield event
     for notice in session.take_notices():
         yield notice

@@ -84,12 +84,12 @@ def _shell_line(line: str) -> ShellLine:
 
 
 def is_message(line: str) -> bool:
-    """Return whether a line goes to the model."""
+    """Return whether a line is sent to the model."""
     return _message_text(line) is not None
 
 
 def _message_text(line: str) -> str | None:
-    """Return the text of a line that goes to the model; None: it does not."""
+    """Return the text of a line that is sent to the model; None for other lines."""
     try:
         parsed = parse_line(line)
     except UsageError:
@@ -122,7 +122,7 @@ def _command_of(line: str) -> Command | None:
 
 
 def handle_line(session: Session, line: str) -> AsyncIterator[Event]:
-    """Run one line as a stream of events: every failure becomes a notice, nothing is raised.
+    """Run one line, and yield its events; every error becomes a notice, none is raised.
 
     The events of a message come straight from the queue of its turn.
     """
@@ -143,7 +143,6 @@ async def _send(session: Session, line: str, text: str, events: EventQueue) -> N
             return
         for attachment in request.question.attachments:
             events.put(Notice(f"attached {await describe_attachment(session, attachment)}"))
-        events.extend(session.take_notices())
         await session.answer(events, request)
     except Exception as error:  # noqa: BLE001 - a bug must not end the conversation
         events.extend(_failure(line, error))
@@ -166,7 +165,8 @@ def _command_events(
         return run_in_shell(session, line.command, adds_output=line.adds_output)
     assert isinstance(line, CommandLine)
     command = find_command(line.name, COMMANDS)
-    return with_notices(session, command.handler(Call(session, command.name, line.rest, COMMANDS)))
+    events = command.handler(Call(session, command.name, line.rest, COMMANDS))
+    return events if command.is_turn else with_notices(session, events)
 
 
 def _failure(line: str, error: Exception) -> Sequence[Event]:

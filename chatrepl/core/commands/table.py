@@ -163,6 +163,7 @@ COMMANDS: tuple[Command, ...] = (
         "[MODEL | PROFILE:MODEL]",
         complete=servers.complete_model_names,
         completes="each word",
+        is_turn=True,
     ),
     Command(
         "edit",
@@ -171,7 +172,7 @@ COMMANDS: tuple[Command, ...] = (
         usage="[N]",
         complete=branches.complete_edit,
     ),
-    Command("continue", "finish an answer that was cut", conversation.continue_),
+    Command("continue", "finish an answer that was cut", conversation.continue_, is_turn=True),
     Command("alternatives", "sibling answers", branches.siblings, ("alt",)),
     Command(
         "pick",
