@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.built_in_model import need_model, registry_variables
+from tests.support.local_model.built_in_model import need_model, registry_variables
 from tests.support.servers.sse_server import SseServer
 from tests.support.terminal.program import PROGRAM, Chat, Run, Start, environment_of, run_piped
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.token_counts import measure
-from tests.support.built_in_model import need_model
+from tests.support.local_model.built_in_model import need_model
 
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
 

@@ -16,7 +16,8 @@ from chatrepl.core.errors import ChatreplError, Fault, ModelError
 from chatrepl.core.events import ModelEvent
 from chatrepl.core.json_value import Json
 from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
-from chatrepl.services.openai_api.request_log import Told
+from chatrepl.services.openai_api.json_fields import field_of, parse_json, positive_int
+from chatrepl.services.openai_api.request_log import RequestLog
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["OpenAIChatModel"]
 
 MAXIMUM_LISTING_S = 20.0
+_COUNT_PATH = "/chat/completions/input_tokens"
+"""An endpoint that llama.cpp and its like add to the API."""
+_COUNT_TIMEOUT_S = 1.0
+_LOCAL_COUNT_TIMEOUT_S = 5.0
+"""The built-in model's server always counts, but slowly on a busy machine."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,15 +59,14 @@ class OpenAIChatModel:
         body = dict(request.body)
         facts = RequestFacts(request.server, frozenset(body))
         self._requests += 1
-        told = Told(self._requests, request)
-
+        log = RequestLog(self._requests, request)
         count = body.get("n")
         choices = count if type(count) is int and 0 < count <= MAXIMUM_CHOICES else 1
         open_response = partial(self._open_response, request.server, body)
-        with told.until_the_end():
+        with log.outcome():
             async with aclosing(read_answer(open_response, facts, choices)) as events:
                 async for event in events:
-                    told.take(event)
+                    log.record(event)
                     yield event
 
     async def models(self, server: Server) -> Sequence[ModelInfo]:
@@ -82,19 +87,34 @@ class OpenAIChatModel:
         except ChatreplError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a server provokes ends in one line
-            from chatrepl.services.openai_api.errors.exceptions import explain
+            from chatrepl.services.openai_api.errors.exceptions import error_from_exception
 
-            raise explain(error, facts, has_answer=False) from None
+            raise error_from_exception(error, facts, has_answer=False) from None
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Ask the server for the prompt's token count; None: no count, or not in time."""
-        from chatrepl.services.openai_api.token_count import count_prompt
-
+        body = {
+            key: value
+            for key, value in request.body.items()
+            if key not in ("stream", "stream_options")
+        }
         try:
             client = await self._client(request.server)
-        except Exception:  # noqa: BLE001 - the request itself reports the cause
+            import httpx2
+
+            from chatrepl.services.openai_api.clients import headers_for
+
+            is_local = request.server.is_local
+            async with asyncio.timeout(_LOCAL_COUNT_TIMEOUT_S if is_local else _COUNT_TIMEOUT_S):
+                response = await client.post(
+                    _COUNT_PATH,
+                    cast_to=httpx2.Response,
+                    body=body,
+                    options={"headers": headers_for(request.server), "max_retries": 0},
+                )
+            return positive_int(field_of(parse_json(response.text), "input_tokens"))
+        except Exception:  # noqa: BLE001 - the count is estimated; the request reports the cause
             return None
-        return await count_prompt(client, request)
 
     async def warm_up(self) -> None:
         """Import the SDK and load certificates in a thread; a later request reports failures."""

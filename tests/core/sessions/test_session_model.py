@@ -33,7 +33,7 @@ from tests.support.fakes import World
 from tests.support.model_turns import Gate, Played, script, turn
 from tests.support.session_model import Kept, Model, Said
 from tests.support.session_talk import collect
-from tests.support.store_values import crash_image
+from tests.support.store.store_values import crash_image
 
 T = TypeVar("T")
 RUNS = int(os.environ.get("CHATREPL_MODEL_RUNS", "12"))

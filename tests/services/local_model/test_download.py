@@ -16,7 +16,7 @@ from chatrepl.core.errors import LocalModelError
 from chatrepl.core.events import Progress
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.local_model.weights import unpack
-from tests.services.local_model.conftest import (
+from tests.support.local_model.fake_engine import (
     MODEL_BYTES,
     MODEL_FILE,
     Fakes,

@@ -10,7 +10,8 @@ import pytest
 from chatrepl.core.errors import LocalModelError
 from chatrepl.services.local_model import BuiltInModel
 from chatrepl.services.local_model.process import start_child
-from tests.services.local_model.conftest import (
+from tests.support import ROOT
+from tests.support.local_model.fake_engine import (
     Fakes,
     is_running,
     prepared,
@@ -18,7 +19,6 @@ from tests.services.local_model.conftest import (
     run,
     until,
 )
-from tests.support import ROOT
 
 pytestmark = pytest.mark.process
 

@@ -11,7 +11,7 @@ import pytest
 from chatrepl.core.errors import LocalModelError
 from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.local_model import BuiltInModel
-from tests.services.local_model.conftest import MODEL_BYTES, MODEL_FILE, Fakes, prepared, run
+from tests.support.local_model.fake_engine import MODEL_BYTES, MODEL_FILE, Fakes, prepared, run
 
 pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
 

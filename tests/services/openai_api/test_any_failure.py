@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.services.openai_api import OpenAIChatModel
-from chatrepl.services.openai_api.errors.exceptions import explain
+from chatrepl.services.openai_api.errors.exceptions import error_from_exception
 from chatrepl.services.openai_api.errors.responses import RequestFacts
 from tests.support.servers.api_requests import CANARY, ask, ask_with, request_for, server_at
 from tests.support.servers.sse_server import SseServer, event
@@ -79,7 +79,7 @@ def test_every_exception_of_the_sdk_and_of_http_becomes_one_line_with_a_fault() 
             continue
         error = make(kind, request, response)
         for has_answer in (False, True):
-            found = explain(error, facts, has_answer=has_answer)
+            found = error_from_exception(error, facts, has_answer=has_answer)
             assert isinstance(found, ModelError)
             assert CANARY not in str(found)
             assert found.message[0] == found.message[0].lower()

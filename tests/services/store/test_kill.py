@@ -12,8 +12,8 @@ import pytest
 
 from chatrepl.core.messages import Message, State
 from chatrepl.services.store import SqliteStore
-from tests.support.killed_writer import piece, whole
-from tests.support.store_values import run
+from tests.support.store.killed_writer import piece, whole
+from tests.support.store.store_values import run
 
 pytestmark = pytest.mark.process
 
@@ -31,7 +31,7 @@ class Told:
 
 
 def killed(path: Path, name: str, after_s: float) -> Told:
-    command = [sys.executable, "-m", "tests.support.killed_writer", str(path), name]
+    command = [sys.executable, "-m", "tests.support.store.killed_writer", str(path), name]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         # Timed from here, a slow start does not leave every process without time to write.

@@ -30,7 +30,7 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.messages import Marks, Message, SessionRecord, State
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.store.search.ranking import fold, score
-from tests.support.store_values import at, crash_image, message, session, streaming
+from tests.support.store.store_values import at, crash_image, message, session, streaming
 
 T = TypeVar("T")
 RUNS = int(os.environ.get("CHATREPL_MODEL_RUNS", "40"))

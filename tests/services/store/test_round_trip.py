@@ -9,7 +9,7 @@ from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import Marks, Message, SessionRecord, State, Usage
 from chatrepl.core.ports.storage import LoadedSession, Store
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import at, message, rows_in, run, session, streaming
+from tests.support.store.store_values import at, message, rows_in, run, session, streaming
 
 TEXT = st.text(st.characters(codec=None, categories=None), max_size=30)
 JSON = st.recursive(

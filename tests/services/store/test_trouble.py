@@ -14,7 +14,7 @@ import pytest
 from chatrepl.core.errors import StoreError
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.store.database import is_network_file_system
-from tests.support.store_values import message, run, session, streaming
+from tests.support.store.store_values import message, run, session, streaming
 
 NOBODY = 65534
 
@@ -88,7 +88,7 @@ import asyncio, resource, sys
 from pathlib import Path
 from chatrepl.core.errors import StoreError
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import message, session
+from tests.support.store.store_values import message, session
 
 async def main() -> None:
     store = SqliteStore(Path(sys.argv[1]))
@@ -217,7 +217,7 @@ WRITER = """
 import asyncio, sys
 from pathlib import Path
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import message, session
+from tests.support.store.store_values import message, session
 
 async def main() -> None:
     store, name = SqliteStore(Path(sys.argv[1])), sys.argv[2]

@@ -23,7 +23,7 @@ from chatrepl.services.openai_api.errors.responses import (
     excerpt,
 )
 
-__all__ = ["explain", "proxy_for"]
+__all__ = ["error_from_exception", "proxy_for"]
 
 _UNREACHABLE = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
@@ -37,7 +37,9 @@ _RETRY = "/retry asks again"
 _NO_ADDRESS, _ADDRESS_HINT = "the base_url is not an address", "write https://host:port/v1"
 
 
-def explain(error: BaseException, facts: RequestFacts, *, has_answer: bool) -> ModelError:
+def error_from_exception(
+    error: BaseException, facts: RequestFacts, *, has_answer: bool
+) -> ModelError:
     """Convert any exception that a request raised.
 
     ``has_answer``: a part of the answer had arrived before.

@@ -169,9 +169,9 @@ class _Reader:
             return None
         if error is None:
             return self._timeout_error()
-        from chatrepl.services.openai_api.errors.exceptions import explain
+        from chatrepl.services.openai_api.errors.exceptions import error_from_exception
 
-        return explain(error, self._facts, has_answer=self.chunks.has_answer)
+        return error_from_exception(error, self._facts, has_answer=self.chunks.has_answer)
 
     def _timeout_error(self) -> ModelError:
         seconds = f"{self._timeout_s:g} s"

@@ -12,7 +12,15 @@ from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.messages import State
 from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import at, crash_image, message, rows_in, run, session, streaming
+from tests.support.store.store_values import (
+    at,
+    crash_image,
+    message,
+    rows_in,
+    run,
+    session,
+    streaming,
+)
 
 
 async def _stream(store: SqliteStore, *ids: str) -> None:

@@ -9,7 +9,7 @@ from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, State
 from chatrepl.core.ports.storage import LoadedSession
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import at, message, run, session, streaming
+from tests.support.store.store_values import at, message, run, session, streaming
 
 PAGE = 4096
 

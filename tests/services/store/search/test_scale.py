@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import at, message, session, streaming
+from tests.support.store.store_values import at, message, session, streaming
 
 
 class Steps:

