@@ -271,7 +271,7 @@ class Frames:
         self.request()
 
     def _take_reported_size(self, size: "Size | None") -> None:
-        """Go on when the terminal has told its size, which a frame or lines may wait for."""
+        """Resume a frame or lines that may wait for the terminal's reply."""
         if size is not None and (size != self._size or self._frame_timer is not None):
             self.request(is_urgent=True)
         if self._lines:
@@ -322,7 +322,7 @@ class Frames:
         self.request(is_urgent=True, is_input_same=True)
 
     def _settle(self) -> None:
-        """Print more lines if there are any, else wake up those who wait for the end."""
+        """Print more lines if there are any, else let the callers of ``ready`` go on."""
         if self._lines and not self._is_paused:
             self._print_more()
             return

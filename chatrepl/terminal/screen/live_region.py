@@ -224,7 +224,7 @@ class Region(Container):
         return self._answer if self._state.question else self._main
 
     def _lay_out(self, columns: int, rows: int) -> _Layout:
-        """Give each part its rows; the input comes first, then the menu, the others, the tail."""
+        """Give each part its rows: toolbar and input first, then menu, others and tail."""
         toolbar = self._toolbar() if rows >= 3 or self._is_searching() else []
         others = self._others()
         room = rows - len(toolbar)

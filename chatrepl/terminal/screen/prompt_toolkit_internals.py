@@ -47,7 +47,7 @@ class Repainter(Protocol):
 
 
 class LiveApplication(Application[None]):
-    """Application that leaves the time of each repaint to a ``Repainter``.
+    """Application whose repaints are scheduled by a ``Repainter``.
 
     Nothing is drawn before ``repainter`` is set.
     """
@@ -102,7 +102,7 @@ class StatefulRenderer(Renderer):
 
     @property
     def has_style(self) -> Callable[[str], bool]:
-        """Predicate: is a blank in this style visible? Only after something was drawn."""
+        """Predicate for styles in which a blank is visible; only after something was drawn."""
         known = self._style_string_has_style
         assert known is not None
         return known.__getitem__
