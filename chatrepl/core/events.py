@@ -146,19 +146,10 @@ class TokensScored:
     index: int = 0
 
 
-ModelEvent = (
-    ResponseStarted
-    | TextDelta
-    | ReasoningDelta
-    | RefusalDelta
-    | ToolCalled
-    | UsageReported
-    | TokensScored
-    | ChoiceFinished
-)
-
 Delta = TextDelta | ReasoningDelta | RefusalDelta
 """A piece of an answer's text, of any kind."""
+
+ModelEvent = ResponseStarted | Delta | ToolCalled | UsageReported | TokensScored | ChoiceFinished
 
 
 # Events of a turn or a command.
@@ -339,9 +330,7 @@ class ExitRequested:
 ShownEvent = (
     MessageAccepted
     | AnswerStarted
-    | TextDelta
-    | ReasoningDelta
-    | RefusalDelta
+    | Delta
     | ToolCalled
     | AnswerEnded
     | Notice
