@@ -4,9 +4,11 @@ Text in an event is exact, as it came from the outside: it must pass through
 ``chatrepl.core.text.terminal_safe`` before it is drawn.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from itertools import groupby
+from typing import TypeVar, cast
 
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.messages import Json, Message, SessionRecord, Usage
@@ -43,6 +45,7 @@ __all__ = [
     "ToolCalled",
     "UsageReported",
     "WordsShaded",
+    "join_deltas",
 ]
 
 
@@ -143,19 +146,10 @@ class TokensScored:
     index: int = 0
 
 
-ModelEvent = (
-    ResponseStarted
-    | TextDelta
-    | ReasoningDelta
-    | RefusalDelta
-    | ToolCalled
-    | UsageReported
-    | TokensScored
-    | ChoiceFinished
-)
-
 Delta = TextDelta | ReasoningDelta | RefusalDelta
 """A piece of an answer's text, of any kind."""
+
+ModelEvent = ResponseStarted | Delta | ToolCalled | UsageReported | TokensScored | ChoiceFinished
 
 
 # Events of a turn or a command.
@@ -336,9 +330,7 @@ class ExitRequested:
 ShownEvent = (
     MessageAccepted
     | AnswerStarted
-    | TextDelta
-    | ReasoningDelta
-    | RefusalDelta
+    | Delta
     | ToolCalled
     | AnswerEnded
     | Notice
@@ -356,3 +348,17 @@ PromptEvent = DraftReturned | EditorRequested | TextCopied | SessionChanged | Ex
 
 Event = ShownEvent | PromptEvent
 """All events: those that are drawn, and requests to the front end."""
+
+_Event = TypeVar("_Event", bound=Event)
+
+
+def join_deltas(events: Iterable[_Event]) -> Iterator[_Event]:
+    """Join each run of deltas of one kind and one answer: few long pieces cost less to show."""
+    for _, run in groupby(events, lambda event: (type(event), getattr(event, "index", None))):
+        first, *others = run
+        if others and isinstance(first, Delta):
+            deltas = cast("Sequence[Delta]", others)
+            yield replace(first, text=first.text + "".join([delta.text for delta in deltas]))
+        else:
+            yield first
+            yield from others

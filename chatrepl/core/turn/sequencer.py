@@ -7,17 +7,15 @@ from chatrepl.core.events import (
     Among,
     AnswerEnded,
     AnswerStarted,
+    Delta,
     Event,
-    ReasoningDelta,
-    RefusalDelta,
-    TextDelta,
     ToolCalled,
+    join_deltas,
 )
 
 __all__ = ["AnswerSequencer", "HeldAnswer", "sequenced"]
 
-AnswerEvent = AnswerStarted | TextDelta | ReasoningDelta | RefusalDelta | ToolCalled | AnswerEnded
-_Delta = TextDelta | ReasoningDelta | RefusalDelta
+AnswerEvent = AnswerStarted | Delta | ToolCalled | AnswerEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class _Held:
 
     def record(self, event: AnswerEvent) -> None:
         """Update the progress."""
-        if isinstance(event, _Delta) and event.text:
+        if isinstance(event, Delta) and event.text:
             goes_on = not self._ends_word and not event.text[0].isspace()
             self.words += len(event.text.split()) - goes_on
             self._ends_word = event.text[-1].isspace()
@@ -50,20 +48,6 @@ class _Held:
             self.is_done = True
         elif isinstance(event, AnswerStarted) and event.among is not None:
             self.number = event.among.number
-
-    def joined(self) -> Iterator[AnswerEvent]:
-        """Yield the held events, with each run of deltas of a kind as one."""
-        run: list[_Delta] = []
-        for event in self.events:
-            if run and type(event) is not type(run[0]):
-                yield replace(run[0], text="".join(delta.text for delta in run))
-                run = []
-            if isinstance(event, _Delta):
-                run.append(event)
-            else:
-                yield event
-        if run:
-            yield replace(run[0], text="".join(delta.text for delta in run))
 
 
 class AnswerSequencer:
@@ -104,7 +88,7 @@ class AnswerSequencer:
         while (current := self._held.get(self._current)) is not None and current.is_done:
             self._current += 1
             following = self._held.get(self._current, _Held())
-            for waiting in following.joined():
+            for waiting in join_deltas(following.events):
                 yield self._with_one_heading(waiting)
             following.events.clear()
 

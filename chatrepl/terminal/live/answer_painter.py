@@ -5,11 +5,10 @@ The rate falls with the cost of a frame, and nothing is painted while the termin
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from chatrepl.core.events import Delta
+from chatrepl.core.events import Delta, join_deltas
 
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_columns import AnswerColumns
@@ -120,13 +119,7 @@ class AnswerPainter:
         if not pieces or self._view is None:
             return False
         lines: list[str] = []
-        for piece in _joined(pieces):
+        for piece in join_deltas(pieces):
             lines += self._view.feed(piece, self._prompt.columns)
         self._write(lines)
         return True
-
-
-def _joined(pieces: Sequence[Delta]) -> Iterator[Delta]:
-    """Join neighbours of one kind: a view draws few long pieces more cheaply."""
-    for (kind, index), group in groupby(pieces, lambda piece: (type(piece), piece.index)):
-        yield kind("".join(piece.text for piece in group), index)
