@@ -3,8 +3,6 @@
 import signal
 from typing import NoReturn
 
-__all__ = ["run"]
-
 
 def run() -> NoReturn:
     """Import the program and run it; Ctrl+C during the import ends the process silently."""

@@ -15,7 +15,6 @@ from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 if TYPE_CHECKING:
     from chatrepl.core.sessions.library import SessionChoice
 
-__all__ = ["OptionRow", "Options", "make_parser", "option_rows", "parse_options"]
 
 _MAXIMUM_PARALLEL = 64
 

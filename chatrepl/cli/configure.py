@@ -20,17 +20,6 @@ from chatrepl.services.files.configuration import Configuration
 from chatrepl.services.files.user_files import UserFiles
 from chatrepl.services.system.api_keys import key_from
 
-__all__ = [
-    "checked_values",
-    "choose_profile",
-    "choose_server",
-    "chooses_local",
-    "combine_settings",
-    "configured_prices",
-    "find_profile",
-    "names_server",
-]
-
 _PRICES = "prices"
 _KEY_FIELDS = ("api_key_env", "api_key_cmd", "api_key_keyring")
 _TEXT_FIELDS = ("base_url", "organization", "project", "azure_api_version", *_KEY_FIELDS)

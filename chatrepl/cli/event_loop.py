@@ -10,8 +10,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from chatrepl.terminal.tty.raw_mode import exit_by_signal, is_ignored
 
-__all__ = ["INTERRUPTED", "run_conversation", "run_until_signal"]
-
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 

@@ -20,8 +20,6 @@ from chatrepl.terminal.tty.raw_mode import hold_terminal
 if TYPE_CHECKING:
     from chatrepl.cli.program import Program
 
-__all__ = ["main", "run"]
-
 
 def run() -> NoReturn:
     """Run the program, and exit with its code."""

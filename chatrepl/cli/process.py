@@ -12,17 +12,6 @@ from chatrepl.core.json_value import Json
 from chatrepl.core.text.terminal_safe import escape_json, safe_json
 from chatrepl.terminal.capabilities import write_text
 
-__all__ = [
-    "SystemClock",
-    "is_interactive",
-    "new_id",
-    "open_missing_streams",
-    "print_line",
-    "printable_json",
-    "stdout_encoding",
-    "variables",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:

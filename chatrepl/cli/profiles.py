@@ -11,8 +11,6 @@ from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.ports.remembered import Profile
 from chatrepl.services.files.configuration import Configuration
 
-__all__ = ["ConfiguredProfiles"]
-
 
 class ConfiguredProfiles:
     """The ``Profiles`` port over the configuration read at the start."""

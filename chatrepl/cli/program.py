@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.plain.dumb_terminal import DumbTerminal
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["Program", "TerminalPerson"]
-
 
 class TerminalPerson:
     """The ``Person`` port over a terminal; without one the answer is no."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from chatrepl.cli.arguments import OptionRow
 from chatrepl.core.errors import UsageError
 
-__all__ = ["completion_script"]
-
 _ROLES = "chatrepl --list-roles 2>/dev/null | cut -d' ' -f1"
 
 

@@ -36,8 +36,6 @@ from chatrepl.services.store import SqliteStore
 from chatrepl.services.system.clipboard import SystemClipboard
 from chatrepl.services.system.shell import SystemShell
 
-__all__ = ["wire"]
-
 
 def wire(
     options: Options,

@@ -7,8 +7,6 @@ from typing import TextIO
 
 from chatrepl.core.text.terminal_safe import encodable
 
-__all__ = ["is_dumb", "rewraps", "window_size", "write_text"]
-
 
 def window_size(fd: int) -> os.terminal_size:
     """Return columns and rows of the terminal behind a file descriptor.

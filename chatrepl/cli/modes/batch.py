@@ -19,8 +19,6 @@ from chatrepl.core.session import Session
 from chatrepl.core.settings.layers import Layer
 from chatrepl.core.turn.sequencer import sequenced
 
-__all__ = ["Batch"]
-
 _PROGRESS_S = 0.1
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["converse_in_lines", "load"]
-
 
 def load(
     options: Options, environment: Mapping[str, str], stop: threading.Event

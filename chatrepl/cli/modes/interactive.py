@@ -15,8 +15,6 @@ from chatrepl.terminal.prompt.prompt import LivePrompt
 from chatrepl.terminal.tty.query_sequences import may_ask_background
 from chatrepl.terminal.tty.raw_mode import HeldTerminal
 
-__all__ = ["converse"]
-
 
 def converse(options: Options, environment: Mapping[str, str], held: HeldTerminal) -> int:
     """Run a conversation at the live prompt; return the exit code.

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator
 
 from chatrepl.core.errors import ChatreplError, UsageError
 
-__all__ = ["LineSource"]
-
 _READ_BYTES = 65536
 _LINES_AHEAD = 64
 _LONGEST_LINE_BYTES = 64 * 2**20

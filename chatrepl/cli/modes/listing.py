@@ -16,8 +16,6 @@ from chatrepl.core.text.terminal_safe import escape_json, safe_line
 if TYPE_CHECKING:
     from chatrepl.core.messages import Json
 
-__all__ = ["export", "list_models", "list_roles", "list_sessions"]
-
 
 async def list_sessions(program: Program) -> int:
     """Print the saved sessions, newest first, one on each line or as JSON; return 0."""

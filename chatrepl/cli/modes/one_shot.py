@@ -35,8 +35,6 @@ from chatrepl.core.turn.sequencer import sequenced
 if TYPE_CHECKING:
     from chatrepl.core.messages import Message
 
-__all__ = ["answer_once", "print_request", "read_message"]
-
 
 def read_message(words: list[str]) -> str:
     """Join the words of the command line and the piped text by a blank line.

@@ -31,30 +31,15 @@ from chatrepl.terminal.capabilities import is_dumb, rewraps, write_text
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import EventRenderer
 
-__all__ = [
-    "AnswerWriter",
-    "NullWriter",
-    "answer_writer",
-    "drawing_for_stdout",
-    "exit_code",
-    "print_notice",
-    "print_warnings",
-    "report_notices",
-    "results_of",
-    "write_heading",
-]
-
 
 class AnswerWriter(Protocol):
     """A sink for an answer that streams."""
 
     def feed(self, piece: Delta) -> None:
         """Write a further piece."""
-        ...
 
     def finish(self) -> None:
         """End the answer."""
-        ...
 
 
 class PlainWriter:

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from chatrepl.core.messages import Message
     from chatrepl.terminal.draw.event_renderer import DrawableEvent
 
-__all__ = ["Script", "open_script"]
 
 _COLUMNS = 80
 

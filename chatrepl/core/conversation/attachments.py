@@ -11,6 +11,7 @@ from chatrepl.core.messages import Json, Message
 
 __all__ = [
     "Attachment",
+    "fenced_text",
     "image_attachment",
     "image_tokens",
     "name_of",

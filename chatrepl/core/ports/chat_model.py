@@ -85,26 +85,21 @@ class ChatModel(Protocol):
         ``Fault.CUT`` after the last event. Raises ``ModelError`` only. Closing the iterator stops
         the server's work.
         """
-        ...
 
     async def models(self, server: Server) -> Sequence[ModelInfo]:
         """List what the server offers, in its order. Raises ``ModelError``."""
-        ...
 
     async def count_tokens(self, request: ChatRequest) -> int | None:
         """Return the server's count of a request's prompt, in tokens.
 
         None: the server does not count prompts, or not in time. Raises nothing.
         """
-        ...
 
     async def warm_up(self) -> None:
         """Do the expensive preparations of the first request in a background thread."""
-        ...
 
     async def close(self) -> None:
         """Close all connections."""
-        ...
 
 
 class TokenCounter(Protocol):
@@ -112,19 +107,15 @@ class TokenCounter(Protocol):
 
     def encoding_for(self, model: str) -> tuple[str, bool]:
         """Return a model's encoding; False with it: the model is unknown, counts are estimates."""
-        ...
 
     async def prepare(self, encoding: str) -> None:
         """Load an encoding in a thread, unless it is loaded already."""
-        ...
 
     def count(self, text: str, encoding: str) -> int:
         """Count a text's tokens, after ``prepare``. Special tokens count as text."""
-        ...
 
     def ids(self, text: str, encoding: str) -> Sequence[int]:
         """Return the ids of the tokens that ``count`` counts, in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +135,15 @@ class Catalog(Protocol):
 
     async def prepare(self) -> None:
         """Load the catalog in a thread."""
-        ...
 
     def context_window(self, model: str) -> int | None:
         """Return a model's context window in tokens; None: not known."""
-        ...
 
     def price(self, model: str) -> Price | None:
         """Return a model's price; None: not known, never a guess."""
-        ...
 
     def cost(self, model: str, usage: Usage) -> float | None:
         """Return one answer's cost in US dollars; None: the price is not known."""
-        ...
 
 
 class LocalModel(Protocol):
@@ -173,16 +160,12 @@ class LocalModel(Protocol):
 
         Ends when the server is ready. Raises ``LocalModelError``; a later call tries again.
         """
-        ...
 
     def server(self) -> Server:
         """Return the running server, after ``prepare``."""
-        ...
 
     def is_fetched(self) -> bool:
         """Return whether the weights are on this machine."""
-        ...
 
     async def close(self) -> None:
         """Stop the server at once."""
-        ...

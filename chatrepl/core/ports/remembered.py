@@ -25,26 +25,21 @@ class Profiles(Protocol):
 
     def names(self) -> Sequence[str]:
         """Return the names of all profiles, in the configuration's order."""
-        ...
 
     def current(self) -> str | None:
         """Return the name of the profile in use; None: none is."""
-        ...
 
     def address_and_model(self, name: str) -> tuple[str, str]:
         """Return a profile's address and model, each empty if it has none."""
-        ...
 
     async def load(self, name: str | None) -> Profile:
         """Return a profile with its key, and make it the one in use; None: without a profile.
 
         May run the user's own key command. Raises ``UsageError``.
         """
-        ...
 
     async def look_up(self, name: str) -> Profile:
         """Return a profile with its key as ``load`` does, without making it the one in use."""
-        ...
 
 
 class Roles(Protocol):
@@ -52,22 +47,18 @@ class Roles(Protocol):
 
     def names(self) -> Sequence[str]:
         """Return the names of all roles in alphabetical order."""
-        ...
 
     async def read(self, name: str) -> str:
         """Return the text of a role's file. Raises ``UsageError`` if there is none."""
-        ...
 
     def place_of(self, path: str) -> str:
         """Return the full path of a file that a role names relative to the user's roles."""
-        ...
 
     async def write(self, name: str, text: str, *, replace: bool = False) -> str:
         """Write one of the user's roles, and return its path.
 
         Raises ``UsageError`` if there is one already, unless ``replace``.
         """
-        ...
 
 
 class Memory(Protocol):
@@ -75,8 +66,6 @@ class Memory(Protocol):
 
     async def recall(self, topic: str, /) -> Mapping[str, Json]:
         """Return a topic's facts by their keys."""
-        ...
 
     async def remember(self, topic: str, key: str, value: Json, /) -> None:
         """Store a fact; None deletes it."""
-        ...

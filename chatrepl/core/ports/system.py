@@ -24,7 +24,6 @@ class Clipboard(Protocol):
 
     async def copy(self, text: str) -> bool:
         """Copy text to the clipboard; False: there is no clipboard program."""
-        ...
 
 
 class Files(Protocol):
@@ -32,26 +31,21 @@ class Files(Protocol):
 
     async def read(self, path: str) -> str:
         """Return a text file's content; too large, binary and missing files are errors."""
-        ...
 
     async def write(self, path: str, text: str, *, replace: bool = False) -> str:
         """Write a private file, and return its full path.
 
         A file that exists is an error, unless ``replace``.
         """
-        ...
 
     def names_file(self, path: str) -> bool:
         """Return whether a path names an existing file or folder."""
-        ...
 
     def is_file(self, path: str) -> bool:
         """Return whether a path names an existing file, and no folder."""
-        ...
 
     def matching(self, begun: str) -> Sequence[str]:
         """Return at most 50 completions of a path, as typed; folders end in a slash."""
-        ...
 
 
 class Clock(Protocol):
@@ -59,11 +53,9 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the date and time in UTC."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never jumps."""
-        ...
 
 
 class Person(Protocol):
@@ -72,15 +64,12 @@ class Person(Protocol):
     @property
     def has_input_line(self) -> bool:
         """True if there is an input line, into which text can be put, with its keys."""
-        ...
 
     async def confirm(self, question: str, *, default: bool = False) -> bool:
         """Ask a yes-or-no question; False where there is no person."""
-        ...
 
     async def ask_text(self, question: str, *, secret: bool = False) -> str | None:
         """Ask for a line of text, hidden if ``secret``; None: cancelled, or there is no person."""
-        ...
 
 
 class DebugLog(Protocol):
@@ -92,15 +81,12 @@ class DebugLog(Protocol):
     @property
     def is_on(self) -> bool:
         """True while the log is being written."""
-        ...
 
     def start(self) -> None:
         """Start to append to the file. Raises ``UsageError``."""
-        ...
 
     def stop(self) -> None:
         """Stop writing; the file stays."""
-        ...
 
 
 class Attachments(Protocol):
@@ -111,7 +97,6 @@ class Attachments(Protocol):
 
         Raises ``ChatreplError`` if it is unreadable, too large, or neither text nor image.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +114,3 @@ class Shell(Protocol):
 
     async def run(self, command: str, *, capture: bool) -> ShellResult:
         """Run a command to its end, showing its output. Raises ``UsageError``."""
-        ...

@@ -17,11 +17,9 @@ class LearnedFact(Protocol):
 
     def restore(self, saved: Json) -> bool:
         """Take over an earlier run's facts; False if they are invalid or newer ones are known."""
-        ...
 
     def to_json(self) -> Json:
         """Return the value to save; None deletes a saved one."""
-        ...
 
 
 Fact = TypeVar("Fact", bound=LearnedFact)

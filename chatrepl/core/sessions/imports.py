@@ -20,7 +20,6 @@ class ForeignLogs(Protocol):
 
     def is_database(self, path: str) -> bool:
         """Return whether a file is a database. Raises ``UsageError`` where it cannot be read."""
-        ...
 
     def read(
         self, path: str, *, new_id: Callable[[], str], now: datetime
@@ -29,7 +28,6 @@ class ForeignLogs(Protocol):
 
         Raises ``UsageError``.
         """
-        ...
 
 
 async def read_conversations(

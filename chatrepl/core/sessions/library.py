@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SessionChoice",
+    "check_name",
     "check_name_free",
     "copy_from_disk",
     "find",

@@ -11,8 +11,6 @@ from chatrepl.services.files.html_to_text import html_to_text
 from chatrepl.services.files.images import image_kind, tokens_of_image
 from chatrepl.services.files.private_files import decode_utf8, read_regular
 
-__all__ = ["AttachmentLoader"]
-
 _MOST_TEXT_BYTES = 4 * 2**20
 _MOST_IMAGE_BYTES = 20 * 2**20
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")

@@ -12,8 +12,6 @@ from chatrepl.core.messages import Json
 from chatrepl.core.text.toml import key_lines
 from chatrepl.services.files.private_files import decode_utf8, explain_os_error, place_after
 
-__all__ = ["Configuration", "read_configuration"]
-
 _MAX_BYTES = 1 << 20
 _BOM = "\ufeff"
 # Keys of OpenAI and many others, Groq, xAI, Hugging Face, NVIDIA, Cerebras, Replicate; of Google;

@@ -20,8 +20,6 @@ from chatrepl.services.files.private_files import (
     open_private,
 )
 
-__all__ = ["FileDebugLog"]
-
 _LOGGER = "chatrepl"
 _MOST_BYTES = 1024 * 1024
 _OLD_FILES = 1

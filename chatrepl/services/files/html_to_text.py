@@ -8,8 +8,6 @@ lxml and requests.
 import re
 from html.parser import HTMLParser
 
-__all__ = ["html_to_text"]
-
 _SKIPPED = frozenset(
     {"script", "style", "template", "noscript", "svg", "nav", "iframe", "object", "select", "title"}
 )

@@ -2,8 +2,6 @@
 
 import math
 
-__all__ = ["image_kind", "tokens_of_image"]
-
 _USUAL_TOKENS = 765
 _BASE_TOKENS, _TILE_TOKENS, _TILE_PIXELS = 85, 170, 512
 _LONGEST_PIXELS, _SHORTEST_PIXELS = 2048, 768

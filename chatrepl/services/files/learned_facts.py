@@ -12,8 +12,6 @@ from pathlib import Path
 from chatrepl.core.messages import Json
 from chatrepl.services.files.private_files import make_private_folder, replace_private
 
-__all__ = ["FileMemory", "NoMemory"]
-
 _MAX_AGE_S = 30 * 86_400
 _MAX_BYTES = 4 << 20
 _MAX_FACTS = 2000

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from chatrepl.core.errors import UsageError
 
-__all__ = ["Paths", "find_paths"]
-
 _NAME = "chatrepl"
 
 

@@ -11,19 +11,6 @@ from typing import IO, BinaryIO, Literal, TextIO, overload
 
 from chatrepl.core.errors import UsageError
 
-__all__ = [
-    "decode_utf8",
-    "error_text",
-    "explain_os_error",
-    "fsync_folder",
-    "make_private_folder",
-    "open_private",
-    "place_after",
-    "read_regular",
-    "replace_private",
-    "replacing_private",
-]
-
 TextMode = Literal["w", "a", "x"]
 BinaryMode = Literal["wb", "ab", "xb"]
 

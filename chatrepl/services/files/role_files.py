@@ -11,8 +11,6 @@ from chatrepl.core.text.quoting import nearest
 from chatrepl.services.files.private_files import error_text, make_private_folder, replace_private
 from chatrepl.services.files.user_files import UserFiles
 
-__all__ = ["RoleFiles"]
-
 _SUFFIX = ".md"
 _SHIPPED = resources.files(__package__).joinpath("shipped_roles")
 

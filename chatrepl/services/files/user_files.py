@@ -14,8 +14,6 @@ from chatrepl.services.files.private_files import (
     replace_private,
 )
 
-__all__ = ["UserFiles"]
-
 _MOST_BYTES = 512 * 1024 * 1024
 _MOST_ENTRIES = 2000
 _MOST_COMPLETIONS = 50

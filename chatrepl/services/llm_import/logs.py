@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["LlmLogs", "read_llm_logs"]
 
 _MAGIC = b"SQLite format 3\x00"
 _HINT = "name a logs.db of llm: `llm logs path` tells where it is"

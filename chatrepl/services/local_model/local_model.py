@@ -13,7 +13,6 @@ from chatrepl.core.ports.chat_model import Server
 if TYPE_CHECKING:
     from chatrepl.services.local_model.process import Child
 
-__all__ = ["BuiltInModel"]
 
 _DEMO_NAME = "smollm2-135m-instruct"
 _WINDOW_TOKENS = 8192

@@ -14,8 +14,6 @@ from chatrepl.core.errors import LocalModelError
 from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.files.private_files import explain_os_error
 
-__all__ = ["Child", "check_engine", "start_child"]
-
 _START_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 2.0
 _INSTALL = "pip install 'chatrepl-terminal[local]'"

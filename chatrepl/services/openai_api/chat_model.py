@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from chatrepl.services.openai_api.clients import Clients
     from chatrepl.services.openai_api.errors.responses import RequestFacts
 
-__all__ = ["OpenAIChatModel"]
 
 MAXIMUM_LISTING_S = 20.0
 _COUNT_PATH = "/chat/completions/input_tokens"

@@ -11,8 +11,6 @@ import openai
 
 from chatrepl.core.ports.chat_model import Server
 
-__all__ = ["Clients", "EnvironmentSettingsError", "connect_timeout_s", "headers_for"]
-
 _log = logging.getLogger(__name__)
 
 MAXIMUM_CONNECT_S = 10.0

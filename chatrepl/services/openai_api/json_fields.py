@@ -5,16 +5,6 @@ No I/O.
 
 import json
 
-__all__ = [
-    "count_of",
-    "field_of",
-    "first_count",
-    "list_of",
-    "parse_json",
-    "positive_int",
-    "text_of",
-]
-
 _DECODER = json.JSONDecoder()
 _COUNT_LIMIT = 2**53
 """Larger numbers fit neither a JSON reader's floats nor a database's column."""

@@ -13,8 +13,6 @@ from chatrepl.services.openai_api.errors.responses import (
 )
 from chatrepl.services.openai_api.json_fields import field_of, parse_json, positive_int, text_of
 
-__all__ = ["parse_models"]
-
 # vLLM; OpenRouter and Together; Groq; LM Studio; Mistral and LM Studio; LiteLLM; llama.cpp, under
 # "meta".
 _WINDOW_FIELDS = (

@@ -18,8 +18,6 @@ from chatrepl.core.events import (
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.addresses import host_of
 
-__all__ = ["RequestLog"]
-
 _log = logging.getLogger(__name__)
 _HIDDEN = ("messages", "user", "stop", "logit_bias", "response_format", "metadata", "tools")
 """Fields that may contain text of the user: logged without their values."""

@@ -9,8 +9,6 @@ from chatrepl import __version__
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.servers.addresses import redact
 
-__all__ = ["WebPage", "fetch"]
-
 _MOST_S = 30.0
 _SILENCE_S = 15.0
 _MOST_REDIRECTS = 5

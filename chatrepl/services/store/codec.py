@@ -13,27 +13,6 @@ from typing import Any
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Json, Message, SessionRecord, State, Usage
 
-__all__ = [
-    "MESSAGE_COLUMNS",
-    "RECORD_COLUMNS",
-    "DamageError",
-    "Stored",
-    "decode_json",
-    "decode_optional",
-    "decode_text",
-    "decode_time",
-    "encode_json",
-    "encode_optional",
-    "encode_text",
-    "encode_time",
-    "first_words_of",
-    "message_columns",
-    "message_from",
-    "record_columns",
-    "record_from",
-    "utf8_bytes",
-]
-
 Stored = str | bytes
 
 MESSAGE_COLUMNS = (

@@ -15,8 +15,6 @@ from chatrepl.services.files.private_files import make_private_folder, open_priv
 from chatrepl.services.store.codec import encode_text
 from chatrepl.services.store.schema import MIGRATIONS, VERSION
 
-__all__ = ["Database", "is_network_file_system"]
-
 _NETWORK_TYPES = re.compile(
     r"9p|afs|beegfs|ceph|cifs|fuse\.(glusterfs|s3fs|sshfs)|gpfs|lustre|ncpfs|nfs4?|panfs|smb3|smbfs"
     r"|vboxsf|virtiofs"

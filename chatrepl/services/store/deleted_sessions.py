@@ -8,8 +8,6 @@ from chatrepl.services.store.codec import encode_text, encode_time
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.locks import Locks
 
-__all__ = ["KEPT", "Bin"]
-
 KEPT = timedelta(days=30)
 
 

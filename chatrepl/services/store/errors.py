@@ -6,8 +6,6 @@ from chatrepl.core.errors import StoreError
 from chatrepl.services.files.private_files import explain_os_error
 from chatrepl.services.store.codec import DamageError
 
-__all__ = ["is_damage", "store_error"]
-
 _LOCKED = (
     "the session database is locked by another program",
     "close that program, or wait; what follows is saved then",

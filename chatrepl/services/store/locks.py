@@ -11,8 +11,6 @@ from pathlib import Path
 
 from chatrepl.services.files.private_files import make_private_folder
 
-__all__ = ["FileLock", "Locks"]
-
 # The file system has no locks, or a lock file cannot be created: no permission, or no space.
 _UNABLE = (
     *(errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS),

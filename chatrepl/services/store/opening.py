@@ -18,8 +18,6 @@ from chatrepl.services.store.reader import Reader
 from chatrepl.services.store.search.query import Searcher
 from chatrepl.services.store.writer import Writer
 
-__all__ = ["Engine", "OpenStore"]
-
 T = TypeVar("T")
 
 

@@ -25,8 +25,6 @@ from chatrepl.services.store.damage.interrupted_answers import Recovery
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.search.ranking import fold
 
-__all__ = ["Reader"]
-
 _RECORDS = f"""
     SELECT {RECORD_COLUMNS}, (SELECT id FROM messages WHERE number = sessions.head)
     FROM sessions"""  # noqa: S608

@@ -4,8 +4,6 @@ Every table has an integer key, so that the rest of a damaged file can be read b
 ``number`` grows with time; a parent's is smaller than its children's.
 """
 
-__all__ = ["MIGRATIONS", "VERSION"]
-
 _FIRST = (
     """CREATE TABLE sessions (
         number INTEGER PRIMARY KEY,

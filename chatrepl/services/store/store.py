@@ -14,7 +14,6 @@ from chatrepl.core.messages import Message, SearchHit
 if TYPE_CHECKING:
     from chatrepl.services.store.opening import Engine, OpenStore
 
-__all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -19,8 +19,6 @@ from chatrepl.services.store.codec import (
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.locks import Locks
 
-__all__ = ["Writer"]
-
 _PLACES = ", ".join("?" for _ in MESSAGE_COLUMNS.split(","))
 _NO_WRITER = "nobody"
 """In the column ``writer`` of a streaming message that no process is writing."""

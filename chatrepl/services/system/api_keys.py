@@ -14,8 +14,6 @@ from chatrepl.core.messages import Json
 from chatrepl.core.ports.chat_model import Secret
 from chatrepl.core.servers.addresses import check_key, redact
 
-__all__ = ["key_from"]
-
 _COMMAND_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _SHOWN_CHARS = 200

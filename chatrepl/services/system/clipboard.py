@@ -8,8 +8,6 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["SystemClipboard"]
-
 _TIMEOUT_S = 3.0
 
 

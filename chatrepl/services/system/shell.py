@@ -13,8 +13,6 @@ from chatrepl.core.ports.system import ShellResult
 from chatrepl.core.text.terminal_safe import TextCleaner
 from chatrepl.services.files.private_files import error_text
 
-__all__ = ["SystemShell"]
-
 _MOST_CHARS = 256 * 1024
 _READ_BYTES = 65536
 _CUT_NOTE = "\n[… the rest is left out]\n"

@@ -11,8 +11,6 @@ from chatrepl.terminal.draw.layout.cell_width import cell_width, clip, graphemes
 from chatrepl.terminal.draw.layout.spans import Line, padded, paint, span
 from chatrepl.terminal.draw.layout.style import RESET, DrawStyle
 
-__all__ = ["AnswerColumns", "columns_fit", "cut_line"]
-
 MIN_COLUMN_CELLS = 36
 """Narrower columns are hard to read, and hold no code."""
 

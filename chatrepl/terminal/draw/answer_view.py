@@ -9,8 +9,6 @@ from chatrepl.terminal.draw.markdown.stream import MarkdownStream
 from chatrepl.terminal.draw.plain_text import PlainStream, ReasoningStream
 from chatrepl.terminal.draw.thinking import Part, ThinkSplitter
 
-__all__ = ["AnswerView"]
-
 
 class AnswerView:
     """A growing answer: reasoning, then text; finished lines, and an open tail."""

@@ -24,8 +24,6 @@ from chatrepl.terminal.draw.answer_view import AnswerView
 from chatrepl.terminal.draw.layout.style import DrawStyle, Theme, detect_background, detect_style
 from chatrepl.terminal.draw.meter import draw_meter
 
-__all__ = ["EventRenderer"]
-
 DrawableEvent = (
     MessageAccepted
     | AnswerStarted

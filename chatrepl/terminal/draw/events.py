@@ -38,19 +38,6 @@ from chatrepl.terminal.draw.markdown.highlighting import CodeHighlighter
 from chatrepl.terminal.draw.markdown.tables import TableLayout
 from chatrepl.terminal.draw.plain_text import PlainStream
 
-__all__ = [
-    "draw_answer_end",
-    "draw_answer_start",
-    "draw_conversation",
-    "draw_held_answers",
-    "draw_notice",
-    "draw_plain",
-    "draw_progress",
-    "draw_shaded",
-    "draw_table",
-    "draw_user_message",
-]
-
 _LEVELS = {
     Level.INFO: ("info", "·"),
     Level.SUCCESS: ("success", "✓"),

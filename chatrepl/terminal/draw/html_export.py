@@ -14,8 +14,6 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-__all__ = ["markdown_to_html"]
-
 _SCHEMES = frozenset({"http", "https", "mailto"})
 _LINK_RELATION = "noopener noreferrer nofollow"
 _MAX_HIGHLIGHTED_CHARS = 50_000

@@ -8,8 +8,6 @@ from chatrepl.terminal.draw.layout.spans import Line, paint, span
 from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.layout.wrapping import wrapped
 
-__all__ = ["draw_meter"]
-
 _MAX_BAR_CELLS = 72
 # share, style, mark, ASCII mark
 _LOOKS = (

@@ -12,8 +12,6 @@ from chatrepl.terminal.draw.layout.spans import paint, span
 from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.layout.wrapping import Wrapper
 
-__all__ = ["PlainStream", "ReasoningStream"]
-
 _LINE_ENDS_OR_TEXT = re.compile(r"\n+|[^\n]+")
 
 

@@ -7,8 +7,6 @@ beginning. Only there is it taken as reasoning: a ``<think>`` further on is part
 from collections.abc import Iterator
 from typing import Literal
 
-__all__ = ["Part", "ThinkSplitter"]
-
 Part = Literal["reasoning", "text"]
 
 _State = Literal["start", "opened", "thinking", "closed", "answer"]

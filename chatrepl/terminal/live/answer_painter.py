@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_view import AnswerView
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["AnswerPainter"]
 
 _FRAME_S = 1 / 30
 _MAXIMUM_SHARE = 0.5

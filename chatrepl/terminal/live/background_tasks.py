@@ -6,8 +6,6 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from chatrepl.core.text.terminal_safe import safe_line
 
-__all__ = ["BackgroundTasks", "LineQueue"]
-
 
 class BackgroundTasks:
     """Tasks that run until their end or the program's; commands can be cancelled one by one."""

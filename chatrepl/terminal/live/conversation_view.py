@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["ConversationView"]
 
 _COMMAND_QUIET_S = 1.0
 _SAVE_RETRY_S = 2.0

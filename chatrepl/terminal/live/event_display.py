@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import DrawableEvent, EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["EventDisplay"]
 
 _MESSAGES_AT_ONCE = 20
 

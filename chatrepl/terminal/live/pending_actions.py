@@ -7,8 +7,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.prompt.actions import Actions, CompletionItem
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["PendingActions"]
-
 
 class PendingActions:
     """The live prompt's first actions: lines are queued, and nothing runs."""

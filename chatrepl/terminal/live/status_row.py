@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from chatrepl.terminal.draw.event_renderer import EventRenderer
     from chatrepl.terminal.prompt.prompt import LivePrompt
 
-__all__ = ["StatusRow"]
 
 _WAITING_TICK_S = 1.0
 _HELD_TICK_S = 0.2

@@ -6,8 +6,6 @@ from chatrepl.core.servers.addresses import host_of
 from chatrepl.core.session import Session
 from chatrepl.core.text.terminal_safe import safe_line
 
-__all__ = ["Toolbar"]
-
 _SESSION_CHARS = 30
 _FEWEST_SESSION_CHARS = 6
 _ASCII = str.maketrans({"·": "-", "≈": "~", "…": "..."})

@@ -41,7 +41,6 @@ from chatrepl.terminal.tty.raw_mode import is_ignored
 if TYPE_CHECKING:
     from chatrepl.terminal.draw.answer_view import AnswerView
 
-__all__ = ["DumbTerminal"]
 
 _MAXIMUM_READ_BYTES = 65536
 

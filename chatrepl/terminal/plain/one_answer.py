@@ -13,8 +13,6 @@ from chatrepl.terminal.draw.answer_columns import cut_line
 from chatrepl.terminal.draw.event_renderer import EventRenderer
 from chatrepl.terminal.draw.layout.cell_width import cell_width
 
-__all__ = ["OneAnswerWriter"]
-
 _FRAME_S = 1 / 30
 _TAIL_SHARE = 3
 """The tail has a third of the window's rows at most, so that it fits one of half the size, too."""

@@ -20,8 +20,6 @@ from chatrepl.terminal.tty.keyboard import Keyboard
 from chatrepl.terminal.tty.query_sequences import answers_size
 from chatrepl.terminal.tty.writer import TerminalWriter
 
-__all__ = ["build_frames", "build_view"]
-
 _MIN_COLUMNS_FOR_MARK = 8
 
 

@@ -8,8 +8,6 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-__all__ = ["EditorError", "choose_editor", "edit_text"]
-
 _USUAL = ("nano", "vim", "vi", "emacs")
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
-__all__ = ["BigPastes", "InputHistory"]
-
 _MAX_ENTRIES = 2000
 _MAX_READ_BYTES = 8_000_000
 _MAX_SYNC_READ_BYTES = 65_536

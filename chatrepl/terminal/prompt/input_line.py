@@ -16,8 +16,6 @@ from chatrepl.terminal.screen.prompt_toolkit_internals import prepend_history
 if TYPE_CHECKING:
     from chatrepl.terminal.prompt.actions import CompletionItem
 
-__all__ = ["InputLine"]
-
 
 class _Completer(Completer):
     def __init__(self, complete: "Callable[[str], Iterable[CompletionItem]]") -> None:

@@ -8,8 +8,6 @@ from chatrepl.terminal.prompt.input_line import InputLine
 from chatrepl.terminal.prompt.questions import Questions
 from chatrepl.terminal.screen.prompt_toolkit_internals import stop_search
 
-__all__ = ["KeyActions"]
-
 _DOUBLE_INTERRUPT_S = 2.0
 _DOUBLE_ESCAPE_S = 0.8
 

@@ -10,8 +10,6 @@ from chatrepl.terminal.prompt.input_line import InputLine
 from chatrepl.terminal.prompt.key_actions import KeyActions
 from chatrepl.terminal.prompt.questions import Questions
 
-__all__ = ["build_key_bindings"]
-
 
 def build_key_bindings(actions: KeyActions, questions: Questions) -> KeyBindings:
     """Return the program's bindings; prompt_toolkit adds its own for all other keys."""

@@ -28,8 +28,6 @@ from chatrepl.terminal.tty.raw_mode import PASTE_ON, HeldTerminal
 from chatrepl.terminal.tty.signals import SignalWatch
 from chatrepl.terminal.tty.writer import TerminalWriter
 
-__all__ = ["LivePrompt"]
-
 _T = TypeVar("_T")
 
 _HINT_S = 2.5

@@ -12,8 +12,6 @@ from prompt_toolkit.layout.processors import ConditionalProcessor, PasswordProce
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.terminal.screen.live_region import RegionState
 
-__all__ = ["Questions"]
-
 
 @dataclass(slots=True)
 class _Question:

@@ -17,7 +17,6 @@ from chatrepl.terminal.tty.writer import TerminalWriter
 if TYPE_CHECKING:
     from chatrepl.terminal.screen.prompt_toolkit_internals import Size
 
-__all__ = ["Frames"]
 
 _FRAME_S = 0.01
 _MAX_REPLY_WAIT_S = 0.05

@@ -12,8 +12,6 @@ from chatrepl.terminal.screen.pending_lines import NARROW_COLUMNS
 from chatrepl.terminal.screen.prompt_toolkit_internals import MouseHandlers, Point, WritePosition
 from chatrepl.terminal.screen.screen_cells import Row, cut_row, draw_row, row_of_line, row_of_text
 
-__all__ = ["Region", "RegionState"]
-
 _MAX_QUEUED = 3
 _MAX_SUGGESTIONS = 8
 _MAX_NAME_COLUMNS = 28

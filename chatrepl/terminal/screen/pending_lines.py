@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 
 from chatrepl.terminal.screen.screen_cells import columns_of_line
 
-__all__ = ["ANY_ROWS", "NARROW_COLUMNS", "PendingLines", "rows_of"]
-
 ANY_ROWS = 1_000_000
 NARROW_COLUMNS = 30
 """The width that a window may suddenly get; narrower ones are rare."""

@@ -16,8 +16,6 @@ from chatrepl.terminal.screen.pending_lines import rows_of
 from chatrepl.terminal.screen.prompt_toolkit_internals import Size
 from chatrepl.terminal.screen.renderer import DrawnRegion
 
-__all__ = ["Erasure", "Reflow", "SentFrame"]
-
 _STORM_S = 0.3
 _CHANGING_S = 1.0
 _FRESH_S = 0.0015

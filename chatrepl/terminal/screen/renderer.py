@@ -17,13 +17,6 @@ from chatrepl.terminal.tty.writer import TerminalWriter
 if TYPE_CHECKING:
     from prompt_toolkit.layout.screen import Screen
 
-__all__ = [
-    "DrawnRegion",
-    "LiveRenderer",
-    "WriterOutput",
-    "choose_colour_depth",
-    "clipboard_sequence",
-]
 
 # Synchronized output: terminals that know it show what is between at once, others ignore it.
 _SYNCHRONIZED_START = "\x1b[?2026h"

@@ -8,16 +8,6 @@ from string import ascii_uppercase
 from prompt_toolkit.formatted_text import ANSI, to_formatted_text
 from prompt_toolkit.layout.screen import Char, Screen
 
-__all__ = [
-    "Row",
-    "columns_of_line",
-    "cut_row",
-    "draw_row",
-    "least_columns",
-    "row_of_line",
-    "row_of_text",
-]
-
 Row = Sequence[Char]
 """One cell a column; a cell that is two columns wide is followed by an empty one."""
 

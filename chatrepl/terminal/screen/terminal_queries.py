@@ -16,8 +16,6 @@ from chatrepl.terminal.tty.query_sequences import (
     size_of,
 )
 
-__all__ = ["TerminalQueries"]
-
 _CONFIRM_S = 0.3
 _MAX_WAIT_S = 0.1
 

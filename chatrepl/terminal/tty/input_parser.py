@@ -4,17 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-__all__ = [
-    "InputSplitter",
-    "Key",
-    "Paste",
-    "Piece",
-    "Reply",
-    "Typed",
-    "type_ahead",
-    "with_single_line_ends",
-]
-
 PASTE_START = "\x1b[200~"
 PASTE_END = "\x1b[201~"
 

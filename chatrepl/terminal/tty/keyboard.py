@@ -27,8 +27,6 @@ from chatrepl.terminal.tty.input_parser import (
 )
 from chatrepl.terminal.tty.query_sequences import is_device_attributes
 
-__all__ = ["Keyboard"]
-
 _READ_BYTES = 65536
 _PAUSE_S = 0.025
 _OPEN_PASTE_S = 2.0

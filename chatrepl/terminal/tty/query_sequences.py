@@ -7,19 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-__all__ = [
-    "BACKGROUND_QUERY",
-    "CURSOR_QUERY",
-    "SIZE_QUERY",
-    "Background",
-    "answers_size",
-    "background_of",
-    "cursor_row_of",
-    "is_device_attributes",
-    "may_ask_background",
-    "size_of",
-]
-
 Background = Literal["dark", "light"]
 
 BACKGROUND_QUERY = "\x1b]11;?\x1b\\\x1b[c"

@@ -15,8 +15,6 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-__all__ = ["FATAL_SIGNALS", "HeldTerminal", "exit_by_signal", "hold_terminal", "is_ignored"]
-
 FATAL_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 PASTE_ON = b"\x1b[?2004h"

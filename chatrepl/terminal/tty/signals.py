@@ -9,8 +9,6 @@ from types import FrameType
 
 from chatrepl.terminal.tty.raw_mode import FATAL_SIGNALS, is_ignored
 
-__all__ = ["SignalWatch"]
-
 
 class SignalWatch:
     """Router of signals to callbacks between ``start`` and ``stop``.

@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-__all__ = ["TerminalWriter"]
-
 _PIECE_BYTES = 65536
 _MAX_STUCK_S = 2.0
 

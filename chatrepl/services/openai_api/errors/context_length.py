@@ -10,8 +10,6 @@ import re
 
 from chatrepl.services.openai_api.errors.payloads import ErrorReport, integer_of
 
-__all__ = ["is_context_length", "is_quota", "length_numbers", "seems_too_long"]
-
 _DIGITS = r"\d[\d,_]*"
 _N = rf"({_DIGITS})"
 # Known wordings, with the servers that use them. The first is OpenAI's, and copied by most others.

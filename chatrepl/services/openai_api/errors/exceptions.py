@@ -23,8 +23,6 @@ from chatrepl.services.openai_api.errors.responses import (
     excerpt,
 )
 
-__all__ = ["error_from_exception", "proxy_for"]
-
 _UNREACHABLE = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 )

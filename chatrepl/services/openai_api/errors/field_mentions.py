@@ -8,8 +8,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 
-__all__ = ["FIELD_WORD", "clauses_of", "fields_named", "replacement_named", "without_lists"]
-
 _CONTEXT_CHARS = 100
 _MOST_PLACES = 20
 

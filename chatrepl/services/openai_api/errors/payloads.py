@@ -8,8 +8,6 @@ from http import HTTPStatus
 
 from chatrepl.services.openai_api.json_fields import positive_int
 
-__all__ = ["ErrorReport", "integer_of", "read_error", "read_error_body"]
-
 _MAXIMUM_DEPTH = 4
 # OpenAI's "error" and "message"; FastAPI's "detail", "msg"; RFC 9457's "title"; Zod's "issues";
 # gateways' "fault". Names are compared without underscores and case.

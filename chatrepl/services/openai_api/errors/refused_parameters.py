@@ -18,15 +18,6 @@ from chatrepl.services.openai_api.errors.field_mentions import (
 )
 from chatrepl.services.openai_api.errors.payloads import ErrorReport
 
-__all__ = [
-    "allowed_values",
-    "invalid_field",
-    "may_refuse_field",
-    "most_choices",
-    "refused_parameter",
-    "refuses_system_role",
-]
-
 _REQUIRED = frozenset({"model", "messages"})
 _OPTIONAL = "stream_options"
 """Sent by this program's own choice, never the user's: any complaint about it drops it."""

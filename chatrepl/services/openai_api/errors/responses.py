@@ -28,17 +28,6 @@ from chatrepl.services.openai_api.errors.refused_parameters import (
     refuses_system_role,
 )
 
-__all__ = [
-    "MAXIMUM_EXCERPT_CHARS",
-    "RequestFacts",
-    "error_from_payload",
-    "error_from_status",
-    "excerpt",
-    "html_title",
-    "looks_like_html",
-    "retry_after_s",
-]
-
 MAXIMUM_EXCERPT_CHARS = 300
 
 _Details = dict[str, str | int | float]

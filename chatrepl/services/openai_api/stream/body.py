@@ -11,8 +11,6 @@ from chatrepl.services.openai_api.json_fields import parse_json
 from chatrepl.services.openai_api.stream.chunks import ChunkParser
 from chatrepl.services.openai_api.stream.sse import MAXIMUM_EVENT_BYTES, SseParser
 
-__all__ = ["BodyParser"]
-
 _PAGE_BYTES = 65536
 _HEAD_BYTES = 2048
 _BOM = b"\xef\xbb\xbf"

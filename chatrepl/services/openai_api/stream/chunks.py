@@ -37,8 +37,6 @@ from chatrepl.services.openai_api.stream.usage_and_logprobs import (
     usage_as_sent,
 )
 
-__all__ = ["MAXIMUM_CHOICES", "MAXIMUM_TEXT_CHARS", "ChunkParser"]
-
 MAXIMUM_TEXT_CHARS = 64 * 2**20
 MAXIMUM_CHOICES = 128
 

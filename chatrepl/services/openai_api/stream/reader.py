@@ -19,7 +19,6 @@ from chatrepl.services.openai_api.stream.chunks import ChunkParser
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["OpenResponse", "read_answer", "response_bytes"]
 
 GRACE_S = 2.0
 """Time for usage and end mark to arrive after the last finish reason."""

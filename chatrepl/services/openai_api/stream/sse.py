@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from chatrepl.core.errors import Fault, ModelError
 
-__all__ = ["MAXIMUM_EVENT_BYTES", "ServerSentEvent", "SseParser"]
-
 MAXIMUM_EVENT_BYTES = 16 * 2**20
 
 _BOM = b"\xef\xbb\xbf"

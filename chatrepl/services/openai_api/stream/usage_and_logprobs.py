@@ -7,8 +7,6 @@ from chatrepl.core.messages import Json, Usage
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.services.openai_api.json_fields import count_of, field_of, first_count, list_of
 
-__all__ = ["read_scores", "read_usage", "usage_as_sent"]
-
 _USAGE_DEPTH = 4
 _USAGE_FIELDS = 64
 _USAGE_TEXT_CHARS = 200

@@ -9,8 +9,6 @@ from chatrepl.services.store.codec import Stored, decode_text, encode_text, utf8
 from chatrepl.services.store.database import Database
 from chatrepl.services.store.locks import Locks
 
-__all__ = ["RECOVERED", "Recovery"]
-
 RECOVERED = ""
 """In the column ``writer``: the answer was recovered, and the user is not told yet."""
 _STREAMING = """

@@ -15,8 +15,6 @@ from typing import Any
 
 from chatrepl.services.store.schema import MIGRATIONS
 
-__all__ = ["Row", "carve_rows"]
-
 Row = Mapping[str, Any]
 _LEAF_OF_TABLE = 0x0D
 _PAGE_HEADERS = {0x02: 12, 0x05: 12, 0x0A: 8, 0x0D: 8}

@@ -25,8 +25,6 @@ from chatrepl.services.store.codec import (
 from chatrepl.services.store.damage.page_rows import Row, carve_rows
 from chatrepl.services.store.database import Database
 
-__all__ = ["rescue", "set_aside"]
-
 _TABLES = ("sessions", "messages", "inherited", "chunks", "marks", "counts")
 _HIGHEST = 2**62
 _FIXES = (

@@ -12,8 +12,6 @@ from operator import add
 
 from chatrepl.services.store.database import Database
 
-__all__ = ["TRIGRAM", "SearchIndex"]
-
 TRIGRAM = 3
 _MOST_TRIGRAMS = 16
 _OLDER_BATCH = 30

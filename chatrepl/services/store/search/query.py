@@ -19,8 +19,6 @@ from chatrepl.services.store.errors import is_damage
 from chatrepl.services.store.search.index import TRIGRAM, SearchIndex
 from chatrepl.services.store.search.ranking import Row, best_of, fold, in_context
 
-__all__ = ["Searcher"]
-
 _BATCH = 200
 _HIGHEST = 2**63 - 1
 _COLUMNS = "SELECT number, session, folded FROM search_text"

@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-__all__ = ["MOST_RANKED", "Row", "best_of", "fold", "in_context", "score"]
-
 MOST_RANKED = 300
 """Only the newest matching messages, up to this number, are ranked."""
 _MOST_COUNTED = 4

@@ -5,8 +5,6 @@ from functools import lru_cache
 
 from wcwidth import iter_graphemes, wcswidth
 
-__all__ = ["cell_width", "clip", "graphemes", "screen_rows"]
-
 _GRAPHEME_CHARS = 32
 """A longer grapheme is cut: no script needs one, and a base with endless marks would never end."""
 _GRAPHEME_CELLS = 2

@@ -9,19 +9,6 @@ from collections.abc import Iterable, Sequence
 from chatrepl.terminal.draw.layout.cell_width import cell_width, graphemes
 from chatrepl.terminal.draw.layout.style import RESET, DrawStyle, sgr
 
-__all__ = [
-    "Line",
-    "Span",
-    "merged",
-    "padded",
-    "paint",
-    "plain_text",
-    "span",
-    "span_rows",
-    "spans_width",
-    "styled",
-]
-
 Span = tuple[str, tuple[str, ...], str]
 Line = list[Span]
 

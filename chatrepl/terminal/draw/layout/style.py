@@ -18,16 +18,6 @@ from rich.style import Style
 
 from chatrepl.core.text.terminal_safe import is_unicode
 
-__all__ = [
-    "RESET",
-    "ColorDepth",
-    "DrawStyle",
-    "Theme",
-    "detect_background",
-    "detect_style",
-    "sgr",
-]
-
 Theme = Literal["auto", "dark", "light"]
 
 RESET = "\x1b[0m"

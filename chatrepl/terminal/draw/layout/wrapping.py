@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from chatrepl.terminal.draw.layout.cell_width import cell_width, graphemes
 from chatrepl.terminal.draw.layout.spans import Line, Span, merged
 
-__all__ = ["Wrapper", "wrapped"]
-
 _BLANKS = " \t\u2000-\u2006\u2008-\u200a\u205f\u3000"
 _TOKENS = re.compile(f"(?P<space>[{_BLANKS}]+)|\n|[^\n{_BLANKS}]+")
 # Ideographs, kana, full-width forms and emoji: a line may break beside them without a space.

@@ -36,8 +36,6 @@ from chatrepl.terminal.draw.markdown.line_reader import Reading, is_settled, rea
 from chatrepl.terminal.draw.markdown.line_syntax import Fence, Marker
 from chatrepl.terminal.draw.markdown.links import LinkTarget, link_definition
 
-__all__ = ["BlockRenderer"]
-
 _MAX_RULE_CELLS = 60
 _SPACED_KINDS = frozenset(["fence", "indented", "table"])
 """Blocks that have an empty line before and behind them also in lists."""

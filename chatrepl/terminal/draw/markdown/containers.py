@@ -9,8 +9,6 @@ from chatrepl.terminal.draw.layout.spans import Line, span, spans_width
 from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.markdown.line_syntax import Marker, expanded, indent_of, quote_content
 
-__all__ = ["Container", "Item", "OpenList", "Quote", "item_mark", "prefix_spans"]
-
 
 @dataclass(slots=True)
 class OpenList:

@@ -17,8 +17,6 @@ from pygments.util import ClassNotFound
 
 from chatrepl.terminal.draw.layout.spans import Line, span
 
-__all__ = ["CodeHighlighter"]
-
 _MAX_LINE_CHARS = 2000
 """Longer lines are data, and lexers may be slow on them: they are not coloured."""
 _MAX_NAME_CHARS = 40

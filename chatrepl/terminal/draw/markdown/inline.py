@@ -37,8 +37,6 @@ from chatrepl.terminal.draw.markdown.inline_syntax import (
 from chatrepl.terminal.draw.markdown.links import LinkTarget, draw_link, match_link
 from chatrepl.terminal.draw.markdown.math import math_span
 
-__all__ = ["InlineScanner", "inline_spans"]
-
 _SPECIAL = re.compile(r"[\\`*_<&$]|~+|!\[|\[|(?<![0-9A-Za-z])https?://")
 _SPECIAL_PREFIX = re.compile(r"(?:!|(?<![0-9A-Za-z])h(?:t(?:t(?:ps?(?::/?)?)?)?)?)\Z")
 _DELIMITER_RUN = re.compile(r"\*+|_+|~+")

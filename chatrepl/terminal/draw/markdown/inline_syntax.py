@@ -17,21 +17,6 @@ from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.terminal.draw.layout.spans import Line, span
 from chatrepl.terminal.draw.layout.style import DrawStyle
 
-__all__ = [
-    "LOOKAHEAD_CHARS",
-    "NO_MATCH",
-    "WAIT",
-    "Construct",
-    "MatchResult",
-    "Mismatch",
-    "autolink_or_tag",
-    "backtick_end",
-    "bare_address",
-    "code_span",
-    "entity",
-    "unescaped",
-]
-
 LOOKAHEAD_CHARS = 1000
 """The longest inline construct; longer ones are shown as written."""
 

@@ -24,8 +24,6 @@ from chatrepl.terminal.draw.markdown.links import LinkTarget
 from chatrepl.terminal.draw.markdown.math import math_spans
 from chatrepl.terminal.draw.markdown.tables import Align, TableLayout
 
-__all__ = ["Code", "Formula", "Html", "Leaf", "Paragraph", "TableRows", "heading_lines"]
-
 _MAX_FORMULA_CHARS = 1000
 _MIN_ROWS_BELOW_HEAD = 3
 

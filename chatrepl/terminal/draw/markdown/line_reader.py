@@ -24,8 +24,6 @@ from chatrepl.terminal.draw.markdown.line_syntax import LINE_START_CHARS, Fence,
 from chatrepl.terminal.draw.markdown.links import link_definition
 from chatrepl.terminal.draw.markdown.tables import Align
 
-__all__ = ["Kind", "Reading", "is_settled", "read_line"]
-
 Kind = (
     Literal["text", "blank", "leaf line", "fence end", "underline", "table", "heading", "rule"]
     | Literal["fence", "indented", "html start", "formula start", "definition", "item"]

@@ -11,26 +11,6 @@ from dataclasses import dataclass
 from chatrepl.terminal.draw.markdown.inline_syntax import LOOKAHEAD_CHARS
 from chatrepl.terminal.draw.markdown.tables import Align
 
-__all__ = [
-    "LINE_START_CHARS",
-    "Fence",
-    "Marker",
-    "column_aligns",
-    "expanded",
-    "fence_opening",
-    "heading",
-    "html_ending",
-    "indent_of",
-    "is_fence_end",
-    "is_rule",
-    "list_marker",
-    "may_be_row",
-    "quote_content",
-    "row_cells",
-    "underline_level",
-    "unindented",
-]
-
 LINE_START_CHARS = 200
 
 _QUOTE = re.compile(r" {0,3}> ?")

@@ -19,8 +19,6 @@ from chatrepl.terminal.draw.markdown.inline_syntax import (
     unescaped,
 )
 
-__all__ = ["LinkMatch", "LinkTarget", "draw_link", "link_definition", "match_link", "normal_label"]
-
 _MAX_DEPTH = 16
 _MAX_BRACKETS = 64
 """Brackets and code spans in a label: bounds the search for its end, which every ``[`` begins."""

@@ -14,8 +14,6 @@ from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.terminal.draw.layout.spans import Line, span
 from chatrepl.terminal.draw.markdown.inline_syntax import NO_MATCH, WAIT, Construct, MatchResult
 
-__all__ = ["latex_to_unicode", "math_span", "math_spans"]
-
 _TOKEN = re.compile(r"\\(?:[A-Za-z]+\*?|.)|\s+|.", re.DOTALL)
 _MAX_DEPTH = 24
 _ATOM = re.compile("√?(?:[0-9.]+|[^\\W\\d_][₀-₉⁰-⁹²³¹\u2032]*|\\([^()]*\\))")

@@ -35,8 +35,6 @@ from chatrepl.terminal.draw.markdown.blocks import BlockRenderer
 from chatrepl.terminal.draw.markdown.inline_syntax import LOOKAHEAD_CHARS
 from chatrepl.terminal.draw.markdown.line_syntax import LINE_START_CHARS
 
-__all__ = ["MarkdownStream"]
-
 # A line of marks alone, or of their beginnings.
 _STRUCTURE = re.compile(
     r"[ \t>]*(?:[-+*]|[0-9]{1,9}[.)]?)?[ \t]*"

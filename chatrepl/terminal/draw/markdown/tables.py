@@ -9,8 +9,6 @@ from chatrepl.terminal.draw.layout.spans import Line, padded, plain_text, span, 
 from chatrepl.terminal.draw.layout.style import DrawStyle
 from chatrepl.terminal.draw.layout.wrapping import wrapped
 
-__all__ = ["Align", "TableLayout"]
-
 Align = Literal["left", "center", "right"]
 
 _MIN_COLUMN_CELLS = 4
