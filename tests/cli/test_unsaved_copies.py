@@ -61,7 +61,7 @@ async def test_a_session_left_by_new_is_copied_too(
     assert list(copied(room).values()) == [["my precious words"]]
 
 
-async def test_where_no_copy_can_be_written_that_is_told(
+async def test_a_copy_that_cannot_be_written_is_told(
     room: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(room / "missing"))

@@ -211,7 +211,7 @@ def test_a_database_from_a_newer_version_is_left_alone_and_told_once(
     assert database.read_bytes() == before
 
 
-def test_without_a_home_it_is_told_and_chatting_goes_on(
+def test_a_missing_home_is_told_and_chatting_goes_on(
     start_alone: Start, server: SseServer, tmp_path: Path
 ) -> None:
     room = tmp_path / "tmp"

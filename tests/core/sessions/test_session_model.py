@@ -347,9 +347,7 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(120 + 5 * RUNS)
-def test_whatever_is_said_undone_forked_and_killed_the_session_is_as_a_simple_model_has_it() -> (
-    None
-):
+def test_sessions_agree_with_a_simple_model_over_random_lines_and_crashes() -> None:
     run_state_machine_as_test(
         SessionMachine,
         settings=settings(

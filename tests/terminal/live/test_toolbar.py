@@ -126,7 +126,7 @@ async def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -
     assert await figure_after_report(9) == ("≈", 20, "")
 
 
-async def test_what_goes_with_the_next_message_is_counted_and_written_while_nobody_waits() -> None:
+async def test_a_refresh_counts_and_writes_ahead_for_the_next_request() -> None:
     world = World(catalog=FixedCatalog(window=100_000))
     path = counting_path(1000)
     linked = [replace(one, parent=path[at - 1].id if at else None) for at, one in enumerate(path)]

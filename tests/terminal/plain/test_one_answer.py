@@ -44,7 +44,7 @@ TEXT = "twelve cells twelve cells no more than"
 
 
 @pytest.mark.parametrize(("rewraps", "cells"), [(True, 30), (False, len(TEXT))])
-def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_size(
+def test_the_tail_is_narrow_while_a_rewrapping_terminal_changes_its_size(
     monkeypatch: pytest.MonkeyPatch, rewraps: bool, cells: int
 ) -> None:
     # A program that uses readline leaves them to what it starts.
