@@ -1,3 +1,5 @@
+"""``/continue``: going on with a cut answer in each server's own way."""
+
 import json
 from pathlib import Path
 from typing import Any

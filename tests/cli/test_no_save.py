@@ -1,4 +1,4 @@
-"""A run that is kept off the disk still sees what is saved, and changes none of it."""
+"""Runs with ``--no-save``: saved sessions are read, and none is changed."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Each parameter, by each way to set it, as it arrives at a server."""
+"""Every parameter, set in every way, as it arrives at a server."""
 
 import json
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Profiles: servers, keys, models and settings, switched in mid-conversation."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,4 @@
-"""What a server does not take is learnt once, told, and left out."""
+"""Refused parameters: left out, told once, and remembered."""
 
 from collections.abc import Callable
 from pathlib import Path

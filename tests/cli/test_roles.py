@@ -1,3 +1,5 @@
+"""Roles: texts, variables, examples and settings from a file."""
+
 import json
 import tomllib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Several answers and several models, with real servers: what is told of them."""
+"""Figures and notices of several answers and several models."""
 
 import json
 from pathlib import Path

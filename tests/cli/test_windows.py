@@ -1,4 +1,4 @@
-"""A window that nobody knows: its server is asked before anything is left out for a guess."""
+"""Context windows that only the server knows."""
 
 import json
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""A session on fakes: turns, undo and retry, refused parameters, the context."""
+
 import asyncio
 
 from chatrepl.core.commands.dispatch import handle_line

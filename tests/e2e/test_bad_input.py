@@ -1,4 +1,4 @@
-"""Whatever goes wrong is one clear line; nothing is lost, nothing wrong is sent."""
+"""Wrong input and failing servers: one clear line each, and nothing lost."""
 
 import socket
 from pathlib import Path

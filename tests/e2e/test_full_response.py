@@ -1,4 +1,4 @@
-"""``/response`` is the API's own object, as the parts that the server sent add up."""
+"""``/response``: the API's own object, assembled from a stream."""
 
 import json
 from typing import Any

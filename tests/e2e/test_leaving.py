@@ -1,4 +1,4 @@
-"""Leaving is at once, whatever is still on its way: nobody waits for a program or a file."""
+"""Leaving while programs, files or servers are slow: at once."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""On a terminal that knows no escapes the conversation is lines, and nothing but lines."""
+"""Conversations on a terminal without escape sequences: plain lines."""
 
 import json
 import signal

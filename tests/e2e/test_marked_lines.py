@@ -1,4 +1,4 @@
-"""Thousands of lines of every kind: each is in the scrollback or on the screen, once."""
+"""Thousands of marked lines of every kind, each shown once."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""Refusals, filtered answers and calls of tools are shown as what they are, wherever one looks."""
+"""Refusals, filtered answers and tool calls, in every view and form."""
 
 import json
 from pathlib import Path

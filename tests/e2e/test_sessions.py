@@ -1,4 +1,4 @@
-"""Sessions as things: choosing, deleting, bringing in from elsewhere, two terminals at once."""
+"""Sessions: choosing, deleting, importing, two terminals at once."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Files that go with a message: what is attached, what is left alone, what it counts."""
+"""Attached files: names in a message, ``/file``, ``/write``, and their tokens."""
 
 import pytest
 from hypothesis import given

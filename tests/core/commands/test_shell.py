@@ -1,4 +1,4 @@
-"""Lines for the shell: what runs, what is text, and where output goes."""
+"""Lines for the shell: ``!`` and ``!!``."""
 
 import pytest
 

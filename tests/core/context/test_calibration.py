@@ -1,4 +1,4 @@
-"""Reports of servers that count in other ways than we do teach how their next prompt counts."""
+"""Token calibration by the reports of servers that count otherwise."""
 
 import random
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TAUGHT_AFTER = 6
 
 @dataclass(frozen=True)
 class CountingServer:
-    """Counts texts and messages in a way of its own."""
+    """A server that counts texts and messages by its own formula."""
 
     ratio: float
     frame: int

@@ -1,4 +1,4 @@
-"""What is sent fits, keeps what must go, splits nothing, and drops no more than needed."""
+"""Fitting a conversation into a budget: completeness, order, least loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

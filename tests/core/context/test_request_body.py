@@ -1,4 +1,4 @@
-"""Messages as they travel: the system text's form, the reminder, and what is written only once."""
+"""Messages in the API's form: system text, reminder, and writing ahead."""
 
 import asyncio
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What stands under a compared answer."""
+"""Figures under a compared answer."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""How sure the model was: tokens become words, are kept in a bounded form, and are shown."""
+"""Log probabilities: tokens joined to words, their storage, and their view."""
 
 import math
 from datetime import UTC, datetime

@@ -1,3 +1,5 @@
+"""Base URLs, keys, and redaction of keys."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Fails each call to the store in turn, through a whole scenario: nothing is lost, all is told."""
+"""Autosave while each call to the store fails in turn: all is told, nothing is lost."""
 
 import asyncio
 import inspect

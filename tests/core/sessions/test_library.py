@@ -1,4 +1,4 @@
-"""Sessions on the shelf: what a copy, a name, an import, and a late save take along."""
+"""Saved sessions: copies, names, imports, and saving begun late."""
 
 import json
 from collections.abc import AsyncIterator

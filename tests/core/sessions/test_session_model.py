@@ -1,4 +1,4 @@
-"""Plays random conversations by their lines, crashes included, and compares them with a model.
+"""Random conversations, with crashes, compared with a simple model.
 
 CHATREPL_MODEL_RUNS says how many conversations of 50 steps are tried.
 """
@@ -44,7 +44,7 @@ ENDINGS = st.tuples(st.integers(0, 3), st.sampled_from(["whole", "stopped", "bro
 
 
 class SessionMachine(RuleBasedStateMachine):
-    """Every line is given to the program and told to the model; then both must hold the same."""
+    """A machine that gives each line to program and model, and compares the two."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Settings that are no row of the table: a server's own fields."""
+"""Settings outside the table: a server's own fields."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON for a terminal: nothing acts or is lost, whatever is in it and whatever takes it."""
+"""JSON that is safe on a terminal and in every encoding."""
 
 import json
 from typing import TYPE_CHECKING

@@ -1,3 +1,5 @@
+"""Import of ChatGPT's data export."""
+
 import itertools
 import json
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""Transcripts as JSON: the program's own form, and lists of messages."""
+
 import itertools
 import json
 from collections.abc import Callable

@@ -1,3 +1,5 @@
+"""Transcripts as Markdown: no text changes the structure around it."""
+
 from dataclasses import replace
 
 import pytest

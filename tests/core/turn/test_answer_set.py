@@ -1,4 +1,4 @@
-"""Several answers to one message: from one response, or from as many requests as it takes."""
+"""Several answers to one message, from one request or from several."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,3 +1,5 @@
+"""``/compact`` and the ``on_overflow`` setting: summaries of the oldest turns."""
+
 import json
 
 from chatrepl.core.errors import Fault, ModelError

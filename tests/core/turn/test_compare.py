@@ -1,4 +1,4 @@
-"""/compare: one message to several models, at the same time."""
+"""``/compare``: one message to several models at the same time."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What happens between a message and its request: servers that count, costs, limits, reminders."""
+"""Preparing a request: counts of servers, costs, limits, reminders."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What counts as spent, and when the limit asks."""
+"""The spending limit, and the costs that count for it."""
 
 from chatrepl.core.conversation.metadata import dollars
 from chatrepl.core.events import Notice, Table

@@ -1,4 +1,4 @@
-"""An answer drawn straight to a terminal: what is open while the window changes."""
+"""One answer drawn straight to a terminal whose size changes."""
 
 import io
 import os
@@ -16,7 +16,7 @@ OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
 
 
 class Screen(io.StringIO):
-    """Takes what is written, and gives what was last shown as open; its window is a real one."""
+    """A stream that keeps the last tail that was written; its window is a real one."""
 
     encoding = "utf-8"
 
