@@ -1,4 +1,4 @@
-"""Settings of every test, and a guard against files that tests leave at the project's top."""
+"""Settings of every test, and a guard against files left at the project's top."""
 
 import asyncio
 import signal

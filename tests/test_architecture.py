@@ -1,4 +1,4 @@
-"""The layout's rules: rooms, owners of libraries, the order of packages, names and sizes."""
+"""Rules of the layout: rooms, owners of libraries, order, names and sizes."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""What the documents say is true: generated parts, commands for set-up, the changelog."""
+"""Documents against the code: generated parts, set-up commands, the changelog."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Streaming long answers as fast as they come, beside the two things that cannot be saved.
+"""Streaming long answers as fast as they come, beside two floors of cost.
 
 ``python -m tests.benchmarks.flood [KIND ...]`` streams answers of each kind (``long_answers``; all
 unless named) in growing sizes through the real program in a terminal, each in a program of its own,
@@ -57,7 +57,7 @@ _PROMPT_BYTES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What one answer cost; times in CPU seconds."""
+    """Cost of one answer; times in CPU seconds."""
 
     program_s: float
     wall_s: float

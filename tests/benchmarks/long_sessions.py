@@ -1,4 +1,4 @@
-"""Print what it takes to prepare a request from a session of 100,000 messages, all of which go.
+"""Costs of a request from a session of 100,000 messages, all of which go.
 
 ``python -m tests.benchmarks.long_sessions [MESSAGES]``: the plan, the body, the whole way from a
 message to its request, and on to a server on this machine, each beside the floor: writing the same

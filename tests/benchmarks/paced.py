@@ -1,4 +1,4 @@
-"""An answer at a steady pace: what it costs, and how soon each word is seen.
+"""Cost and delay of an answer at a steady pace.
 
 ``python -m tests.benchmarks.paced [SECONDS [TOKENS_A_SECOND]]`` prints the program's share of a
 core, and the delay from the server's write to the terminal's read: median and 95th percentile.

@@ -1,4 +1,4 @@
-"""From spawn to a prompt that echoes a key, beside a six-line prompt on the same Python.
+"""Time from spawn to a prompt that echoes a key, beside a six-line prompt.
 
 ``python -m tests.benchmarks.start_up [RUNS]`` prints medians and their ratio; runs alternate.
 """

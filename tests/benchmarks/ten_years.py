@@ -1,4 +1,4 @@
-"""What ten years of talking cost: 5,000 sessions and 200,000 messages beside one session alone.
+"""Costs of 5,000 sessions and 200,000 messages beside one session alone.
 
 ``python -m tests.benchmarks.ten_years [RUNS]`` prints medians and their ratios; runs alternate. The
 databases are made once, through the store, and kept in the machine's folder for temporary files.
@@ -144,7 +144,7 @@ def homes() -> dict[str, Path]:
 
 
 def _times_s(home: Path, server: SseServer) -> dict[str, float]:
-    """Start the program, load the session, and talk: what each step took."""
+    """Start the program, load the session, and talk; return the time of each step."""
     argv = [sys.executable, "-m", "chatrepl", "--base-url", server.base_url, "-m", "test-model"]
     times: dict[str, float] = {}
 
@@ -189,7 +189,7 @@ def _times_s(home: Path, server: SseServer) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """What one search took, and what of it was computing."""
+    """Time of one search, and its share of computing."""
 
     seconds: float
     computing_s: float

@@ -1,4 +1,4 @@
-"""Print what each prompt counts, by turn: estimated, corrected, counted ahead, and reported.
+"""Token counts of each prompt, by turn: estimated, corrected, counted, reported.
 
 ``python -m tests.benchmarks.token_counts [CACHE_FOLDER]``: fetches the model where it is missing.
 ``corrected`` is what there would be without a server that counts: the estimate, put right by what
@@ -32,7 +32,7 @@ TOPICS = ("rivers", "bread", "prime numbers", "Zürich", "sailing", "the moon", 
 
 @dataclass(frozen=True)
 class Measured:
-    """One turn: what the whole prompt counted."""
+    """Counts of the whole prompt of one turn."""
 
     turn: int
     estimate: int

@@ -1,3 +1,5 @@
+"""``/continue``: going on with a cut answer in each server's own way."""
+
 import json
 from pathlib import Path
 from typing import Any
@@ -91,7 +93,7 @@ def test_a_stopped_stream_keeps_the_old_and_the_new_part_on_disk(tmp_path: Path)
     assert whole.endswith("!")
 
 
-def test_where_nothing_comes_the_cut_answer_stays_in_place(tmp_path: Path) -> None:
+def test_a_cut_answer_stays_in_place_where_continue_brings_nothing(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     with SseServer() as server:
         server.answer("half ", finish_reason="length")

@@ -1,4 +1,4 @@
-"""A run that is kept off the disk still sees what is saved, and changes none of it."""
+"""Runs with ``--no-save``: saved sessions are read, and none is changed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -103,14 +103,14 @@ def test_saved_sessions_are_searched_and_a_place_in_one_opens_in_a_copy(home: Ho
     assert saved_questions(home, "work")[-1] == "other"
 
 
-def test_it_is_told_that_nothing_is_saved(home: Home) -> None:
+def test_save_and_info_tell_that_nothing_is_saved(home: Home) -> None:
     events = talk(home, "--no-save", "private", "/save", "/info")
     assert "not saved (--no-save): private" in told(events)
     table = next(event for event in events if isinstance(event, Table))
     assert ("saved", "no, for --no-save") in [tuple(row) for row in table.rows]
 
 
-def test_what_is_spent_elsewhere_counts_in_the_day_s_limit(home: Home) -> None:
+def test_costs_count_what_saved_sessions_spent(home: Home) -> None:
     events = talk(home, "--no-save -r work", "private", "/cost")
     (costs,) = [event for event in events if isinstance(event, Table)]
     # One answer is in the saved session, whose copy here does not count again, and one is new.

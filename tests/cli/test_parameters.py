@@ -1,4 +1,4 @@
-"""Each parameter, by each way to set it, as it arrives at a server."""
+"""Every parameter, set in every way, as it arrives at a server."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ CASES: list[tuple[str, str, list[str], Json, Json]] = [
 WAYS = ("command", "option", "configuration", "profile", "role", "session")
 
 
-def test_every_parameter_of_the_table_is_tried() -> None:
+def test_the_cases_cover_every_parameter_of_the_table() -> None:
     assert {setting.key for setting in SETTINGS if setting.is_parameter} <= {
         case[0] for case in CASES
     }
@@ -101,7 +101,7 @@ def test_a_parameter_arrives_exactly_and_nothing_else_does(
     assert body[key.removeprefix("extra.")] == expected
 
 
-def test_nothing_is_sent_that_nobody_set(tmp_path: Path) -> None:
+def test_a_request_without_settings_has_only_the_fields_it_needs(tmp_path: Path) -> None:
     with SseServer() as server:
         home = Home(tmp_path / "home")
         home.talk(["--base-url", server.base_url, "-m", "m"], "hi")
@@ -185,7 +185,9 @@ def test_a_value_out_of_range_is_refused_with_the_range_and_nothing_changes(
 
 
 @pytest.mark.parametrize("table", ["", "[profiles.p]\n"])
-def test_what_a_file_has_under_extra_is_checked_with_its_line(tmp_path: Path, table: str) -> None:
+def test_extra_fields_of_a_file_are_checked_and_faults_name_their_line(
+    tmp_path: Path, table: str
+) -> None:
     home = Home(tmp_path / "home")
     home.configure(f"{table}extra.top_k = 1\nextra.temperature = 1\n")
     with pytest.raises(UsageError, match=r"line [23]: temperature is no extra field") as caught:

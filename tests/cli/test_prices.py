@@ -1,3 +1,5 @@
+"""Prices and costs: the shipped catalogue and the configuration's own table."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Profiles: servers, keys, models and settings, switched in mid-conversation."""
+
 from pathlib import Path
 
 import pytest
@@ -223,7 +225,7 @@ def test_leaving_the_only_server_s_profile_says_that_there_is_none(home: Home) -
     assert notices(events)[-1] == "no profile any more, and no server without one"
 
 
-def test_what_an_azure_endpoint_does_not_know_is_told_in_its_own_terms(home: Home) -> None:
+def test_an_unknown_azure_deployment_is_told_as_a_deployment(home: Home) -> None:
     with SseServer() as server:
         root = server.base_url.removesuffix("/v1")
         home.configure(f'base_url = "{root}"\nazure_api_version = "2024-10-21"\nmodel = "my-gpt"\n')

@@ -1,4 +1,4 @@
-"""The server's own numbers, in every known shape, end to end: one re-fit, then a clear error."""
+"""Context length errors of every known shape: one visible refit, then an error."""
 
 from pathlib import Path
 from typing import Any

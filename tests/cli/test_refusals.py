@@ -1,4 +1,4 @@
-"""What a server does not take is learnt once, told, and left out."""
+"""Refused parameters: left out, told once, and remembered."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_a_refused_parameter_is_left_out_once_and_for_all(
     assert {**repeated, name: server.requests[0].body[name]} == server.requests[0].body
 
 
-def test_every_parameter_of_the_table_is_refused_once() -> None:
+def test_the_refused_parameters_cover_the_table() -> None:
     renamed_or_split = {"max_tokens", "n"}
     assert {setting.key for setting in SETTINGS if setting.is_parameter} == (
         SET.keys() - {"top_k", "stream_options"} | renamed_or_split
@@ -143,7 +143,9 @@ def test_more_answers_than_a_server_gives_are_asked_for_in_groups(
 
 
 @pytest.mark.parametrize("name", ["temperature", "seed"])
-def test_a_later_run_knows_it_and_says_so_once(tmp_path: Path, name: str) -> None:
+def test_a_later_run_leaves_out_a_refused_parameter_and_says_so_once(
+    tmp_path: Path, name: str
+) -> None:
     home = Home(tmp_path / "home")
     values = {"temperature": ["-t", "0.5"], "seed": ["--seed", "7"]}
     with SseServer(default=refusing(name, openai)) as server:
@@ -235,7 +237,7 @@ def test_a_server_that_refuses_to_stream_answers_whole(tmp_path: Path) -> None:
     assert "stream_options" not in server.requests[1].body
 
 
-def test_that_answers_come_whole_is_told_in_each_run_and_tried_anew(tmp_path: Path) -> None:
+def test_refused_streaming_is_told_in_each_run_and_tried_again(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     with SseServer(default=refusing("stream", openai)) as server:
         options = ["--base-url", server.base_url, "-m", "m"]

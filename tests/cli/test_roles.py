@@ -1,3 +1,5 @@
+"""Roles: texts, variables, examples and settings from a file."""
+
 import json
 import tomllib
 from collections.abc import Sequence
@@ -97,7 +99,7 @@ def test_a_role_sets_system_text_examples_reminder_model_and_parameters(home: Ho
     ]
 
 
-def test_what_context_counts_with_examples_is_what_is_sent(home: Home) -> None:
+def test_context_counts_the_examples_that_are_sent(home: Home) -> None:
     with SseServer() as server:
         server.answer("fine", usage=False)
         events = home.talk(
@@ -221,7 +223,7 @@ def test_the_present_conversation_is_saved_as_a_role_that_does_the_same(home: Ho
         (f"+++\n[parameters]\nseed = {'9' * 5000}\n+++\n", None, "no TOML"),
     ],
 )
-def test_what_is_wrong_with_a_role_is_told_with_file_and_line(
+def test_faults_of_a_role_name_file_and_line(
     home: Home, text: str, line: int | None, said: str
 ) -> None:
     home.role("broken", text)
@@ -303,6 +305,6 @@ def test_a_protected_text_holds_no_variables_and_comes_back(text: str) -> None:
         assert fill_variables(role, {}).system == text
 
 
-def test_what_a_variable_holds_is_not_looked_into_again() -> None:
+def test_variables_inside_the_value_of_a_variable_are_text() -> None:
     role = Role("r", "{{a}} {{b}} \\{{c}}")
     assert fill_variables(role, {"a": "{{b}}", "b": "x"}).system == "{{b}} x {{c}}"

@@ -1,4 +1,4 @@
-"""Which layer names the server, and what of the others holds for it."""
+"""The choice of the server among command line, environment, profile and file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Several answers and several models, with real servers: what is told of them."""
+"""Figures and notices of several answers and several models."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,9 @@ from tests.support.servers.sse_server import Answer, Raw, RecordedRequest, SseSe
 from tests.support.wired_session import Home
 
 
-def test_what_a_response_of_several_answers_used_stands_beside_none_of_them(tmp_path: Path) -> None:
+def test_the_usage_of_a_response_of_several_answers_stands_beside_none_of_them(
+    tmp_path: Path,
+) -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 30}
     with SseServer() as server:
         server.answer(["one two three four five", "six"], usage=usage)
@@ -38,7 +40,7 @@ def test_the_usage_of_a_response_is_told_as_that_of_all_its_answers(tmp_path: Pa
     assert "speed" not in rows
 
 
-def test_that_figures_are_estimates_is_said_once_for_all_that_are_compared(tmp_path: Path) -> None:
+def test_estimated_figures_are_told_once_for_all_compared_models(tmp_path: Path) -> None:
     with SseServer() as server:
         options = ["--base-url", server.base_url, "-m", "a"]
         events = Home(tmp_path / "home").talk(options, "/compare a b", "hi", "/compare b c", "ho")
@@ -83,7 +85,7 @@ def refusal(message: str) -> Raw:
     return Raw([body.encode()], 400, "application/json")
 
 
-def test_what_requests_at_the_same_time_are_refused_is_learnt_and_told_once(tmp_path: Path) -> None:
+def test_a_parameter_refused_to_requests_at_the_same_time_is_told_once(tmp_path: Path) -> None:
     with SseServer(default=one_answer_by_its_newest_name) as server:
         options = ["--base-url", server.base_url, "-m", "a", "--n", "4", "--max-tokens", "50"]
         events = Home(tmp_path / "home").talk(options, "hi", "again")

@@ -1,3 +1,5 @@
+"""Completion scripts for shells."""
+
 import shutil
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What ``/request`` and ``/context`` show is what the server gets, to the byte."""
+"""``/request`` and ``/context`` against the request that the server gets."""
 
 import json
 import tempfile
@@ -67,7 +67,7 @@ steps = st.one_of(
 
 @dataclass(frozen=True)
 class Case:
-    """What is set and said before, and the message that is then looked at."""
+    """Settings, steps of a conversation, and the message whose request is compared."""
 
     model: str
     form: str
@@ -249,7 +249,7 @@ async def test_the_request_that_is_shown_is_the_one_that_is_sent_to_the_byte(cas
 
 @dataclass
 class Shown:
-    """What commands showed, in order, and what the server got."""
+    """Texts that commands showed, in order, and the requests that the server got."""
 
     texts: list[Any]
     requests: list[Any]

@@ -1,4 +1,4 @@
-"""What the disk never took is copied elsewhere at the end."""
+"""Copies, at the end of a run, of sessions that no disk took."""
 
 import json
 import tempfile
@@ -16,7 +16,7 @@ NOWHERE = Home(Path("/dev/null/nowhere"), has_person=False)
 
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where copies go."""
+    """Return the folder that copies go to."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -30,7 +30,7 @@ async def talk(*lines: str) -> list[str]:
 
 
 def copied(folder: Path) -> dict[str, list[str]]:
-    """Return of each copy what the user said, by its file's name."""
+    """Return the user's messages of each copy, by its file's name."""
     copies = {}
     for path in folder.glob("chatrepl-*.json"):
         assert path.stat().st_mode & 0o777 == 0o600
@@ -61,7 +61,7 @@ async def test_a_session_left_by_new_is_copied_too(
     assert list(copied(room).values()) == [["my precious words"]]
 
 
-async def test_where_no_copy_can_be_written_that_is_told(
+async def test_a_copy_that_cannot_be_written_is_told(
     room: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(room / "missing"))

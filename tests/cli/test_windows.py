@@ -1,4 +1,4 @@
-"""A window that nobody knows: its server is asked before anything is left out for a guess."""
+"""Context windows that only the server knows."""
 
 import json
 from pathlib import Path
@@ -69,7 +69,9 @@ def test_a_message_longer_than_the_guess_is_sent(home: Home, server: SseServer) 
     assert server.requests[-1].messages == [{"role": "user", "content": whole}]
 
 
-def test_what_is_shown_before_a_turn_is_what_the_turn_sends(home: Home, server: SseServer) -> None:
+def test_a_request_shown_before_a_turn_is_the_one_that_the_turn_sends(
+    home: Home, server: SseServer
+) -> None:
     home.talk([*options(server), "-S", "kept"], LONG, LONG)
     server.requests.clear()
     events = home.talk([*options(server), "-r", "kept"], f"/request {LONG}", LONG)
@@ -123,7 +125,7 @@ def test_a_budget_beyond_the_guess_is_believed(home: Home, server: SseServer) ->
 
 
 @pytest.mark.parametrize("line", ["/set context_window 9000", "/budget 6000", "/budget 9000"])
-def test_what_the_user_said_of_the_room_is_not_asked_for(
+def test_a_window_or_budget_that_the_user_set_is_not_asked_for(
     home: Home, server: SseServer, line: str
 ) -> None:
     home.talk(options(server), line, LONG, LONG, LONG)

@@ -1,3 +1,5 @@
+"""A session on fakes: turns, undo and retry, refused parameters, the context."""
+
 import asyncio
 
 from chatrepl.core.commands.dispatch import handle_line
@@ -132,7 +134,7 @@ async def test_undoing_more_than_there_is_tells_how_much_there_is() -> None:
             assert errors(await say(session, said, "/undo 9")) == [f"{told} to undo"]
 
 
-async def test_undo_tells_where_its_text_went_because_redo_wants_a_line_of_its_own() -> None:
+async def test_undo_hints_at_clearing_the_draft_before_redo() -> None:
     world = World()
     async with world.opened() as session:
         events = await say(session, "one", "two", "/undo 2")
@@ -200,7 +202,7 @@ async def test_an_endless_refusal_ends_in_one_error() -> None:
     assert len(world.model.requests) == 2
 
 
-async def test_oldest_whole_turns_go_out_and_it_is_said() -> None:
+async def test_the_oldest_turns_are_left_out_whole_and_a_notice_tells() -> None:
     world = World()
     long = "word " * 100
     async with world.opened() as session:

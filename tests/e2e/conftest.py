@@ -1,4 +1,4 @@
-"""Starts the real program: in a terminal, or behind pipes."""
+"""Fixtures that start the real program: in a terminal, or behind pipes."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is one clear line; nothing is lost, nothing wrong is sent."""
+"""Wrong input and failing servers: one clear line each, and nothing lost."""
 
 import socket
 from pathlib import Path
@@ -120,7 +120,7 @@ def test_a_wrong_configuration_names_file_line_and_the_nearest_key(run: Run, hom
         assert "canary" not in done.stderr
 
 
-def test_without_key_or_server_the_built_in_model_is_offered(start_alone: Start, run: Run) -> None:
+def test_the_built_in_model_is_offered_without_key_or_server(start_alone: Start, run: Run) -> None:
     chat = start_alone().expect("No key and no server.", "built-in demo model")
     chat.send("n")
     chat.expect("there is no server to talk to yet", "/local").ready()

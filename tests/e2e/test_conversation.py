@@ -1,4 +1,4 @@
-"""A whole conversation, from the first start to going on with it another day."""
+"""A whole conversation, from the first start to resuming it another day."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The log of a real run tells what happened on the wire, and nothing of what was said."""
+"""The debug log of a real run: requests and statuses, no words."""
 
 from pathlib import Path
 

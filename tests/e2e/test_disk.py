@@ -1,4 +1,4 @@
-"""A disk that fails, for real: told in a line that stays, chatting goes on, nothing is lost."""
+"""Disks that fail: told in a line that stays, and nothing is lost."""
 
 import json
 import os
@@ -31,7 +31,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 def as_anybody() -> Sequence[str]:
-    """Return what starts the program bound by permissions, also where the tests run as root."""
+    """Return a prefix that binds the program by permissions where the tests run as root."""
     return [sys.executable, "-c", _AS_ANYBODY, *PROGRAM]
 
 
@@ -41,7 +41,7 @@ def data(home: Path) -> Path:
 
 
 def turns(run: Run, name: str) -> list[str]:
-    """Return what the user said in a session, as it is on disk."""
+    """Return the user's messages of a session on disk."""
     exported = run("-r", name, "--export", "-").stdout
     return [m["content"] for m in json.loads(exported)["messages"] if m["role"] == "user"]
 
@@ -52,24 +52,24 @@ def status(chat: Chat) -> str:
 
 
 def expect_unsaved(chat: Chat, why: str) -> None:
-    """Wait until it is told, once, in the answers and in the line that stays."""
+    """Wait until a failure is told, once, among the answers and in the line that stays."""
     chat.expect(f"NOT SAVED: {why}")
     chat.wait_for(lambda _: "NOT SAVED" in status(chat))
 
 
 def expect_to_go_on(chat: Chat, text: str) -> None:
-    """Say something, and get an answer, while the line stays."""
+    """Send a message and get its answer while the line stays."""
     chat.say(text).expect(f"You said: {text}", timeout_s=30).ready()
     chat.wait_for(lambda _: "NOT SAVED" in status(chat))
 
 
 def told(chat: Chat) -> int:
-    """Count how often it was told, the line that stays left out."""
+    """Count the notices of the failure, without the line that stays."""
     return "\n".join(chat.everything().splitlines()[:-1]).count("NOT SAVED:")
 
 
 def rescued(chat: Chat, folder: Path) -> list[str]:
-    """Leave; return what the user said, as the copy has it that the program says it wrote."""
+    """Leave; return the user's messages in the copy that the program says it wrote."""
     chat.say("/exit")
     assert chat.wait_exit() == 0
     assert chat.dirt() == []
@@ -211,7 +211,7 @@ def test_a_database_from_a_newer_version_is_left_alone_and_told_once(
     assert database.read_bytes() == before
 
 
-def test_without_a_home_it_is_told_and_chatting_goes_on(
+def test_a_missing_home_is_told_and_chatting_goes_on(
     start_alone: Start, server: SseServer, tmp_path: Path
 ) -> None:
     room = tmp_path / "tmp"

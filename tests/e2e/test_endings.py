@@ -1,4 +1,4 @@
-"""Signals, closed windows, suspending: the terminal is clean, and nothing is lost."""
+"""Signals, closed windows and suspending: a clean terminal, nothing lost."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Files in a real conversation: named in a message, given by option, written out."""
+"""Files in a real conversation: named in a message, by option, written out."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``/response`` is the API's own object, as the parts that the server sent add up."""
+"""``/response``: the API's own object, assembled from a stream."""
 
 import json
 from typing import Any
@@ -87,7 +87,7 @@ def shown(stdout: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("streams", [True, False])
-def test_all_choices_and_all_that_was_said_of_them_are_there_after_a_restart_too(
+def test_all_choices_of_a_response_with_their_fields_survive_a_restart(
     run: Run, server: SseServer, streams: bool
 ) -> None:
     if streams:

@@ -1,4 +1,4 @@
-"""Kills the real program at random moments; CHATREPL_KILLS says how often (25 unless set)."""
+"""Kills of the real program; CHATREPL_KILLS says how many (25 unless set)."""
 
 import os
 

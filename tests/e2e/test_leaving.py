@@ -1,4 +1,4 @@
-"""Leaving is at once, whatever is still on its way: nobody waits for a program or a file."""
+"""Leaving while programs, files or servers are slow: at once."""
 
 import os
 import shlex
@@ -76,7 +76,7 @@ def test_leaving_does_not_wait_for_the_key_s_command_and_ends_it_with_its_childr
     expect_ended(chat, pids)
 
 
-def test_what_was_sent_before_the_program_was_there_is_in_the_history_after_leaving(
+def test_lines_sent_while_the_program_loads_are_in_the_history(
     start_alone: Start, home: Path, slow_key: str, pids: Path
 ) -> None:
     write_configuration(home, slow_key)

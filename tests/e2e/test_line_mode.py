@@ -1,4 +1,4 @@
-"""On a terminal that knows no escapes the conversation is lines, and nothing but lines."""
+"""Conversations on a terminal without escape sequences: plain lines."""
 
 import json
 import signal
@@ -97,7 +97,7 @@ def test_a_role_asks_for_its_variables_in_line_mode(
     assert server.requests[-1].messages[0]["content"] == "Translate to French."
 
 
-def test_what_line_mode_tells_is_true_without_an_input_line(
+def test_hints_in_line_mode_are_true_without_an_input_line(
     start_alone: Start, server: SseServer
 ) -> None:
     chat = start_alone("--base-url", server.base_url, env={"TERM": "dumb", "PATH": "/nowhere"})

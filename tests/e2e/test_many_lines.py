@@ -54,7 +54,7 @@ def test_each_line_is_a_message_of_its_own_behind_the_words(run: Run, server: Ss
     assert len(json.loads(run("--list-sessions", "--json").stdout)) == 3
 
 
-def test_so_many_lines_as_wanted_are_asked_at_the_same_time(home: Path) -> None:
+def test_lines_are_requested_as_many_at_a_time_as_the_option_says(home: Path) -> None:
     all_there, lock = threading.Event(), threading.Lock()
     under_way: list[RecordedRequest] = []
 
@@ -203,7 +203,7 @@ def test_rows_that_cannot_be_written_end_it_and_all_that_came_is_kept(home: Path
     ]
 
 
-def test_what_came_is_kept_when_the_reader_of_rows_has_left(home: Path) -> None:
+def test_answers_are_saved_when_the_reader_of_rows_has_left(home: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = ask_three_at_once(home, writing)
@@ -296,7 +296,7 @@ def test_a_script_says_what_there_is_no_clipboard_and_no_menu_for(
         assert done.returncode == (2 if command == "/copy" else 0)
 
 
-def test_whoever_waits_for_a_busy_server_is_told_a_key_that_gives_up_without_a_prompt(
+def test_the_wait_for_a_busy_server_names_a_key_that_works_without_a_prompt(
     run: Run, server: SseServer
 ) -> None:
     server.error(429, {"error": {"message": "busy"}}, {"Retry-After": "0"})

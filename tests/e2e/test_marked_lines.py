@@ -1,4 +1,4 @@
-"""Thousands of lines of every kind: each is in the scrollback or on the screen, once."""
+"""Thousands of marked lines of every kind, each shown once."""
 
 import random
 import re
@@ -48,7 +48,7 @@ def test_each_line_is_shown_once_while_the_window_changes(start: Start, server: 
     assert find_marks(text, chat.everything()) == ALL_THERE
 
 
-def test_what_is_open_is_drawn_at_the_new_width_while_nothing_comes(
+def test_the_tail_is_drawn_at_the_new_width_while_no_delta_comes(
     start: Start, server: SseServer
 ) -> None:
     gate = threading.Event()

@@ -1,4 +1,4 @@
-"""Refusals, filtered answers and calls of tools are shown as what they are, wherever one looks."""
+"""Refusals, filtered answers and tool calls, in every view and form."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def send(server: SseServer, deltas: tuple[dict[str, Any], ...], reason: str) -> 
 
 @pytest.mark.parametrize(("deltas", "reason", "shown"), KINDS)
 @pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
-def test_they_are_told_live_printed_again_and_after_a_restart(
+def test_unusual_endings_are_told_live_in_history_and_after_a_restart(
     start: Start,
     server: SseServer,
     deltas: tuple[dict[str, Any], ...],

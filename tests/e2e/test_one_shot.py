@@ -114,9 +114,7 @@ def test_a_reader_that_leaves_early_ends_it_quietly(server: SseServer, home: Pat
     process.stderr.close()
 
 
-def test_what_came_is_kept_where_the_answer_cannot_be_written(
-    run: Run, server: SseServer, home: Path
-) -> None:
+def test_an_answer_that_cannot_be_written_is_saved(run: Run, server: SseServer, home: Path) -> None:
     server.answer("line\n" * 20_000)
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -148,9 +146,7 @@ def test_characters_made_of_several_come_whole_however_an_answer_is_cut(
     assert shown == text + "\n"
 
 
-def test_what_a_model_sends_cannot_command_the_terminal_behind_a_pipe_either(
-    run: Run, server: SseServer
-) -> None:
+def test_a_piped_answer_cannot_command_the_terminal(run: Run, server: SseServer) -> None:
     server.answer(HOSTILE, chunk_chars=1)
     plain = run("--base-url", server.base_url, "x")
     server.answer(HOSTILE, chunk_chars=1)
@@ -208,7 +204,7 @@ def test_a_transcript_is_written_in_the_form_its_suffix_names(
     assert run("-r", "trip", "--export", "out.pdf").returncode == 2
 
 
-def test_on_a_terminal_the_answer_is_drawn_and_the_prompt_stays_away(
+def test_one_shot_on_a_terminal_draws_the_answer_without_a_prompt(
     start: Start, server: SseServer
 ) -> None:
     server.answer("# Title\n\nSome **bold** text.\n\n```python\nx = 1\n```\n")

@@ -1,4 +1,4 @@
-"""Each command has its output below it, however fast commands are typed and whatever runs."""
+"""Order of commands and their output, beside an answer too."""
 
 import threading
 
@@ -14,7 +14,7 @@ FIRST_WORDS = {
 
 
 def check_order(chat: Chat, commands: list[str]) -> None:
-    """Each command's echo stands right above its own output, in the order they were typed."""
+    """Check that each command's echo is right above its own output, in the order of typing."""
     shown = chat.everything()
     places = [shown.index(f"{MARK} {command}\n") for command in commands]
     assert places == sorted(places)

@@ -1,4 +1,4 @@
-"""What the server is sent: what was set, nothing else; and what was said to be sent."""
+"""Requests as the server gets them, and ``--dry-run``."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A key is sent to its server, and is nowhere else."""
+"""Keys and conversations: kept from screens, logs and other users."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Sessions as things: choosing, deleting, bringing in from elsewhere, two terminals at once."""
+"""Sessions: choosing, deleting, importing, two terminals at once."""
 
 import json
 import re
@@ -157,7 +157,7 @@ def chatgpt_export(path: Path, count: int, words: int) -> Path:
     return path
 
 
-def test_all_conversations_of_a_file_come_in(start: Start, run: Run, tmp_path: Path) -> None:
+def test_all_conversations_of_a_file_are_imported(start: Start, run: Run, tmp_path: Path) -> None:
     file = chatgpt_export(tmp_path / "conversations.json", 30, 10)
     chat = start().ready()
     chat.say(f"/import {file}").expect("30 conversations came in").ready()

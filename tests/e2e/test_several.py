@@ -101,7 +101,7 @@ def compared(request: RecordedRequest) -> Reply:
 
 
 @pytest.mark.parametrize("columns", [120, 60])
-def test_of_two_compared_models_one_fails_and_the_other_arrives_whole(
+def test_a_compared_model_that_fails_leaves_the_other_s_answer_whole(
     start: Start, server: SseServer, columns: int
 ) -> None:
     server.default = compared

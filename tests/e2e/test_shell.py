@@ -1,4 +1,4 @@
-"""Shell commands from the prompt: they have the terminal, and give it back."""
+"""Shell commands from the prompt, with the terminal to themselves."""
 
 from pathlib import Path
 

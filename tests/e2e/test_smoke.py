@@ -1,4 +1,4 @@
-"""The program's main ways, in few seconds: what each Python runs that it claims to run on."""
+"""The program's main ways to run, in a few seconds, for each Python."""
 
 from tests.support.servers.sse_server import SseServer
 from tests.support.terminal.program import Run, Start

@@ -1,4 +1,4 @@
-"""Colours that fit the terminal's background, which the terminal itself tells."""
+"""Colours by the terminal's background."""
 
 import pytest
 

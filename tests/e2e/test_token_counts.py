@@ -1,4 +1,4 @@
-"""The built-in model beside our counts: corrected estimates, exact ones, and nothing refused."""
+"""Token counts beside those of the built-in model."""
 
 import os
 from pathlib import Path

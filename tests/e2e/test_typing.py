@@ -205,9 +205,7 @@ def test_new_lines_are_made_by_alt_enter_control_j_and_a_trailing_backslash(
     chat.ready().leave()
 
 
-def test_what_was_sent_comes_back_from_the_history_of_earlier_runs(
-    start: Start, server: SseServer
-) -> None:
+def test_up_brings_lines_from_the_history_of_earlier_runs(start: Start, server: SseServer) -> None:
     chat = start().ready()
     chat.say("an old question").expect("You said: an old question")
     assert server.requests[-1].answered.wait(5)

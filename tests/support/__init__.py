@@ -1,4 +1,4 @@
-"""Helpers of the tests: terminals, servers, fakes, values, and tools that make documents."""
+"""Helpers of the tests: terminals, servers, fakes, values, and tools for documents."""
 
 from pathlib import Path
 

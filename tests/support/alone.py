@@ -1,4 +1,4 @@
-"""Run a few lines of Python in a process of their own, with the network cut off where wanted."""
+"""Python programs in a process of their own, without a network where wanted."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from tests.support import ROOT
 
 
 def run_alone(program: str, *before: str, **environment: str) -> list[str]:
+    """Run a program behind a command prefix; return the words that it prints."""
     ended = subprocess.run(
         [*before, sys.executable, "-c", program],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment},
@@ -22,7 +23,7 @@ def run_alone(program: str, *before: str, **environment: str) -> list[str]:
 
 
 def no_network() -> list[str]:
-    """Return what runs a command where no network interface is up; skip where that is refused."""
+    """Return a prefix that runs a command without network; skip the test where that is refused."""
     command = ["unshare", "--map-root-user", "--net"]
     if shutil.which("unshare") is None:
         pytest.skip("there is no unshare to cut the network off with")

@@ -1,4 +1,4 @@
-"""Fakes of the core's ports: small, typed, and scripted by the test."""
+"""Fakes of the core's ports, scripted by the test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ def refused(parameter: str, **details: int | str) -> ModelError:
 
 @dataclass
 class ScriptedModel:
-    """Plays scripts in turn; without one, it answers ``ok``."""
+    """A model that plays its scripts in turn, and answers ``ok`` after the last."""
 
     scripts: list[Sequence[Step]] = field(default_factory=list)
     listed: Sequence[ModelInfo] = ()
@@ -94,7 +94,7 @@ class ScriptedModel:
 
 @dataclass
 class WordCounter:
-    """Counts words, and remembers what it was asked."""
+    """A counter of words that records the texts it counted."""
 
     known: bool = True
     asked: list[str] = field(default_factory=list)
@@ -115,7 +115,7 @@ class WordCounter:
 
 @dataclass
 class FixedCatalog:
-    """Knows one window for all models."""
+    """A catalogue of one window and one price for all models."""
 
     window: int | None = 8192
     one_price: Price | None = None
@@ -163,7 +163,7 @@ LOCAL_SERVER = Server("http://127.0.0.1:3/v1", origin="built-in model", is_local
 
 @dataclass
 class StartedLocalModel(NoLocalModel):
-    """A built-in model that comes up when it is asked to, or fails to."""
+    """A built-in model that comes up when it is prepared, or fails to."""
 
     error: ModelError | None = None
     is_up: bool = False
@@ -184,7 +184,7 @@ class StartedLocalModel(NoLocalModel):
 
 @dataclass
 class MemoryClipboard:
-    """Keeps what was copied."""
+    """A clipboard in memory."""
 
     works: bool = True
     text: str = ""
@@ -245,7 +245,7 @@ class MemoryRoles:
 
 @dataclass
 class StepClock:
-    """A clock that goes on by one second at each look."""
+    """A clock that advances by one second at each reading."""
 
     ticks: int = 0
 
@@ -260,7 +260,7 @@ class StepClock:
 
 @dataclass
 class ScriptedPerson:
-    """Says no unless told otherwise, and answers questions for text in turn; then with nothing."""
+    """A person with scripted answers; without one, no to a question and None for a text."""
 
     answers: list[str] = field(default_factory=list)
     says_yes: bool = False
@@ -309,7 +309,7 @@ class ListedProfiles:
 
 @dataclass
 class MemoryAttachments:
-    """Attaches the texts of files in a dictionary."""
+    """Attachments from files in a dictionary."""
 
     files: MemoryFiles
 
@@ -319,7 +319,7 @@ class MemoryAttachments:
 
 @dataclass
 class ScriptedShell:
-    """Ends every command in the same way."""
+    """A shell that ends every command with the same result."""
 
     result: ShellResult = field(default_factory=lambda: ShellResult(0))
     ran: list[tuple[str, bool]] = field(default_factory=list)
@@ -331,7 +331,7 @@ class ScriptedShell:
 
 @dataclass
 class SwitchedLog:
-    """A log that is only switched."""
+    """A debug log without a file."""
 
     path: str = "/state/debug.log"
     is_on: bool = False

@@ -1,4 +1,4 @@
-"""Lets answers end in every way, and plays a line to its end."""
+"""Scripted answers of every ending, and turns played to their end."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _PIECE_CHARS = 3
 
 
 class Gate(asyncio.Event):
-    """A place in an answer where the server waits for ever."""
+    """A gate in an answer that never opens; ``reached`` is set when the answer stands at it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Gate(asyncio.Event):
 
 @dataclass
 class Played:
-    """What a line led to."""
+    """The events of one line."""
 
     events: list[Event] = field(default_factory=list)
 
@@ -49,7 +49,8 @@ def script(
 ) -> tuple[Gate | None, State | None, str]:
     """Let the next answer end ``whole``, ``stopped`` or ``broken`` after so many pieces.
 
-    Returns where it must be stopped, its state and what of it comes (None: nothing).
+    Returns the gate at which it must be stopped (None: it ends by itself), its state (None: no
+    byte of it comes), and the text that comes.
     """
     came = text[: _PIECE_CHARS * pieces]
     starts = range(0, len(came), _PIECE_CHARS)

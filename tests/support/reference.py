@@ -1,4 +1,4 @@
-"""The tables as Markdown, for the documents: what is written there cannot drift from the code."""
+"""The tables of commands, settings and options as Markdown, for the documents."""
 
 from chatrepl.cli.arguments import option_rows
 from chatrepl.core.commands.table import COMMANDS

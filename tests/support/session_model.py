@@ -1,4 +1,4 @@
-"""What sessions are, told a second time and simply: no ids of messages, no disk, no waiting."""
+"""A simple model of sessions: no message ids, no disk, no waiting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -82,7 +82,7 @@ class Model:
         return next((t for t in self.path(self.head)[::-1] if self.said[t].role == role), None)
 
     def alternatives(self) -> Sequence[str]:
-        """The answers beside the last one; those to the last question where it has none yet."""
+        """Return the last answer's siblings; where the last question has none, an empty list."""
         path = self.path(self.head)
         if self.current is None or not path:
             return []

@@ -1,4 +1,4 @@
-"""Transcripts of every shape, for properties."""
+"""Strategies for transcripts and JSON values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

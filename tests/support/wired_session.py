@@ -1,4 +1,4 @@
-"""The wired program in a home of its own, talked to line by line without a terminal."""
+"""The wired program in a home of its own, driven line by line without a terminal."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence

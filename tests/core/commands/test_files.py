@@ -1,4 +1,4 @@
-"""Files that go with a message: what is attached, what is left alone, what it counts."""
+"""Attached files: names in a message, ``/file``, ``/write``, and their tokens."""
 
 import pytest
 from hypothesis import given
@@ -68,7 +68,7 @@ async def test_a_text_that_merely_holds_a_name_is_sent_as_it_is(text: str) -> No
 
 
 @given(st.text(alphabet='@ab."/ \n(),', min_size=1, max_size=30))
-async def test_without_a_file_of_that_name_no_text_is_changed_or_refused(text: str) -> None:
+async def test_a_text_that_names_no_file_is_sent_unchanged(text: str) -> None:
     world = World()
     async with world.opened() as session:
         await say(session, "x" + text)
@@ -83,7 +83,7 @@ async def test_names_with_blanks_are_quoted_and_a_file_twice_named_goes_once() -
     assert str(last_sent(world)).count("```md") == 1
 
 
-async def test_what_is_attached_by_command_goes_with_the_next_message_only() -> None:
+async def test_a_file_attached_by_command_goes_with_the_next_message_only() -> None:
     world = world_with(a_txt="one", b_txt="two")
     async with world.opened() as session:
         assert notices(await say(session, "/file a.txt b.txt")) == [
@@ -196,7 +196,7 @@ def test_paths_are_completed_after_the_sign_and_after_the_command() -> None:
     assert offered("me@no") == []
 
 
-async def test_what_was_attached_by_command_returns_with_its_text_and_is_let_go_with_it() -> None:
+async def test_a_file_attached_by_command_follows_undo_redo_and_edit() -> None:
     world = world_with(a_txt="one", b_txt="two")
     async with world.opened() as session:
         await say(session, "/file a.txt")

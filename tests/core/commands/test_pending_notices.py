@@ -1,4 +1,4 @@
-"""Notices of the disk, told with the events of the command that met them."""
+"""Notices of a failing disk, in the order of a command's events."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ NOT_SAVED = "NOT SAVED: the disk is full"
 
 
 def shown(events: Sequence[Event]) -> list[str]:
-    """Name what can be seen, in order: the texts of notices, and other events by their class."""
+    """Return the texts of notices, and the class names of other events, in order."""
     return [
         event.text if isinstance(event, Notice) else type(event).__name__
         for event in events

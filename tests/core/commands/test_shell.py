@@ -1,4 +1,4 @@
-"""Lines for the shell: what runs, what is text, and where output goes."""
+"""Lines for the shell: ``!`` and ``!!``."""
 
 import pytest
 
@@ -18,7 +18,7 @@ async def test_a_command_runs_and_nothing_is_sent() -> None:
     assert not runs_at_once("!ls")
 
 
-async def test_how_it_ended_is_told_where_that_is_not_well() -> None:
+async def test_a_command_s_failing_exit_is_told() -> None:
     for code, said in ((3, "exit code 3"), (-2, "ended by signal 2")):
         world = World()
         world.shell.result = ShellResult(code)

@@ -1,4 +1,4 @@
-"""Reports of servers that count in other ways than we do teach how their next prompt counts."""
+"""Token calibration by the reports of servers that count otherwise."""
 
 import random
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ TAUGHT_AFTER = 6
 
 @dataclass(frozen=True)
 class CountingServer:
-    """Counts texts and messages in a way of its own."""
+    """A server that counts texts and messages by its own formula."""
 
     ratio: float
     frame: int
@@ -81,7 +81,7 @@ def test_one_odd_report_teaches_nothing() -> None:
         assert all(abs(error) < 0.03 for error in errors[TAUGHT_AFTER:]), errors
 
 
-def test_what_an_earlier_run_taught_holds_for_the_first_prompt() -> None:
+def test_a_calibration_from_an_earlier_run_holds_for_the_first_prompt() -> None:
     lessons = TokenCalibration()
     lessons.set_prior(1.3, 2, 100.0)
     lessons.record_report(200, 4, round(1.3 * 208) + 100)
@@ -95,7 +95,7 @@ reports = st.tuples(st.integers(8, 20_000), st.integers(1, 40), st.integers(1, 2
 
 @settings(deadline=None)
 @given(st.lists(reports, min_size=1, max_size=10))
-def test_whatever_a_server_reports_a_prompt_counts_no_less_than_its_words_do(
+def test_any_reports_leave_the_calibration_within_its_bounds(
     told: list[tuple[int, int, int]],
 ) -> None:
     lessons = TokenCalibration()

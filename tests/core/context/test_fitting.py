@@ -1,4 +1,4 @@
-"""What is sent fits, keeps what must go, splits nothing, and drops no more than needed."""
+"""Fitting a conversation into a budget: completeness, order, least loss."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -106,7 +106,7 @@ def indexes_of(case: Case, plan: Plan) -> set[int]:
 
 @settings(deadline=None, max_examples=150)
 @given(cases())
-def test_what_is_sent_fits_keeps_what_must_go_and_drops_no_more_than_needed(case: Case) -> None:
+def test_fitting_keeps_pinned_and_newest_turns_and_drops_no_more_than_needed(case: Case) -> None:
     plan = fit(case.contents, case.measure, case.limits)
     turns = case.turns
     sent = indexes_of(case, plan)

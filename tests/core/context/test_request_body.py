@@ -1,4 +1,4 @@
-"""Messages as they travel: the system text's form, the reminder, and what is written only once."""
+"""Messages in the API's form: system text, reminder, and writing ahead."""
 
 import asyncio
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ async def test_messages_that_were_written_before_are_sent_as_if_they_were_writte
         assert writer.messages_of(sent, reminder) == BodyWriter().messages_of(sent, reminder)
 
 
-async def test_what_was_written_ahead_is_not_written_when_it_is_sent() -> None:
+async def test_messages_written_ahead_are_not_written_again_when_sent() -> None:
     path = counting_path(5000)
     writer = BodyWriter()
     await writer.ahead(path[:-1], "")

@@ -1,3 +1,5 @@
+"""Branches of a conversation: edit, pick, redo, fork, search."""
+
 import json
 
 from chatrepl.core.events import (

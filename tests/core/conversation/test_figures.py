@@ -1,4 +1,4 @@
-"""What stands under a compared answer."""
+"""Figures under a compared answer."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ from chatrepl.core.messages import Message
         (0.501, ["0.50 s to first", "≈30 tokens"]),
     ],
 )
-def test_what_came_at_once_has_no_speed_and_a_great_one_no_decimals(
+def test_an_answer_that_came_at_once_has_no_speed_and_a_high_speed_no_decimals(
     elapsed_s: float, told: list[str]
 ) -> None:
     message = Message("1", None, "assistant", "x", datetime(2026, 1, 1, tzinfo=UTC))

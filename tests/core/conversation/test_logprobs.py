@@ -1,4 +1,4 @@
-"""How sure the model was: tokens become words, are kept in a bounded form, and are shown."""
+"""Log probabilities: tokens joined to words, their storage, and their view."""
 
 import math
 from datetime import UTC, datetime
@@ -68,7 +68,7 @@ def test_a_word_is_as_sure_as_its_least_sure_token_and_marks_stand_alone() -> No
     assert math.isclose(words[1][1], 0.3)
 
 
-def test_others_are_kept_for_unsure_tokens_only_and_four_thousand_tokens_at_the_most() -> None:
+def test_alternatives_are_kept_of_unsure_tokens_and_scores_of_4000_tokens_at_most() -> None:
     others = tuple((f"other{number}", -float(number)) for number in range(20))
     answer = kept(TokenScore("sure", 0.0, None, others), TokenScore("unsure", -2.0, None, others))
     sure, unsure = scores_of(answer)

@@ -1,4 +1,4 @@
-"""How long an answer took."""
+"""Elapsed time of an answer."""
 
 from collections.abc import AsyncIterator
 

@@ -1,3 +1,5 @@
+"""Base URLs, keys, and redaction of keys."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,7 +133,7 @@ def test_a_host_is_named_with_its_port_and_nothing_else(url: str, host: str) -> 
         "AIzaSyabcdefghijklmnop",
     ],
 )
-def test_whatever_looks_like_a_key_is_taken_out(text: str) -> None:
+def test_texts_that_look_like_keys_are_redacted(text: str) -> None:
     shown = redact(text, KEY)
     assert "[key]" in shown
     for secret in (KEY, "hunter2", "abcdef", "dXNlcjpwYXNz", "wxyz"):

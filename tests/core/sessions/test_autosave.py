@@ -1,4 +1,4 @@
-"""Fails each call to the store in turn, through a whole scenario: nothing is lost, all is told."""
+"""Autosave while each call to the store fails in turn: all is told, nothing is lost."""
 
 import asyncio
 import inspect
@@ -98,14 +98,14 @@ async def scenario(path: Path, failing: int, *, stays_broken: bool) -> int:
         await real.close()
 
 
-def test_whatever_call_fails_once_it_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_any_call_to_the_store_that_fails_once_is_told_and_loses_nothing(tmp_path: Path) -> None:
     calls = asyncio.run(scenario(tmp_path / "whole.db", 10**9, stays_broken=False))
     assert calls > 20
     for failing in range(1, calls + 1):
         asyncio.run(scenario(tmp_path / f"{failing}.db", failing, stays_broken=False))
 
 
-def test_from_whatever_call_on_the_disk_fails_all_is_written_when_it_works_again(
+def test_all_is_written_once_a_disk_that_failed_at_any_call_recovers(
     tmp_path: Path,
 ) -> None:
     calls = asyncio.run(scenario(tmp_path / "whole.db", 10**9, stays_broken=True))

@@ -1,3 +1,5 @@
+"""The journal of an answer that is arriving."""
+
 import asyncio
 
 import pytest

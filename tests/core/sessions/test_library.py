@@ -1,4 +1,4 @@
-"""Sessions on the shelf: what a copy, a name, an import, and a late save take along."""
+"""Saved sessions: copies, names, imports, and saving begun late."""
 
 import json
 from collections.abc import AsyncIterator
@@ -114,7 +114,7 @@ async def test_an_import_keeps_a_name_that_only_begins_like_another_session_s_id
         assert names.count("id00000") == names.count("id0000") == 1
 
 
-async def test_an_id_is_meant_from_four_characters_on() -> None:
+async def test_an_id_matches_from_four_characters_on() -> None:
     world = World()
     async with world.opened() as session:
         await say(session, "hello", "/new")
@@ -122,7 +122,7 @@ async def test_an_id_is_meant_from_four_characters_on() -> None:
         assert not errors(await say(session, "/load id00"))
 
 
-async def test_what_comes_in_is_listed_by_its_title_and_when_it_was_used() -> None:
+async def test_imported_conversations_are_listed_by_title_and_time_of_use() -> None:
     def said(year: int, text: str) -> dict[str, object]:
         created = f"{year}-05-06T07:08:09+00:00"
         message = {"id": text, "role": "user", "content": text, "created": created}

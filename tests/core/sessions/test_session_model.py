@@ -1,4 +1,4 @@
-"""Plays random conversations by their lines, crashes included, and compares them with a model.
+"""Random conversations, with crashes, compared with a simple model.
 
 CHATREPL_MODEL_RUNS says how many conversations of 50 steps are tried.
 """
@@ -44,7 +44,7 @@ ENDINGS = st.tuples(st.integers(0, 3), st.sampled_from(["whole", "stopped", "bro
 
 
 class SessionMachine(RuleBasedStateMachine):
-    """Every line is given to the program and told to the model; then both must hold the same."""
+    """A machine that gives each line to program and model, and compares the two."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -347,9 +347,7 @@ class SessionMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(120 + 5 * RUNS)
-def test_whatever_is_said_undone_forked_and_killed_the_session_is_as_a_simple_model_has_it() -> (
-    None
-):
+def test_sessions_agree_with_a_simple_model_over_random_lines_and_crashes() -> None:
     run_state_machine_as_test(
         SessionMachine,
         settings=settings(

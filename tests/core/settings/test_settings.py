@@ -1,4 +1,4 @@
-"""Settings that are no row of the table: a server's own fields."""
+"""Settings outside the table: a server's own fields."""
 
 from datetime import date
 from typing import Any
@@ -36,7 +36,7 @@ def test_any_other_field_is_the_servers_own(field: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "[1, -Infinity]", "1e999"])
-def test_what_json_cannot_hold_is_refused(text: str) -> None:
+def test_numbers_beyond_json_are_refused(text: str) -> None:
     kind = find_setting("extra.x").kind
     with pytest.raises(UsageError, match="JSON"):
         kind.parse(text)
@@ -61,6 +61,6 @@ def test_a_comma_that_may_mean_thousands_is_asked_back() -> None:
 
 
 @pytest.mark.parametrize("text", ["{", '{"a": 1', "[1, 2", '"open', "{a: 1}", "[INST]"])
-def test_what_begins_like_json_and_is_none_is_not_taken_for_a_text(text: str) -> None:
+def test_broken_json_is_not_taken_for_a_text(text: str) -> None:
     with pytest.raises(UsageError, match="begins like JSON"):
         find_setting("extra.x").kind.parse(text)

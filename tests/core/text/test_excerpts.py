@@ -1,3 +1,5 @@
+"""Code blocks of an answer."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

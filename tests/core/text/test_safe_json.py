@@ -1,4 +1,4 @@
-"""JSON for a terminal: nothing acts or is lost, whatever is in it and whatever takes it."""
+"""JSON that is safe on a terminal and in every encoding."""
 
 import json
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ TEXTS = st.text(st.one_of(st.sampled_from(SAMPLES), st.characters()), max_size=3
 
 
 @given(TEXTS, st.sampled_from([None, 2]))
-def test_what_is_shown_is_safe_and_read_as_the_same(text: str, indent: int | None) -> None:
+def test_safe_json_is_safe_and_reads_as_the_same_value(text: str, indent: int | None) -> None:
     value: Json = {text: [text, 1, None]}
     written = safe_json(value, indent=indent)
     assert json.loads(written) == value
@@ -26,12 +26,12 @@ def test_what_is_shown_is_safe_and_read_as_the_same(text: str, indent: int | Non
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "gbk", "shift_jis", "utf-8", "utf-16"])
 @given(text=TEXTS)
-def test_every_encoding_takes_it(encoding: str, text: str) -> None:
+def test_escaped_json_can_be_written_in_every_encoding(encoding: str, text: str) -> None:
     written = escape_json(json.dumps(text, ensure_ascii=False), encoding)
     assert written.encode(encoding).decode(encoding) == written
     assert json.loads(written) == text
 
 
-def test_what_can_be_shown_stays_readable() -> None:
+def test_printable_characters_stay_readable() -> None:
     assert safe_json("你好 é 👩\u200d👧 \u202e") == '"你好 é 👩\u200d👧 \\u202e"'
     assert escape_json('"é 你"', "latin-1") == '"\\u00e9 \\u4f60"'

@@ -1,3 +1,5 @@
+"""Texts made safe for a terminal: control, bidirectional and invisible characters."""
+
 import unicodedata
 
 import pytest

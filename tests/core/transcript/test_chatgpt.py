@@ -1,3 +1,5 @@
+"""Import of ChatGPT's data export."""
+
 import itertools
 import json
 from collections.abc import Callable
@@ -134,13 +136,13 @@ def state_of(**more: Any) -> State:
     return read({"a": node(None, "assistant", "half", **more)}).messages[0].state
 
 
-def test_how_an_answer_ended_is_kept() -> None:
+def test_the_state_of_an_imported_answer_is_kept() -> None:
     assert state_of() is State.COMPLETE
     assert state_of(status="in_progress") is State.CUT
     assert state_of(metadata={"finish_details": {"type": "interrupted"}}) is State.STOPPED
 
 
-def test_without_a_known_current_node_the_newest_leaf_is_the_head() -> None:
+def test_the_newest_leaf_is_the_head_where_the_current_node_is_unknown() -> None:
     mapping = {
         "q": node(None, "user", "q", create_time=1),
         "a": node("q", "assistant", "newer", create_time=9),

@@ -1,3 +1,5 @@
+"""Transcripts as HTML: nothing runs, nothing is fetched."""
+
 import base64
 import hashlib
 import re
@@ -33,7 +35,7 @@ HOSTILE = st.one_of(
 
 
 class Page(HTMLParser):
-    """What a reader of the page gets: its elements, and its text by class."""
+    """The elements of a page, and the texts of its messages."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

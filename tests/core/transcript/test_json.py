@@ -1,3 +1,5 @@
+"""Transcripts as JSON: the program's own form, and lists of messages."""
+
 import itertools
 import json
 from collections.abc import Callable
@@ -39,14 +41,14 @@ def said(transcript: Transcript) -> list[tuple[str, str]]:
 
 
 @given(transcripts())
-def test_what_is_written_is_read_back_the_same(transcript: Transcript) -> None:
+def test_a_transcript_reads_back_as_it_was_written(transcript: Transcript) -> None:
     text = to_json(transcript)
     # A file must hold it.
     assert read(text.encode().decode()) == [transcript]
 
 
 @given(transcripts())
-def test_what_is_written_is_strict_json_with_the_documented_fields(transcript: Transcript) -> None:
+def test_a_transcript_is_strict_json_with_the_documented_fields(transcript: Transcript) -> None:
     value = json.loads(to_json(transcript), parse_constant=pytest.fail)
     documented = ["version", "name", "title", "created", "settings", "messages", "tree", "head"]
     assert [key for key in value if key in documented] == documented
@@ -289,7 +291,7 @@ def test_progress_grows_with_each_conversation_to_the_end() -> None:
     assert told[-1] == (len(text) - 1, len(text))
 
 
-def test_what_comes_before_a_fault_is_not_lost() -> None:
+def test_conversations_before_a_fault_are_read() -> None:
     reader = iter_json(json.dumps([own(), own(head="nobody")]), new_id=ids(), now=NOW)
     assert said(next(reader)) == [("user", "hi"), ("assistant", "ho")]
     with pytest.raises(UsageError, match=r"^\[1\].head"):
@@ -298,7 +300,7 @@ def test_what_comes_before_a_fault_is_not_lost() -> None:
 
 @pytest.mark.parametrize("damaged", [3, "x", None, {"a": 1}, own(head="nobody"), {"mapping": []}])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_what_comes_after_a_damaged_conversation_is_read_where_that_is_told(
+def test_conversations_after_a_damaged_one_are_read_where_faults_are_taken(
     damaged: object, place: int
 ) -> None:
     whole: list[object] = [own(), own()]

@@ -1,3 +1,5 @@
+"""Transcripts as Markdown: no text changes the structure around it."""
+
 from dataclasses import replace
 
 import pytest
@@ -69,7 +71,7 @@ def assert_nothing_stays_open(block: str) -> None:
 @example("```\nunfinished")
 @example("a\n ```\n    ```")
 @example("a\r```")
-def test_a_text_never_reaches_beyond_its_place(text: str) -> None:
+def test_no_text_leaves_markdown_open_behind_it(text: str) -> None:
     assert_nothing_stays_open(as_block(text))
     assert_nothing_stays_open(as_block(text, keep_lines=True))
     assert_nothing_stays_open(quoted(text))

@@ -1,4 +1,4 @@
-"""Several answers to one message: from one response, or from as many requests as it takes."""
+"""Several answers to one message, from one request or from several."""
 
 import asyncio
 from collections.abc import Sequence
@@ -239,7 +239,7 @@ async def test_a_later_run_asks_in_groups_at_once_and_says_so_once(tmp_path: Pat
     assert sent_counts[0] == 6
 
 
-async def test_the_requests_leave_at_once() -> None:
+async def test_requests_for_several_answers_are_sent_at_the_same_time() -> None:
     world = asking(3)
     gate = asyncio.Event()
     waiting: list[Step] = [gate, TextDelta("x")]
@@ -286,7 +286,7 @@ async def test_one_request_that_fails_does_not_harm_the_others() -> None:
         assert session.conversation.path[-1].content == "thr"
 
 
-async def test_when_nothing_comes_at_all_the_text_goes_back_once() -> None:
+async def test_a_message_without_any_answer_is_returned_once() -> None:
     world = asking(2)
     broken = ModelError("no such thing", fault=Fault.NOT_FOUND)
     world.model.scripts = [[refused("n")], [broken], [broken]]
@@ -315,7 +315,7 @@ async def test_a_retry_adds_one_answer_numbered_after_the_others() -> None:
         assert session.conversation.path[1].content == "b"
 
 
-async def test_an_answer_in_turn_follows_the_other() -> None:
+async def test_the_sequencer_shows_one_answer_after_the_other() -> None:
     turn = AnswerSequencer()
     world = asking(2)
     world.model.scripts = [

@@ -1,3 +1,5 @@
+"""``/compact`` and the ``on_overflow`` setting: summaries of the oldest turns."""
+
 import json
 
 from chatrepl.core.errors import Fault, ModelError
@@ -22,7 +24,7 @@ def contents(world: World, number: int = -1) -> list[str]:
     return [str(text).split("\n")[0][:20] for text in texts]
 
 
-async def test_what_goes_out_is_summarised_and_the_originals_stay() -> None:
+async def test_compact_summarises_the_oldest_turns_and_keeps_the_originals() -> None:
     world = small_world()
     async with world.opened() as session:
         await say(session, *(f"{name} {LONG}" for name in ("one", "two", "three", "four", "five")))
@@ -141,7 +143,7 @@ async def test_a_failed_summary_changes_nothing() -> None:
         assert contents(world)[0].startswith("one word")
 
 
-async def test_there_may_be_nothing_to_summarise() -> None:
+async def test_compact_tells_that_there_is_nothing_to_summarise() -> None:
     world = small_world()
     async with world.opened() as session:
         assert notices(await say(session, "/compact")) == ["there is nothing to summarise"]

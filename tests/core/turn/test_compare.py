@@ -1,4 +1,4 @@
-"""/compare: one message to several models, at the same time."""
+"""``/compare``: one message to several models at the same time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ async def test_the_next_message_goes_to_all_and_the_one_after_it_to_one() -> Non
         ]
 
 
-async def test_all_are_asked_at_the_same_time() -> None:
+async def test_compared_models_are_requested_at_the_same_time() -> None:
     world = World()
     gate = asyncio.Event()
     waiting: list[Step] = [gate, TextDelta("x")]
@@ -86,7 +86,7 @@ async def test_all_are_asked_at_the_same_time() -> None:
         await task
 
 
-async def test_one_that_breaks_off_is_marked_and_the_others_arrive_whole() -> None:
+async def test_a_compared_answer_that_is_cut_is_marked_and_the_others_are_whole() -> None:
     world = World()
     world.model.scripts = [[TextDelta("half of"), CUT], answer("whole")]
     async with world.opened() as session:
@@ -191,7 +191,7 @@ async def test_a_message_too_long_for_one_of_them_still_goes_to_the_others() -> 
         assert [model for _, model in asked_of(world)] == ["test-model"]
 
 
-async def test_where_nothing_comes_the_text_goes_back_and_is_still_to_be_compared() -> None:
+async def test_a_failed_comparison_returns_the_text_and_stays_pending() -> None:
     world = World()
     broken = ModelError("no such model", fault=Fault.NOT_FOUND)
     world.model.scripts = [[broken], [broken]]
@@ -241,7 +241,7 @@ async def test_each_answer_has_its_own_usage_and_cost() -> None:
         assert "cost_usd" not in second.message.extra
 
 
-async def test_what_all_of_them_may_cost_counts_for_the_limit() -> None:
+async def test_the_spending_limit_counts_the_cost_of_all_compared_models() -> None:
     world = World(
         catalog=FixedCatalog(8192, Price(1_000_000, 0)),
         values={"model": "test-model", "spending_limit": 12},

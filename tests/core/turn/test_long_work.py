@@ -1,4 +1,4 @@
-"""Long work is done beside the event loop: the prompt stays usable."""
+"""Long work in threads: the event loop goes on meanwhile."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What happens between a message and its request: servers that count, costs, limits, reminders."""
+"""Preparing a request: counts of servers, costs, limits, reminders."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ def local_world() -> World:
     )
 
 
-async def test_a_server_that_counts_says_what_fits() -> None:
+async def test_the_count_of_a_counting_server_decides_what_fits() -> None:
     world = local_world()
     async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}")
@@ -53,7 +53,7 @@ async def test_a_server_that_counts_says_what_fits() -> None:
         assert world.model.counted[-1].body["messages"] == messages(world)
 
 
-async def test_what_a_server_counted_is_shown_as_reported_without_an_estimate_s_mark() -> None:
+async def test_a_server_s_own_count_carries_no_estimate_mark() -> None:
     world = local_world()
     world.model.scripts = [answer("ok", prompt_tokens=40)]
     async with world.opened() as session:
@@ -194,7 +194,7 @@ async def test_costs_are_told_of_answer_session_day_and_month() -> None:
         ]
 
 
-async def test_of_an_unknown_model_tokens_are_told_and_no_money() -> None:
+async def test_cost_shows_tokens_and_no_money_of_an_unknown_model() -> None:
     world = World()
     world.model.scripts = [answer("one", prompt_tokens=10)]
     async with world.opened() as session:
@@ -236,7 +236,7 @@ async def test_the_limit_tells_once_of_a_model_without_a_price() -> None:
         ]
 
 
-async def test_the_last_of_pin_and_drop_holds() -> None:
+async def test_the_later_of_pin_and_drop_holds() -> None:
     world = World()
     async with world.opened() as session:
         await say(session, "one", "two", "/pin 1", "/drop 1", "three")
@@ -257,7 +257,7 @@ async def test_pinned_turns_go_first_and_dropped_ones_never() -> None:
         assert "'one'" not in str(messages(world))
 
 
-async def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_back() -> None:
+async def test_reported_counts_are_reused_after_a_restart_and_after_undo() -> None:
     world = World(counter=WordCounter(known=False))
     world.model.scripts = [answer("ok", prompt_tokens=tokens) for tokens in (40, 90, 150)]
     async with world.opened() as session:
@@ -280,7 +280,7 @@ async def test_what_a_server_reported_is_known_again_after_a_restart_and_a_step_
         assert plan.is_reported and 90 < plan.tokens < 100
 
 
-async def test_how_a_server_counts_is_known_in_the_next_run(tmp_path: Path) -> None:
+async def test_a_server_s_token_calibration_is_known_in_the_next_run(tmp_path: Path) -> None:
     memory = FileMemory(tmp_path / "facts.json")
     world = World(counter=WordCounter(known=False), memory=memory)
     async with world.opened() as session:

@@ -1,4 +1,4 @@
-"""What counts as spent, and when the limit asks."""
+"""The spending limit, and the costs that count for it."""
 
 from chatrepl.core.conversation.metadata import dollars
 from chatrepl.core.events import Notice, Table
@@ -71,7 +71,7 @@ async def test_a_summary_that_may_go_over_the_limit_is_asked_for_first() -> None
         assert len(world.model.requests) == requests + 1
 
 
-async def test_where_the_limit_forbids_a_summary_the_oldest_turns_are_left_out() -> None:
+async def test_the_oldest_turns_are_left_out_where_the_limit_forbids_a_summary() -> None:
     world = priced_world(budget=300, on_overflow="compact")
     async with world.opened() as session:
         await say(session, f"one {LONG}", f"two {LONG}", "/set spending_limit 100")
@@ -95,7 +95,7 @@ async def test_a_yes_to_going_over_the_limit_holds_for_its_day_only() -> None:
         assert len(world.person.confirmed) == 2
 
 
-async def test_what_is_spent_is_read_where_it_is_saved_from_then_on() -> None:
+async def test_the_spending_limit_reads_the_store_that_a_run_begins_to_save_in() -> None:
     world = priced_world(spending_limit=60)
     world.model.scripts = [answer("one", prompt_tokens=10), answer("two", prompt_tokens=10)]
     async with world.opened() as session:

@@ -1,4 +1,4 @@
-"""One request to a server, and what came of it."""
+"""Requests to a server, and their outcomes."""
 
 import asyncio
 from contextlib import aclosing
@@ -94,7 +94,7 @@ async def ask_with(model: OpenAIChatModel, request: ChatRequest) -> Outcome:
 
 
 def ask(server: Server, **body: Any) -> Outcome:
-    """Ask once, with a model of its own, in an event loop of its own."""
+    """Send one request, with a model of its own, in an event loop of its own."""
 
     async def run() -> Outcome:
         model = OpenAIChatModel()

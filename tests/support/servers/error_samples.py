@@ -1,4 +1,4 @@
-"""Errors as servers word them, and what becomes of them."""
+"""Error responses of a server, and the errors made of them."""
 
 import json
 from typing import Any

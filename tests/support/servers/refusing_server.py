@@ -1,4 +1,4 @@
-"""Servers that refuse a field of the request, in the shapes of known ones."""
+"""Servers that refuse a field of the request, in the shapes of known servers."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the loopback chat-completions server records and what it can send back."""
+"""Recorded requests and scripted replies of the loopback server."""
 
 import json
 import threading
@@ -103,7 +103,7 @@ class Raw:
 
 @dataclass(slots=True)
 class Silence:
-    """Never answers; ``ending`` "cut" or "reset" ends the connection without a byte."""
+    """No answer at all; ``ending`` "cut" or "reset" ends the connection without a byte."""
 
     ending: Ending = "stall"
 
@@ -126,7 +126,7 @@ def text_of(content: Any) -> str:
 
 
 class Completion:
-    """Renders one ``Answer`` for one request."""
+    """The bytes of one ``Answer`` to one request."""
 
     def __init__(self, answer: Answer, request: RecordedRequest, number: int) -> None:
         body = request.body

@@ -1,4 +1,4 @@
-"""A chat-completions server on loopback, over real sockets, that answers what a test scripted.
+"""A chat-completions server on loopback, over real sockets, with scripted replies.
 
 ``python -m tests.support.servers.sse_server`` runs it by itself; the user's message then chooses
 the answer: ``file:PATH`` as fast as possible, ``rate:100:file:PATH`` at 100 tokens a second, else
@@ -38,7 +38,7 @@ Chooser = Callable[[RecordedRequest], Reply]
 
 
 class _HungUpError(Exception):
-    """The client, or the test, is gone."""
+    """Raised where the client, or the test, is gone."""
 
 
 def echo(request: RecordedRequest) -> Reply:

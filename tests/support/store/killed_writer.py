@@ -1,4 +1,4 @@
-"""A process that writes conversations and tells each thing that was reported saved, till killed.
+"""A process that writes conversations and prints what was saved, until it is killed.
 
 Run with the database's path and the session's id. One line a fact: ``started``, ``created``,
 ``added ID``, ``appended ID COUNT``, ``finished ID``, ``closed``.

@@ -1,4 +1,4 @@
-"""Sessions and messages to store, and ways to run and crash a store."""
+"""Sessions and messages to store, and ways to run a store and to crash it."""
 
 import asyncio
 import shutil
@@ -36,7 +36,7 @@ def streaming(id_: str, parent: str | None = None, **fields: Any) -> Message:
 
 
 def run(path: Path | None, work: Callable[[SqliteStore], Coroutine[Any, Any, T]], **how: Any) -> T:
-    """Do some work with a store that is opened for it and closed after it."""
+    """Open a store, run work with it in an event loop of its own, and close it."""
 
     async def whole() -> T:
         store = SqliteStore(path, **how)
@@ -57,6 +57,6 @@ def rows_in(path: Path, table: str) -> int:
 
 
 def crash_image(path: Path, target: Path) -> Path:
-    """Copy a database as the disk holds it now: what a new process would find after a crash."""
+    """Copy a database as the disk holds it now, as a crash would leave it."""
     shutil.copytree(path.parent, target)
     return target / path.name

@@ -1,4 +1,4 @@
-"""The prompt driver in a terminal, with a record of what the prompt called."""
+"""The prompt driver in a terminal, with a record of the prompt's calls."""
 
 import json
 import time
@@ -16,12 +16,12 @@ DRIVER = Path(__file__).with_name("prompt_driver.py")
 
 
 class Driven(Terminal):
-    """A terminal in which the driver runs, with the record of what the prompt called."""
+    """A terminal in which the driver runs, with the record of the prompt's calls."""
 
     log_file: Path
 
     def calls(self, kind: str | None = None) -> list[Any]:
-        """Return what was called: pairs, or the texts of one kind."""
+        """Return the recorded calls as pairs of kind and text; of one kind, the texts."""
         if not self.log_file.exists():
             return []
         calls = [json.loads(line) for line in self.log_file.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""An answer of every kind of block in which each line has a mark of its own, to be found again."""
+"""Answers of every kind of block in which each line carries a mark."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ _CODES = ("x = 1", "print('中文', value)  # a comment", "def function(argument
 
 
 class _Writer:
-    """Numbers the lines it is given."""
+    """A writer of lines with increasing marks."""
 
     def __init__(self, *, both_ends: bool) -> None:
         self.count = 0
@@ -96,7 +96,7 @@ def marked_answer(lines: int, *, both_ends: bool = False) -> str:
 
 @dataclass(frozen=True)
 class Marks:
-    """Which of an answer's marks were not shown, and which more than once."""
+    """The marks of an answer that are missing on a screen, repeated, or not the answer's."""
 
     lost: list[str]
     repeated: dict[str, int]

@@ -21,7 +21,7 @@ MARK = "\u276f"
 
 
 def environment_of(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what the program gets to know of the machine: a home of its own, and no key."""
+    """Return the program's environment: a home of its own, and no key."""
     return {
         "HOME": str(home),
         "CHATREPL_HOME": str(home / "chatrepl"),
@@ -32,7 +32,7 @@ def environment_of(home: Path, more: Mapping[str, str] | None = None) -> dict[st
 
 
 class Chat(Terminal):
-    """The program as a person uses it."""
+    """A terminal in which the program runs."""
 
     def say(self, line: str) -> "Chat":
         """Type a line, and Enter."""
@@ -51,7 +51,7 @@ class Chat(Terminal):
         return self
 
     def wait_until(self, holds: Callable[[], object], what: str, timeout_s: float = 15.0) -> "Chat":
-        """Wait until a condition holds that no screen shows."""
+        """Wait until a condition holds that the screen does not show."""
         deadline = time.monotonic() + timeout_s
         while not holds():
             if time.monotonic() > deadline:
@@ -66,7 +66,7 @@ class Chat(Terminal):
             return self.screen.display[row].rstrip()
 
     def draft(self) -> str:
-        """Return what stands in the input line, where it is one row."""
+        """Return the text of an input line of one row."""
         return self.prompt_row().removeprefix(MARK).strip()
 
     def expect_draft(self, text: str, timeout_s: float = 15.0) -> "Chat":
@@ -83,13 +83,13 @@ class Chat(Terminal):
         return self
 
     def settle(self, timeout_s: float = 15.0) -> "Chat":
-        """Wait for the answer's end: a session's setting waits for it, even to be shown."""
+        """Wait for the answer's end, by a command that waits for it."""
         shown = self.everything().count(" seed: ")
         self.say("/seed")
         return self.expect_times(" seed: ", shown + 1, timeout_s)
 
     def context(self, timeout_s: float = 15.0) -> dict[str, Any]:
-        """Ask, after the answer, what would be sent, and read it."""
+        """Return the JSON of ``/context``, asked for after the answer."""
         self.settle(timeout_s)
         count = self._commands("/context --json")
         self.say("/context --json")
@@ -98,7 +98,7 @@ class Chat(Terminal):
         return found
 
     def leave(self) -> None:
-        """Leave by command; the program ends well, and the terminal is as it was."""
+        """Leave by command, and check exit code and terminal."""
         self.say("/exit")
         assert self.wait_exit() == 0
         assert self.dirt() == []

@@ -1,6 +1,6 @@
 """A small program around the live prompt, run in a pseudo-terminal by the tests.
 
-What the prompt calls is printed as ``<submit 'text'>`` and the like, and written as JSON lines to
+The prompt's calls are printed as ``<submit 'text'>`` and the like, and written as JSON lines to
 ``DRIVER_LOG``.
 """
 
@@ -31,7 +31,7 @@ class Item:
 
 
 class Program:
-    """Records what happens; answers with a flood when told to."""
+    """The prompt's actions: each call is recorded, and some lines start a test's work."""
 
     def __init__(self) -> None:
         home = os.environ.get("DRIVER_HISTORY")
@@ -114,7 +114,7 @@ class Program:
         self.prompt.print(["<flood over>"])
 
     async def do_stream(self, count: str) -> None:
-        """Print what was the tail a moment before, 30 times a second, in rows of full width."""
+        """Print the rows of the last tail, 30 times a second, at full width."""
         rows = [f"<{n:05d}>" for n in range(int(count))]
         done = 0
         while done < len(rows):

@@ -1,4 +1,4 @@
-"""A terminal's screen that keeps what scrolls off, and resizes as plain terminals do."""
+"""A terminal's screen with scrollback that resizes as plain terminals do."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A real pseudo-terminal with a screen behind it, for driving programs as a person would."""
+"""A real pseudo-terminal with a screen behind it."""
 
 import codecs
 import fcntl
@@ -176,7 +176,7 @@ class Terminal:
         return code
 
     def dirt(self) -> list[str]:
-        """Say in what ways the program left the terminal other than it found it."""
+        """Return the ways in which the program left the terminal changed."""
         found = []
         if termios.tcgetattr(self.master) != self.modes_before:
             found.append("terminal modes differ")
@@ -196,7 +196,7 @@ class Terminal:
         return found
 
     def is_terminal_clean(self) -> bool:
-        """Say whether modes, cursor, bracketed paste and text style are as at the start."""
+        """Return whether modes, cursor, bracketed paste and text style are as at the start."""
         return not self.dirt()
 
     def close(self) -> None:

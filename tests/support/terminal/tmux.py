@@ -1,4 +1,4 @@
-"""A tmux server with one window, for what only a terminal does that wraps its rows anew."""
+"""A tmux server with one window: a terminal that wraps its rows again on a resize."""
 
 import shutil
 import subprocess
@@ -14,12 +14,12 @@ _SETTINGS = "set -g history-limit 100000\nset -g escape-time 0\n"
 
 
 def is_there() -> bool:
-    """Say whether tmux is installed."""
+    """Return whether tmux is installed."""
     return shutil.which("tmux") is not None
 
 
 class Tmux:
-    """Runs a program in a tmux of its own, with its socket and settings in ``folder``."""
+    """A program in a tmux of its own, with its socket and settings in ``folder``."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Kill the real program again and again, at random moments, and compare what is left on disk.
+"""Kills of the real program at random moments, and checks of the disk after each.
 
 ``python -m tests.support.tools.kill_runs 500`` runs it in a pseudo-terminal against a server.
 An accepted message is one that the server got; a finished answer one that was wholly sent a second
@@ -69,7 +69,7 @@ class Sent(Sequence[bytes | float]):
 
 @dataclass
 class Report:
-    """What came of it."""
+    """Losses and figures of all kills."""
 
     runs: Counter[str] = field(default_factory=Counter)
     accepted: int = 0
@@ -98,7 +98,7 @@ class Report:
 
 
 class _Home:
-    """One data folder and all that was said there."""
+    """One data folder, and all messages sent from it."""
 
     def __init__(self, folder: Path, server: SseServer) -> None:
         self.folder, self.server = folder, server
@@ -141,7 +141,7 @@ class _Killer:
         self.words = 20
 
     def reply(self, request: RecordedRequest) -> Reply:
-        """Answer a message, once, as the run wants it."""
+        """Answer each message once, as the run's stage wants it."""
         assert self.home is not None
         said = text_of(request.messages[-1]["content"])
         words = [f"{said}:{number} " for number in range(self.words)]

@@ -1,4 +1,4 @@
-"""What the line below the prompt calls its figure: ≈, reported, or exact."""
+"""The toolbar's token figure: estimated, reported or exact."""
 
 import re
 from dataclasses import replace
@@ -35,7 +35,7 @@ kinds = st.sampled_from(["say", "say", "unreported", "picture", "/drop 1", "/und
 async def test_a_figure_is_called_reported_or_exact_only_where_none_of_it_is_estimated(
     is_known: bool, steps: list[str], counts_itself: bool
 ) -> None:
-    """A server that counts says 1,000 and one more each time: nobody here counts that."""
+    # A server that counts says 1,000 and one more each time, which no local count gives.
     server = LOCAL_SERVER if counts_itself else Server("http://127.0.0.1:1/v1", origin="test")
     world = World(counter=WordCounter(known=is_known), server=server)
     world.model.counts = list(range(1000, 1100)) if counts_itself else []
@@ -126,7 +126,7 @@ async def test_a_report_other_than_our_count_of_the_same_text_ends_exactness() -
     assert await figure_after_report(9) == ("≈", 20, "")
 
 
-async def test_what_goes_with_the_next_message_is_counted_and_written_while_nobody_waits() -> None:
+async def test_a_refresh_counts_and_writes_ahead_for_the_next_request() -> None:
     world = World(catalog=FixedCatalog(window=100_000))
     path = counting_path(1000)
     linked = [replace(one, parent=path[at - 1].id if at else None) for at, one in enumerate(path)]

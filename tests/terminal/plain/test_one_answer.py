@@ -1,4 +1,4 @@
-"""An answer drawn straight to a terminal: what is open while the window changes."""
+"""One answer drawn straight to a terminal whose size changes."""
 
 import io
 import os
@@ -16,7 +16,7 @@ OPEN_ROW = re.compile(r"\x1b\[\?7l(.*?)\x1b\[\?7h", re.DOTALL)
 
 
 class Screen(io.StringIO):
-    """Takes what is written, and gives what was last shown as open; its window is a real one."""
+    """A stream that keeps the last tail that was written; its window is a real one."""
 
     encoding = "utf-8"
 
@@ -44,7 +44,7 @@ TEXT = "twelve cells twelve cells no more than"
 
 
 @pytest.mark.parametrize(("rewraps", "cells"), [(True, 30), (False, len(TEXT))])
-def test_what_is_open_is_narrow_while_a_terminal_that_wraps_anew_changes_its_size(
+def test_the_tail_is_narrow_while_a_rewrapping_terminal_changes_its_size(
     monkeypatch: pytest.MonkeyPatch, rewraps: bool, cells: int
 ) -> None:
     # A program that uses readline leaves them to what it starts.
