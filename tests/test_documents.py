@@ -10,6 +10,7 @@ from chatrepl.core.commands.table import COMMANDS
 from tests.support import ROOT
 from tests.support.reference import fill
 
+PLACES = (ROOT, ROOT / "chatrepl")
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -23,6 +24,13 @@ def test_generated_parts_are_what_the_tables_say(path: Path) -> None:
 def test_links_to_files_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8")):
         assert (path.parent / target).exists(), target
+
+
+def test_paths_in_the_architecture_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:chatrepl|core|services|terminal|cli|tests)/[\w/.]*)`", text))
+    assert len(named) > 60
+    assert [path for path in named if not any((place / path).exists() for place in PLACES)] == []
 
 
 def test_the_readme_has_exactly_two_set_up_commands() -> None:
