@@ -36,14 +36,14 @@ def alone(text: str, style: DrawStyle, cells: int) -> list[str]:
 
 
 def bare(row: str) -> str:
-    """Leave out marks at the beginning: without a letter they stand on what is beside them."""
+    """Drop combining marks at the beginning: without a letter they join the column before."""
     while row and not cell_width(row[0]):
         row = row[1:]
     return row
 
 
 def columns_of(rows: list[str]) -> list[list[str]]:
-    """Take apart what stands beside each other, by cells."""
+    """Split rows into their two columns, by cells."""
     taken: list[list[str]] = [[], []]
     for row in rows:
         shown = graphemes(bare(visible(row)))

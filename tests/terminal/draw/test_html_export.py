@@ -31,7 +31,7 @@ PIECES = st.one_of(
 
 
 class Elements(HTMLParser):
-    """Everything that a browser would see in a fragment."""
+    """The elements and the text of a fragment, as a browser would parse it."""
 
     def __init__(self, fragment: str) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ widths = st.integers(1, 60)
 
 
 def width_of(line: str) -> int:
-    """Measure by graphemes: a virama alone counts otherwise in a text than by itself."""
+    """Measure by graphemes: a virama has another width in a text than alone."""
     return sum(map(cell_width, graphemes(line)))
 
 

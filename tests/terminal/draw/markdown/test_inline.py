@@ -1,4 +1,4 @@
-"""Inline Markdown, compared with markdown-it's reading of it and by example."""
+"""Inline Markdown, compared with markdown-it and by example."""
 
 import pytest
 from hypothesis import given
@@ -38,7 +38,7 @@ pieces = st.sampled_from(
 
 
 def expected(tokens: list[Token]) -> list[tuple[str, frozenset[str]]]:
-    """Give each character with what markdown-it makes of it."""
+    """Return each character with the kinds that markdown-it gives it."""
     open_kinds: list[str] = []
     characters = []
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Blocks of Markdown, by example: what is drawn, and when it is final."""
+"""Blocks of Markdown, by example: their lines, and the point at which they are final."""
 
 import pytest
 from hypothesis import given
