@@ -7,12 +7,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from chatrepl.cli.arguments import Options, parse_options
-from chatrepl.cli.process import (
-    is_interactive,
-    open_missing_streams,
-    print_line,
-    variables,
-)
+from chatrepl.cli.process import is_interactive, open_missing_streams, print_line
 from chatrepl.core.errors import ChatreplError, UsageError, unexpected
 from chatrepl.terminal.capabilities import is_dumb
 from chatrepl.terminal.tty.raw_mode import hold_terminal
@@ -24,7 +19,7 @@ if TYPE_CHECKING:
 def run() -> NoReturn:
     """Run the program, and exit with its code."""
     open_missing_streams()
-    code = main(sys.argv[1:], variables())
+    code = main(sys.argv[1:], os.environ)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()

@@ -1,9 +1,8 @@
-"""The process: its clock, ids, standard streams and environment."""
+"""The process: its clock, ids and standard streams."""
 
 import os
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,11 +53,6 @@ def is_interactive() -> bool:
         return os.isatty(0) and os.isatty(1)
     except OSError:
         return False
-
-
-def variables() -> Mapping[str, str]:
-    """Return the environment variables."""
-    return os.environ
 
 
 def print_line(text: str, *, to_stderr: bool = False) -> None:

@@ -36,7 +36,7 @@ class ConfiguredProfiles:
         return self._current
 
     def address_and_model(self, name: str) -> tuple[str, str]:
-        """Return the address and the model that a profile names; empty: it names none."""
+        """Return a profile's address and model; empty: it names none."""
         fields = self._configuration.profiles[name]
         return str(fields.get("base_url", "")), str(fields.get("model", ""))
 

@@ -24,7 +24,7 @@ from chatrepl.services.files.attachments import AttachmentLoader
 from chatrepl.services.files.configuration import read_configuration
 from chatrepl.services.files.debug_log import FileDebugLog
 from chatrepl.services.files.learned_facts import FileMemory, NoMemory
-from chatrepl.services.files.paths import Paths, find_paths
+from chatrepl.services.files.paths import find_paths
 from chatrepl.services.files.role_files import RoleFiles
 from chatrepl.services.files.user_files import UserFiles
 from chatrepl.services.llm_import.logs import LlmLogs
@@ -81,7 +81,9 @@ def wire(
             html=_markdown_to_html,
             new_id=new_id,
             logs=LlmLogs(),
-            memory=_memory(options, paths),
+            memory=NoMemory()
+            if options.no_save
+            else FileMemory(paths.cache_folder / "learnt.json"),
             profiles=ConfiguredProfiles(options, environment, configuration, profile),
             roles=RoleFiles(paths.roles_folder),
             debug_log=debug_log,
@@ -95,10 +97,6 @@ def wire(
     if is_unsaved:
         session.disk_store = disk_store
     return Program(session, options, environment, shell, configuration.warnings)
-
-
-def _memory(options: Options, paths: Paths) -> FileMemory | NoMemory:
-    return NoMemory() if options.no_save else FileMemory(paths.cache_folder / "learnt.json")
 
 
 def _with_system_file(options: Options) -> Options:
