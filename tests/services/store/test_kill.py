@@ -13,7 +13,7 @@ import pytest
 from chatrepl.core.messages import Message, State
 from chatrepl.services.store import SqliteStore
 from tests.support.store.killed_writer import piece, whole
-from tests.support.store.store_values import run
+from tests.support.store.store_values import opened
 
 pytestmark = pytest.mark.process
 
@@ -84,7 +84,7 @@ def check_path(messages: dict[str, Message], head: str | None, told: Told) -> No
 
 
 @pytest.mark.timeout(120 + 2 * KILLS)
-def test_nothing_that_was_reported_saved_is_lost_however_often_the_program_is_killed(
+async def test_nothing_that_was_reported_saved_is_lost_however_often_the_program_is_killed(
     tmp_path: Path,
 ) -> None:
     chance = random.Random(KILLS)
@@ -95,17 +95,11 @@ def test_nothing_that_was_reported_saved_is_lost_however_often_the_program_is_ki
         path = tmp_path / str(number // 5) / "s.db"
         name = f"s{number}"
         told = history[path, name] = killed(path, name, chance.uniform(0, 0.4))
-
-        async def after(store: SqliteStore, name: str = name, told: Told = told) -> bool:
-            return await check(store, name, told)
-
-        recovered += run(path, after)
+        async with opened(path) as store:
+            recovered += await check(store, name, told)
     for (path, name), told in history.items():
-
-        async def at_the_end(store: SqliteStore, name: str = name, told: Told = told) -> bool:
-            return await check(store, name, told)
-
-        assert not run(path, at_the_end)
+        async with opened(path) as store:
+            assert not await check(store, name, told)
     saved = sum(len(t.added) + len(t.finished) for t in history.values())
     print(f"{KILLS} kills, {saved} messages reported saved, {recovered} answers recovered")
     assert saved > 0

@@ -14,7 +14,7 @@ import pytest
 from chatrepl.core.errors import StoreError
 from chatrepl.services.store import SqliteStore
 from chatrepl.services.store.database import is_network_file_system
-from tests.support.store.store_values import message, run, session, streaming
+from tests.support.store.store_values import message, opened, session, streaming
 
 NOBODY = 65534
 
@@ -30,12 +30,11 @@ async def pages_in(store: SqliteStore, pages: int) -> None:
     await store._run(lambda _: limit_pages(store, pages))
 
 
-def test_a_full_disk_is_told_and_what_was_saved_stays_and_saving_goes_on_later(
+async def test_a_full_disk_is_told_and_what_was_saved_stays_and_saving_goes_on_later(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "s.db"
-
-    async def work(store: SqliteStore) -> int:
+    async with opened(path) as store:
         await store.create(session())
         await pages_in(store, 60)
         acknowledged = 0
@@ -52,17 +51,14 @@ def test_a_full_disk_is_told_and_what_was_saved_stays_and_saving_goes_on_later(
         )
         await pages_in(store, 100_000)
         await store.add("s1", [message("after", f"u{acknowledged - 1}")], "after")
-        return acknowledged
-
-    acknowledged = run(path, work)
     assert acknowledged > 5
-    assert len(run(path, lambda store: store.load("s1")).messages) == acknowledged + 1
+    async with opened(path) as store:
+        assert len((await store.load("s1")).messages) == acknowledged + 1
 
 
-def test_an_answer_that_fills_the_disk_keeps_what_was_appended(tmp_path: Path) -> None:
+async def test_an_answer_that_fills_the_disk_keeps_what_was_appended(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-
-    async def work(store: SqliteStore) -> int:
+    async with opened(path) as store:
         await store.create(session())
         await store.add("s1", [message("u1")], "u1")
         await store.begin_answer("s1", streaming("a1", "u1"))
@@ -75,10 +71,8 @@ def test_an_answer_that_fills_the_disk_keeps_what_was_appended(tmp_path: Path) -
         with pytest.raises(StoreError, match="the disk is full"):
             whole = message("a1", "u1", content="y" * 1_000_000)
             await store.finish_answer("s1", whole, "a1")
-        return appended
-
-    appended = run(path, work)
-    loaded = run(path, lambda store: store.load("s1"))
+    async with opened(path) as store:
+        loaded = await store.load("s1")
     assert loaded.messages[1].content == "".join(f"{n:>900}" for n in range(appended))
     assert loaded.record.head == "a1"
 
@@ -108,7 +102,7 @@ asyncio.run(main())
 
 
 @pytest.mark.process
-def test_a_limit_on_the_size_of_files_is_told_and_harms_nothing(tmp_path: Path) -> None:
+async def test_a_limit_on_the_size_of_files_is_told_and_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, path], capture_output=True, text=True, check=True
@@ -117,19 +111,17 @@ def test_a_limit_on_the_size_of_files_is_told_and_harms_nothing(tmp_path: Path) 
     assert "the disk refused" in told
     assert len(numbers) > 5
     assert done.stderr == ""
-    loaded = run(path, lambda store: store.load("s1"))
+    async with opened(path) as store:
+        loaded = await store.load("s1")
     assert [m.id for m in loaded.messages] == [f"u{n}" for n in range(len(numbers))]
 
 
-def test_a_file_in_the_place_of_the_folder_is_told_and_stays(tmp_path: Path) -> None:
+async def test_a_file_in_the_place_of_the_folder_is_told_and_stays(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("mine")
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(tmp_path / "home" / "s.db") as store:
         for attempt in (store.create(session()), store.newest(), store.lock("s1")):
             with pytest.raises(StoreError, match="a file stands where a folder is needed"):
                 await attempt
-
-    run(tmp_path / "home" / "s.db", work)
     assert (tmp_path / "home").read_text() == "mine"
 
 
@@ -158,48 +150,41 @@ def unprivileged() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_folder_that_cannot_be_written_is_told(open_folder: Path) -> None:
+async def test_a_folder_that_cannot_be_written_is_told(open_folder: Path) -> None:
     open_folder.chmod(0o555)
-
-    async def work(store: SqliteStore) -> None:
-        with pytest.raises(StoreError, match="permission denied"):
-            await store.create(session())
-
     with unprivileged():
-        run(open_folder / "data" / "s.db", work)
+        async with opened(open_folder / "data" / "s.db") as store:
+            with pytest.raises(StoreError, match="permission denied"):
+                await store.create(session())
 
 
-def test_a_read_only_database_can_still_be_read(open_folder: Path) -> None:
+async def test_a_read_only_database_can_still_be_read(open_folder: Path) -> None:
     data = open_folder / "data"
     path = data / "s.db"
-
-    async def fill(store: SqliteStore) -> None:
+    async with opened(path) as store:
         await store.create(session())
         await store.add("s1", [message("u1")], "u1")
         await store.begin_answer("s1", streaming("a1", "u1"))
         await store.append("a1", "text", "")
-
-    async def work(store: SqliteStore) -> None:
-        loaded = await store.load("s1")
-        assert [m.content for m in loaded.messages] == ["text of u1", "text"]
-        assert [s.id for s in await store.sessions()] == ["s1"]
-        with pytest.raises(StoreError, match="read-only"):
-            await store.add("s1", [message("u2", "u1")], "u2")
-
-    run(path, fill)
     path.chmod(0o444)
     data.chmod(0o555)
     before = path.read_bytes()
     with unprivileged():
-        run(path, work)
+        async with opened(path) as store:
+            loaded = await store.load("s1")
+            assert [m.content for m in loaded.messages] == ["text of u1", "text"]
+            assert [s.id for s in await store.sessions()] == ["s1"]
+            with pytest.raises(StoreError, match="read-only"):
+                await store.add("s1", [message("u2", "u1")], "u2")
     assert path.read_bytes() == before
     data.chmod(0o755)
 
 
-def test_a_database_locked_by_another_program_is_told_and_used_again_later(tmp_path: Path) -> None:
+async def test_a_database_locked_by_another_program_is_told_and_used_again_later(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "s.db"
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path, busy_timeout_s=0.05) as store:
         await store.create(session())
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -209,8 +194,6 @@ def test_a_database_locked_by_another_program_is_told_and_used_again_later(tmp_p
         other.execute("ROLLBACK")
         other.close()
         await store.add("s1", [message("u1")], "u1")
-
-    run(path, work, busy_timeout_s=0.05)
 
 
 WRITER = """
@@ -233,24 +216,21 @@ asyncio.run(main())
 
 
 @pytest.mark.process
-def test_four_processes_write_at_once_and_nothing_is_lost_or_mixed(tmp_path: Path) -> None:
+async def test_four_processes_write_at_once_and_nothing_is_lost_or_mixed(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     names = ["a", "b", "c", "d"]
     children = [subprocess.Popen([sys.executable, "-c", WRITER, path, name]) for name in names]
     assert [child.wait() for child in children] == [0, 0, 0, 0]
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         for name in names:
             loaded = await store.load(name)
             assert [m.id for m in loaded.messages] == [f"u{name}.{n}" for n in range(50)]
 
-    run(path, work)
 
-
-def test_a_call_that_is_cancelled_while_it_waits_is_carried_out_all_the_same(
+async def test_a_call_that_is_cancelled_while_it_waits_is_carried_out_all_the_same(
     tmp_path: Path,
 ) -> None:
-    async def work(store: SqliteStore) -> None:
+    async with opened(tmp_path / "s.db") as store:
         await store.create(session())
         gate = threading.Event()
         blocked = asyncio.ensure_future(store._run(lambda _: gate.wait()))
@@ -268,8 +248,6 @@ def test_a_call_that_is_cancelled_while_it_waits_is_carried_out_all_the_same(
         # Nobody was left to be told of the failure.
         assert len(store.warnings) == 1
         assert "not stored" in store.warnings[0]
-
-    run(tmp_path / "s.db", work)
 
 
 @pytest.mark.process
@@ -312,18 +290,16 @@ def test_network_file_systems_are_known_by_the_innermost_mount(path: str, is_net
     assert is_network_file_system(Path(path), MOUNTS) is is_network
 
 
-def test_a_file_system_that_cannot_share_memory_gets_another_journal(
+async def test_a_file_system_that_cannot_share_memory_gets_another_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounts = tmp_path / "mounts"
     mounts.write_text(f"server:/x {tmp_path.resolve()} nfs rw 0 0\n")
     monkeypatch.setattr("chatrepl.services.store.database._MOUNTS", mounts)
     path = tmp_path / "s.db"
-
-    async def work(store: SqliteStore) -> list[str]:
+    async with opened(path) as store:
         await store.create(session())
         await store.add("s1", [message("u1")], "u1")
-        return [entry.name for entry in tmp_path.iterdir()]
-
-    assert "s.db-wal" not in run(path, work)
-    assert [m.id for m in run(path, lambda store: store.load("s1")).messages] == ["u1"]
+        assert "s.db-wal" not in [entry.name for entry in tmp_path.iterdir()]
+    async with opened(path) as store:
+        assert [m.id for m in (await store.load("s1")).messages] == ["u1"]

@@ -1,19 +1,17 @@
 """Sessions and messages to store, and ways to run a store and to crash it."""
 
-import asyncio
 import shutil
 import sqlite3
-from collections.abc import Callable, Coroutine
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from chatrepl.core.messages import Message, SessionRecord, State
 from chatrepl.services.store import SqliteStore
 
-T = TypeVar("T")
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -35,17 +33,14 @@ def streaming(id_: str, parent: str | None = None, **fields: Any) -> Message:
     return message(id_, parent, **{"content": "", "state": State.STREAMING, **fields})
 
 
-def run(path: Path | None, work: Callable[[SqliteStore], Coroutine[Any, Any, T]], **how: Any) -> T:
-    """Open a store, run work with it in an event loop of its own, and close it."""
-
-    async def whole() -> T:
-        store = SqliteStore(path, **how)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return asyncio.run(whole())
+@asynccontextmanager
+async def opened(path: Path | None, **options: Any) -> AsyncIterator[SqliteStore]:
+    """Open a store, and close it at the end; None: a store in memory."""
+    store = SqliteStore(path, **options)
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 def rows_in(path: Path, table: str) -> int:

@@ -16,8 +16,8 @@ from tests.support.store.store_values import (
     at,
     crash_image,
     message,
+    opened,
     rows_in,
-    run,
     session,
     streaming,
 )
@@ -30,21 +30,24 @@ async def _stream(store: SqliteStore, *ids: str) -> None:
         await store.begin_answer("s1", streaming(id_, "u1"))
 
 
-def _crashed(tmp_path: Path, *ids: str, texts: tuple[tuple[str, str, str], ...]) -> LoadedSession:
+async def _crashed(
+    tmp_path: Path, *ids: str, texts: tuple[tuple[str, str, str], ...]
+) -> LoadedSession:
     path = tmp_path / "live" / "s.db"
-
-    async def crash(store: SqliteStore) -> Path:
+    async with opened(path) as store:
         await _stream(store, *ids)
         for id_, text, reasoning in texts:
             await store.append(id_, text, reasoning)
-        return crash_image(path, tmp_path / "crashed")
+        image = crash_image(path, tmp_path / "crashed")
+    async with opened(image) as store:
+        return await store.load("s1")
 
-    return run(run(path, crash), lambda store: store.load("s1"))
 
-
-def test_text_received_before_a_crash_becomes_a_cut_answer_on_the_path(tmp_path: Path) -> None:
+async def test_text_received_before_a_crash_becomes_a_cut_answer_on_the_path(
+    tmp_path: Path,
+) -> None:
     pieces = tuple(("a1", f"word{n} ", f"thought{n} ") for n in range(50))
-    loaded = _crashed(tmp_path, "a1", texts=pieces)
+    loaded = await _crashed(tmp_path, "a1", texts=pieces)
     answer = loaded.messages[1]
     assert answer.content == "".join(text for _, text, _ in pieces)
     assert answer.reasoning == "".join(reasoning for _, _, reasoning in pieces)
@@ -52,91 +55,85 @@ def test_text_received_before_a_crash_becomes_a_cut_answer_on_the_path(tmp_path:
     assert (loaded.record.head, loaded.recovered) == ("a1", ("a1",))
 
 
-def test_text_that_came_with_the_beginning_is_recovered_and_counted_once(tmp_path: Path) -> None:
+async def test_text_that_came_with_the_beginning_is_recovered_and_counted_once(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "live" / "s.db"
-
-    async def crash(store: SqliteStore) -> Path:
+    async with opened(path) as store:
         await _stream(store)
         await store.begin_answer("s1", streaming("a1", "u1", content="first ", reasoning="hm"))
         await store.append("a1", "then", "")
-        return crash_image(path, tmp_path / "crashed")
-
-    async def look(store: SqliteStore) -> int:
+        image = crash_image(path, tmp_path / "crashed")
+    async with opened(image) as store:
         loaded = await store.load("s1")
         assert (loaded.messages[1].content, loaded.messages[1].reasoning) == ("first then", "hm")
         (listed,) = await store.sessions()
-        return listed.size_bytes
-
-    assert run(run(path, crash), look) == len("text of u1first thenhm")
+    assert listed.size_bytes == len("text of u1first thenhm")
 
 
-def test_reasoning_alone_is_kept_too(tmp_path: Path) -> None:
-    loaded = _crashed(tmp_path, "a1", texts=(("a1", "", "hm"),))
+async def test_reasoning_alone_is_kept_too(tmp_path: Path) -> None:
+    loaded = await _crashed(tmp_path, "a1", texts=(("a1", "", "hm"),))
     assert (loaded.messages[1].reasoning, loaded.recovered) == ("hm", ("a1",))
 
 
-def test_an_answer_without_a_word_has_failed_and_the_sent_message_stays_on_the_path(
+async def test_an_answer_without_a_word_has_failed_and_the_sent_message_stays_on_the_path(
     tmp_path: Path,
 ) -> None:
-    loaded = _crashed(tmp_path, "a1", texts=())
+    loaded = await _crashed(tmp_path, "a1", texts=())
     assert loaded.messages[1].state is State.FAILED
     assert (loaded.record.head, loaded.recovered) == ("u1", ())
 
 
-def test_of_several_answers_the_first_with_text_is_on_the_path(tmp_path: Path) -> None:
-    loaded = _crashed(tmp_path, "a1", "a2", "a3", texts=(("a3", "third", ""), ("a2", "second", "")))
+async def test_of_several_answers_the_first_with_text_is_on_the_path(tmp_path: Path) -> None:
+    loaded = await _crashed(
+        tmp_path, "a1", "a2", "a3", texts=(("a3", "third", ""), ("a2", "second", ""))
+    )
     states = [m.state for m in loaded.messages]
     assert states == [State.COMPLETE, State.FAILED, State.CUT, State.CUT]
     assert loaded.record.head == "a2"
     assert loaded.recovered == ("a2", "a3")
 
 
-def test_what_was_recovered_is_told_once(tmp_path: Path) -> None:
+async def test_what_was_recovered_is_told_once(tmp_path: Path) -> None:
     path = tmp_path / "live" / "s.db"
-
-    async def crash(store: SqliteStore) -> Path:
+    async with opened(path) as store:
         await _stream(store, "a1")
         await store.append("a1", "text", "")
-        return crash_image(path, tmp_path / "crashed")
-
-    async def twice(store: SqliteStore) -> None:
+        image = crash_image(path, tmp_path / "crashed")
+    async with opened(image) as store:
         assert (await store.load("s1")).recovered == ("a1",)
         again = await store.load("s1")
         assert (again.recovered, again.messages[1].content) == ((), "text")
         (summary,) = await store.sessions()
         assert summary.size_bytes == len("text of u1" + "text")
 
-    run(run(path, crash), twice)
 
-
-def test_an_answer_that_another_store_is_writing_is_left_alone(tmp_path: Path) -> None:
+async def test_an_answer_that_another_store_is_writing_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-
-    async def look(store: SqliteStore) -> LoadedSession:
-        return await store.load("s1")
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         await _stream(store, "a1")
         await store.append("a1", "so far", "")
-        other = SqliteStore(path)
-        seen = await other.load("s1")
-        await other.close()
+        async with opened(path) as other:
+            seen = await other.load("s1")
         assert (seen.messages[1].state, seen.messages[1].content) == (State.STREAMING, "so far")
         await store.finish_answer("s1", message("a1", "u1", content="so far, so good"), "a1")
+    async with opened(path) as store:
+        assert (await store.load("s1")).messages[1].content == "so far, so good"
 
-    run(path, work)
-    assert run(path, look).messages[1].content == "so far, so good"
 
-
-def test_an_answer_left_streaming_at_a_clean_end_is_recovered_by_the_next(tmp_path: Path) -> None:
+async def test_an_answer_left_streaming_at_a_clean_end_is_recovered_by_the_next(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "s.db"
-    run(path, lambda store: _stream(store, "a1"))
-    assert run(path, lambda store: store.load("s1")).messages[1].state is State.FAILED
+    async with opened(path) as store:
+        await _stream(store, "a1")
+    async with opened(path) as store:
+        assert (await store.load("s1")).messages[1].state is State.FAILED
     assert [entry.name for entry in (tmp_path / "locks").iterdir()] == ["database"]
 
 
-def test_one_session_is_open_in_one_store_at_a_time(tmp_path: Path) -> None:
-    async def work(store: SqliteStore) -> None:
+async def test_one_session_is_open_in_one_store_at_a_time(tmp_path: Path) -> None:
+    async with opened(tmp_path / "s.db") as store:
         other = SqliteStore(tmp_path / "s.db")
         await store.create(session("s1"))
         await store.create(session("s2"))
@@ -154,8 +151,6 @@ def test_one_session_is_open_in_one_store_at_a_time(tmp_path: Path) -> None:
         assert await third.lock("s1")
         await third.close()
 
-    run(tmp_path / "s.db", work)
-
 
 HOLDER = """
 import asyncio, sys, time
@@ -168,14 +163,16 @@ time.sleep(60)
 
 
 @pytest.mark.process
-def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+async def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with subprocess.Popen([sys.executable, "-c", HOLDER, path], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"True\n"
-        assert not run(path, lambda store: store.lock("s1"))
+        async with opened(path) as store:
+            assert not await store.lock("s1")
         child.kill()
-    assert run(path, lambda store: store.lock("s1"))
+    async with opened(path) as store:
+        assert await store.lock("s1")
 
 
 @contextmanager
@@ -188,7 +185,7 @@ def umask(value: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022])
-def test_every_file_is_private_while_and_after_it_is_used(tmp_path: Path, mask: int) -> None:
+async def test_every_file_is_private_while_and_after_it_is_used(tmp_path: Path, mask: int) -> None:
     path = tmp_path / "home" / "data" / "s.db"
 
     def modes() -> dict[str, int]:
@@ -197,29 +194,29 @@ def test_every_file_is_private_while_and_after_it_is_used(tmp_path: Path, mask: 
             for entry in tmp_path.rglob("*")
         }
 
-    async def work(store: SqliteStore) -> dict[str, int]:
-        await store.lock("s1")
-        await _stream(store, "a1")
-        return modes()
-
     with umask(mask):
-        during = run(path, work)
+        async with opened(path) as store:
+            await store.lock("s1")
+            await _stream(store, "a1")
+            during = modes()
     assert {"home/data/s.db", "home/data/s.db-wal", "home/data/s.db-shm"} <= during.keys()
     assert len([name for name in during if "/locks/" in name]) == 3
     for name, mode in (during | modes()).items():
         assert mode == (0o700 if name in ("home", "home/data", "home/data/locks") else 0o600), name
 
 
-def test_a_database_that_others_could_read_is_narrowed(tmp_path: Path) -> None:
+async def test_a_database_that_others_could_read_is_narrowed(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    run(path, lambda store: store.create(session()))
+    async with opened(path) as store:
+        await store.create(session())
     path.chmod(0o644)
-    run(path, lambda store: store.newest())
+    async with opened(path) as store:
+        await store.newest()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_fork_has_the_path_of_its_head_and_grows_apart(tmp_path: Path) -> None:
-    async def work(store: SqliteStore) -> None:
+async def test_a_fork_has_the_path_of_its_head_and_grows_apart(tmp_path: Path) -> None:
+    async with opened(tmp_path / "s.db") as store:
         await store.create(session())
         path = [message("u1"), message("a1", "u1"), message("u2", "a1"), message("a2", "u2")]
         await store.add("s1", [*path, message("a3", "u2")], "a2")
@@ -238,11 +235,9 @@ def test_a_fork_has_the_path_of_its_head_and_grows_apart(tmp_path: Path) -> None
         with pytest.raises(StoreError, match="another session"):
             await store.add("s2", [message("u1", content="other")], "u1")
 
-    run(tmp_path / "s.db", work)
 
-
-def test_a_fork_of_a_fork_keeps_the_whole_path(tmp_path: Path) -> None:
-    async def work(store: SqliteStore) -> None:
+async def test_a_fork_of_a_fork_keeps_the_whole_path(tmp_path: Path) -> None:
+    async with opened(tmp_path / "s.db") as store:
         await store.create(session())
         await store.add("s1", [message("u1"), message("a1", "u1")], "a1")
         await store.create(session("s2"))
@@ -251,28 +246,33 @@ def test_a_fork_of_a_fork_keeps_the_whole_path(tmp_path: Path) -> None:
         await store.update(session("s3", head="u2"))
         assert [m.id for m in (await store.load("s3")).messages] == ["u1", "a1", "u2"]
 
-    run(tmp_path / "s.db", work)
 
-
-def test_the_bin_is_emptied_after_thirty_days_and_forks_keep_their_messages(tmp_path: Path) -> None:
+async def test_the_bin_is_emptied_after_thirty_days_and_forks_keep_their_messages(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "s.db"
     day = 24 * 60
 
-    async def write(store: SqliteStore) -> None:
+    async def in_bin(minutes: float) -> list[str]:
+        async with opened(path, clock=lambda: at(minutes)) as store:
+            return [s.id for s in await store.sessions(deleted=True)]
+
+    async with opened(path, clock=lambda: at(0)) as store:
         await store.create(session())
         await store.add("s1", [message("u1"), message("a1", "u1"), message("a2", "u1")], "a2")
         await store.set_counts({("a2", "o200k"): 5})
         await store.create(session("s2", head="a1"))
         await store.delete("s1")
-
-    async def days_later(store: SqliteStore) -> list[str]:
-        return [s.id for s in await store.sessions(deleted=True)]
-
-    async def brought_back(store: SqliteStore) -> None:
+    assert await in_bin(30 * day) == ["s1"]
+    async with opened(path, clock=lambda: at(30 * day)) as store:
         await store.restore("s1")
         await store.delete("s1")
-
-    async def afterwards(store: SqliteStore) -> None:
+    assert await in_bin(60 * day) == ["s1"]
+    assert rows_in(path, "counts") == 1
+    assert await in_bin(60 * day + 1) == []
+    assert rows_in(path, "counts") == 0
+    assert rows_in(path, "messages") == 2
+    async with opened(path) as store:
         await store.create(session("s3"))
         assert (await store.load("s3")).messages == []
         with pytest.raises(StoreError):
@@ -281,13 +281,3 @@ def test_the_bin_is_emptied_after_thirty_days_and_forks_keep_their_messages(tmp_
         assert [m.id for m in fork.messages] == ["u1", "a1"]
         await store.create(session("s4", head="a1"))
         await store.add("s2", [message("a2", "u1")], "a2")
-
-    run(path, write, clock=lambda: at(0))
-    assert run(path, days_later, clock=lambda: at(30 * day)) == ["s1"]
-    run(path, brought_back, clock=lambda: at(30 * day))
-    assert run(path, days_later, clock=lambda: at(60 * day)) == ["s1"]
-    assert rows_in(path, "counts") == 1
-    assert run(path, days_later, clock=lambda: at(60 * day + 1)) == []
-    assert rows_in(path, "counts") == 0
-    assert rows_in(path, "messages") == 2
-    run(path, afterwards)

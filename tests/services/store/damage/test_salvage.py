@@ -8,16 +8,14 @@ import pytest
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, State
 from chatrepl.core.ports.storage import LoadedSession
-from chatrepl.services.store import SqliteStore
-from tests.support.store.store_values import at, message, run, session, streaming
+from tests.support.store.store_values import at, message, opened, session, streaming
 
 PAGE = 4096
 
 
-def filled(path: Path, sessions: int = 5, turns: int = 40) -> dict[str, LoadedSession]:
+async def filled(path: Path, sessions: int = 5, turns: int = 40) -> dict[str, LoadedSession]:
     """Write some long sessions, close the file cleanly, and return their messages."""
-
-    async def work(store: SqliteStore) -> dict[str, LoadedSession]:
+    async with opened(path) as store:
         for s in range(sessions):
             await store.create(session(f"s{s}", name=f"name {s}", updated=at(s)))
             path_: list[Message] = []
@@ -30,11 +28,9 @@ def filled(path: Path, sessions: int = 5, turns: int = 40) -> dict[str, LoadedSe
             await store.set_marks(f"s{s}", Marks(frozenset({f"u{s}.1"}), frozenset({f"u{s}.2"})))
         return {f"s{s}": await store.load(f"s{s}") for s in range(sessions)}
 
-    return run(path, work)
 
-
-def reopened(path: Path) -> tuple[dict[str, LoadedSession], Sequence[str]]:
-    async def work(store: SqliteStore) -> tuple[dict[str, LoadedSession], Sequence[str]]:
+async def reopened(path: Path) -> tuple[dict[str, LoadedSession], Sequence[str]]:
+    async with opened(path) as store:
         loaded = {}
         for _ in range(2):
             # Twice: a page that only the first load touches may be the damaged one.
@@ -42,8 +38,6 @@ def reopened(path: Path) -> tuple[dict[str, LoadedSession], Sequence[str]]:
         await store.create(session("new"))
         await store.add("new", [message("u-new")], "u-new")
         return loaded, store.warnings
-
-    return run(path, work)
 
 
 def set_aside_in(folder: Path) -> list[Path]:
@@ -71,14 +65,14 @@ def overwrite(path: Path, page: int, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_garbage_page_costs_no_more_than_the_rows_on_it(tmp_path: Path, seed: int) -> None:
+async def test_a_garbage_page_costs_no_more_than_the_rows_on_it(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "s.db"
-    written = filled(path)
+    written = await filled(path)
     chance = random.Random(seed)
     pages = path.stat().st_size // PAGE
     page = chance.randrange(2, pages + 1)
     overwrite(path, page, chance.randbytes(PAGE))
-    found, warnings = reopened(path)
+    found, warnings = await reopened(path)
     all_written = {m.id: m for s in written.values() for m in s.messages}
     all_found = {m.id: m for s in found.values() for m in s.messages}
     assert len(all_written) - len(all_found) <= 20
@@ -94,13 +88,13 @@ def test_a_garbage_page_costs_no_more_than_the_rows_on_it(tmp_path: Path, seed: 
         assert not warnings
 
 
-def test_a_damaged_page_of_messages_is_noticed_and_the_rest_recovered(tmp_path: Path) -> None:
+async def test_a_damaged_page_of_messages_is_noticed_and_the_rest_recovered(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    written = filled(path)
+    written = await filled(path)
     for page in sorted(table_pages(path, "messages"))[3:5]:
         overwrite(path, page, b"\xff" * PAGE)
     damaged = path.read_bytes()
-    found, warnings = reopened(path)
+    found, warnings = await reopened(path)
     assert len(warnings) == 1
     assert found.keys() == written.keys()
     assert set_aside_in(tmp_path)[0].read_bytes() == damaged
@@ -117,85 +111,78 @@ def test_a_damaged_page_of_messages_is_noticed_and_the_rest_recovered(tmp_path: 
     assert found["s4"].marks == written["s4"].marks
 
 
-def test_a_lost_first_page_costs_nothing_that_the_others_hold(tmp_path: Path) -> None:
+async def test_a_lost_first_page_costs_nothing_that_the_others_hold(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    written = filled(path)
+    written = await filled(path)
     overwrite(path, 1, b"\0" * PAGE)
-    found, warnings = reopened(path)
+    found, warnings = await reopened(path)
     assert "400 messages of 5 sessions" in warnings[0]
     assert found == written
 
 
-def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
+async def test_a_file_that_is_no_database_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     path.write_bytes(b"not a database, " * 1000)
-    found, warnings = reopened(path)
+    found, warnings = await reopened(path)
     assert (found, len(warnings)) == ({}, 1)
     assert set_aside_in(tmp_path)[0].read_bytes() == b"not a database, " * 1000
 
 
-def test_text_that_is_not_utf8_any_more_is_read_with_marks_for_what_is_lost(tmp_path: Path) -> None:
+async def test_text_that_is_not_utf8_any_more_is_read_with_marks_for_what_is_lost(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "s.db"
-    run(path, lambda store: store.create(session(title="Zeitgeist")))
+    async with opened(path) as store:
+        await store.create(session(title="Zeitgeist"))
     connection = sqlite3.connect(path)
     connection.execute("UPDATE sessions SET title = CAST(x'5aff' AS TEXT), settings = '{broken'")
     connection.commit()
     connection.close()
-    found, warnings = reopened(path)
+    found, warnings = await reopened(path)
     assert found["s1"].record.title == "Z\ufffd"
     assert found["s1"].record.settings == {}
     assert len(warnings) == 1
 
 
-def test_an_answer_that_was_arriving_survives_damage_elsewhere(tmp_path: Path) -> None:
+async def test_an_answer_that_was_arriving_survives_damage_elsewhere(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    filled(path)
-
-    async def stream(store: SqliteStore) -> None:
+    await filled(path)
+    async with opened(path) as store:
         await store.create(session("live"))
         await store.add("live", [message("u9")], "u9")
         await store.begin_answer("live", streaming("a9", "u9"))
         await store.append("a9", "half an ", "")
         await store.append("a9", "answer", "")
-
-    run(path, stream)
     overwrite(path, sorted(table_pages(path, "messages"))[2], b"\xff" * PAGE)
-    found, _ = reopened(path)
+    found, _ = await reopened(path)
     assert (found["live"].messages[1].content, found["live"].messages[1].state) == (
         "half an answer",
         State.CUT,
     )
 
 
-def test_damage_is_not_repaired_under_another_user_of_the_file(tmp_path: Path) -> None:
+async def test_damage_is_not_repaired_under_another_user_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    filled(path)
-
-    async def work(store: SqliteStore) -> None:
+    await filled(path)
+    async with opened(path) as store:
         await store.newest()
         for page in table_pages(path, "messages"):
             overwrite(path, page, b"\xff" * PAGE)
-        other = SqliteStore(path)
-        with pytest.raises(StoreError, match="close every other chatrepl"):
-            await other.load("s1")
-        await other.close()
-
-    run(path, work)
+        async with opened(path) as other:
+            with pytest.raises(StoreError, match="close every other chatrepl"):
+                await other.load("s1")
     assert set_aside_in(tmp_path) == []
 
 
-def test_a_newer_programs_database_is_left_exactly_as_it_is(tmp_path: Path) -> None:
+async def test_a_newer_programs_database_is_left_exactly_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     connection = sqlite3.connect(path)
     connection.executescript("CREATE TABLE future(x); PRAGMA user_version = 99")
     connection.close()
     before = path.read_bytes()
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         for attempt in (store.create(session()), store.newest()):
             with pytest.raises(StoreError, match=r"newer chatrepl \(format 99"):
                 await attempt
-
-    run(path, work)
     assert path.read_bytes() == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["locks", "s.db"]

@@ -1,12 +1,11 @@
 """Cost of store operations, independent of the number of sessions in the database."""
 
-import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from chatrepl.services.store import SqliteStore
-from tests.support.store.store_values import at, message, session, streaming
+from tests.support.store.store_values import at, message, opened, session, streaming
 
 
 class Steps:
@@ -71,23 +70,20 @@ async def costs(path: Path, sessions: int) -> dict[str, int]:
     return result
 
 
-def test_the_steps_of_every_everyday_call_are_the_same_among_many_sessions(tmp_path: Path) -> None:
-    few = asyncio.run(costs(tmp_path / "few.db", 2))
-    many = asyncio.run(costs(tmp_path / "many.db", 200))
+async def test_the_steps_of_every_everyday_call_are_the_same_among_many_sessions(
+    tmp_path: Path,
+) -> None:
+    few = await costs(tmp_path / "few.db", 2)
+    many = await costs(tmp_path / "many.db", 200)
     assert {call: taken for call, taken in many.items() if taken > 1.2 * few[call] + 20} == {}
 
 
-def test_appending_costs_the_same_at_the_end_of_a_long_answer_as_at_its_beginning(
+async def test_appending_costs_the_same_at_the_end_of_a_long_answer_as_at_its_beginning(
     tmp_path: Path,
 ) -> None:
-    async def work() -> list[int]:
-        store = SqliteStore(tmp_path / "s.db")
+    async with opened(tmp_path / "s.db") as store:
         await store.create(session())
         await store.begin_answer("s1", streaming("a1"))
         steps = Steps(store)
         taken = [await steps.of(store.append("a1", "x" * 2000, "")) for _ in range(300)]
-        await store.close()
-        return taken
-
-    taken = asyncio.run(work())
     assert max(taken[1:]) <= 1.2 * taken[0] + 20

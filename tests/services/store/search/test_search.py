@@ -13,7 +13,14 @@ from chatrepl.services.store.opening import OpenStore
 from chatrepl.services.store.schema import MIGRATIONS
 from chatrepl.services.store.search.index import SearchIndex
 from chatrepl.services.store.search.ranking import MOST_RANKED, fold, score
-from tests.support.store.store_values import at, crash_image, message, run, session, streaming
+from tests.support.store.store_values import (
+    at,
+    crash_image,
+    message,
+    opened,
+    session,
+    streaming,
+)
 
 # Few characters, so that words meet: two cases, composed and decomposed, full width, digraphs,
 # Chinese, Thai, an emoji, the index's own syntax, and what it cannot hold.
@@ -33,7 +40,7 @@ def brute_force(texts: Sequence[str], query: str) -> list[str]:
     return [f"u{n}" for n in hits]
 
 
-def found_in(
+async def found_in(
     path: Path | None,
     texts: Sequence[str],
     queries: Sequence[str],
@@ -42,21 +49,18 @@ def found_in(
     limit: int = 0,
 ) -> list[list[str]]:
     """Search texts of which the first are indexed, and some of those without their pairs."""
-
-    async def work(store: SqliteStore) -> list[list[str]]:
+    async with opened(path) as store:
         await store.create(session())
         await store._run(
-            lambda opened: opened.database.connection.execute(
+            lambda open_store: open_store.database.connection.execute(
                 "UPDATE search_progress SET pairs_from = ?", (pairs_from,)
             )
         )
         for n, text in enumerate(texts):
             await store.add("s1", [message(f"u{n}", content=text)], None)
             if n < indexed:
-                await store._run(lambda opened: opened.searcher.index_some())
+                await store._run(lambda open_store: open_store.searcher.index_some())
         return [[hit.message_id for hit in await store.search(query, limit)] for query in queries]
-
-    return run(path, work)
 
 
 @given(
@@ -66,7 +70,7 @@ def found_in(
     st.integers(0, 10),
     st.integers(0, 3),
 )
-def test_a_search_finds_what_looking_at_every_message_finds(
+async def test_a_search_finds_what_looking_at_every_message_finds(
     texts: list[str], queries: list[str], indexed: int, pairs_from: int, limit: int
 ) -> None:
     expected = [brute_force(texts, query)[: limit or None] for query in queries]
@@ -74,49 +78,47 @@ def test_a_search_finds_what_looking_at_every_message_finds(
         # What is to be indexed piece by piece must not be done before it is searched.
         patch.setattr("chatrepl.services.store.search.index._OLDER_BATCH", 1)
         patch.setattr(SqliteStore, "_index_later", lambda store: None)
-        assert found_in(None, texts, queries, indexed, pairs_from, limit) == expected
+        assert await found_in(None, texts, queries, indexed, pairs_from, limit) == expected
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8), st.lists(QUERIES, min_size=1, max_size=4))
-def test_what_an_older_program_indexed_is_found_at_each_step_of_indexing_it_anew(
+async def test_what_an_older_program_indexed_is_found_at_each_step_of_indexing_it_anew(
     texts: list[str], queries: list[str]
 ) -> None:
     expected = [brute_force(texts, query) for query in queries]
-
-    async def work(store: SqliteStore) -> None:
-        await store.create(session())
-        for n, text in enumerate(texts):
-            await store.add("s1", [message(f"u{n}", content=text)], None)
-        await store.search("x")
-        await store._run(_forget_pairs)
-        for n in range(len(texts) + 2):
-            for query, wanted in zip(queries, expected, strict=True):
-                assert [hit.message_id for hit in await store.search(query, 0)] == wanted
-            assert await store._run(lambda opened: opened.searcher.index_some()) is (n < len(texts))
-        assert await store._run(_pairs_from) == 0
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chatrepl.services.store.search.index._OLDER_BATCH", 1)
         patch.setattr(SqliteStore, "_index_later", lambda store: None)
-        run(None, work)
+        async with opened(None) as store:
+            await store.create(session())
+            for n, text in enumerate(texts):
+                await store.add("s1", [message(f"u{n}", content=text)], None)
+            await store.search("x")
+            await store._run(_forget_pairs)
+            for n in range(len(texts) + 2):
+                for query, wanted in zip(queries, expected, strict=True):
+                    assert [hit.message_id for hit in await store.search(query, 0)] == wanted
+                has_indexed = await store._run(lambda open_store: open_store.searcher.index_some())
+                assert has_indexed is (n < len(texts))
+            assert await store._run(_pairs_from) == 0
 
 
-def _forget_pairs(opened: OpenStore) -> None:
-    run_sql = opened.database.connection.execute
-    opened.searcher.index_some()
+def _forget_pairs(open_store: OpenStore) -> None:
+    run_sql = open_store.database.connection.execute
+    open_store.searcher.index_some()
     run_sql("DROP TABLE search_pairs")
     run_sql("UPDATE search_progress SET pairs_from = (SELECT max(number) + 1 FROM search_text)")
-    opened.searcher._index.is_available = False
+    open_store.searcher._index.is_available = False
 
 
-def _pairs_from(opened: OpenStore) -> int:
-    return opened.searcher._index.pairs_from()
+def _pairs_from(open_store: OpenStore) -> int:
+    return open_store.searcher._index.pairs_from()
 
 
 @settings(max_examples=25)
 @given(st.lists(TEXTS, max_size=8), st.lists(QUERIES, min_size=1, max_size=4))
 @pytest.mark.parametrize("missing", ["_CREATE_TRIGRAMS", "_CREATE_PAIRS"])
-def test_a_search_without_an_index_finds_the_same(
+async def test_a_search_without_an_index_finds_the_same(
     missing: str, texts: list[str], queries: list[str]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -124,7 +126,7 @@ def test_a_search_without_an_index_finds_the_same(
             f"chatrepl.services.store.search.index.{missing}",
             "CREATE VIRTUAL TABLE search_index_ USING fts5(folded, tokenize = 'missing')",
         )
-        found = found_in(None, texts, queries, len(texts))
+        found = await found_in(None, texts, queries, len(texts))
     assert found == [brute_force(texts, query) for query in queries]
 
 
@@ -146,27 +148,27 @@ def test_a_search_without_an_index_finds_the_same(
         ("%\x1c_", "50% _"),
     ],
 )
-def test_words_are_found_in_every_script_and_form(tmp_path: Path, query: str, text: str) -> None:
+async def test_words_are_found_in_every_script_and_form(
+    tmp_path: Path, query: str, text: str
+) -> None:
     texts = ["something else", text, "苹 果 cafe 50% foo:bar strase two"]
     for number in (0, 3):
         folder = tmp_path / str(number)
-        assert found_in(folder / "s.db", texts, [query], number)[0] == ["u1"]
+        assert (await found_in(folder / "s.db", texts, [query], number))[0] == ["u1"]
 
 
-def hits(path: Path, words: str, limit: int = 20) -> Sequence[SearchHit]:
-    return run(path, lambda store: store.search(words, limit))
+async def hits(path: Path, words: str, limit: int = 20) -> Sequence[SearchHit]:
+    async with opened(path) as store:
+        return await store.search(words, limit)
 
 
-def test_a_hit_tells_where_it_is_and_shows_the_words_in_context(tmp_path: Path) -> None:
+async def test_a_hit_tells_where_it_is_and_shows_the_words_in_context(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     text = "x" * 100 + " before\nthe GROßE\tStraße, after " + "y" * 100
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         await store.create(session("s1", name="trip", title="A trip"))
         await store.add("s1", [message("u1", content=text, created=at(3))], "u1")
-
-    run(path, work)
-    (hit,) = hits(path, "grosse  STRASSE")
+    (hit,) = await hits(path, "grosse  STRASSE")
     assert (hit.session_id, hit.session_name, hit.title) == ("s1", "trip", "A trip")
     assert (hit.message_id, hit.role, hit.created) == ("u1", "user", at(3))
     assert hit.before.endswith("xx before the ")
@@ -175,25 +177,22 @@ def test_a_hit_tells_where_it_is_and_shows_the_words_in_context(tmp_path: Path) 
     assert hit.match == "GROßE Straße"
 
 
-def test_whole_words_come_first_then_words_together_then_the_newest(tmp_path: Path) -> None:
+async def test_whole_words_come_first_then_words_together_then_the_newest(tmp_path: Path) -> None:
     texts = ["art", "the art of war", "party", "art war", "war and art", "art of warts"]
     path = tmp_path / "s.db"
-    assert found_in(path, texts, ["art war"])[0] == ["u3", "u4", "u1", "u5"]
-    assert [hit.message_id for hit in hits(path, "art", 2)] == ["u5", "u4"]
-    assert hits(path, " \n ") == []
+    assert (await found_in(path, texts, ["art war"]))[0] == ["u3", "u4", "u1", "u5"]
+    assert [hit.message_id for hit in await hits(path, "art", 2)] == ["u5", "u4"]
+    assert await hits(path, " \n ") == []
 
 
-def test_only_the_newest_of_very_many_matches_are_ranked(tmp_path: Path) -> None:
+async def test_only_the_newest_of_very_many_matches_are_ranked(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         await store.create(session())
         await store.add(
             "s1", [message(f"u{n}", content=f"needle {n}") for n in range(2500)], "u2499"
         )
-
-    run(path, work)
-    found = [hit.message_id for hit in hits(path, "needle", 0)]
+    found = [hit.message_id for hit in await hits(path, "needle", 0)]
     assert found == [f"u{n}" for n in range(2499, 2499 - MOST_RANKED, -1)]
 
 
@@ -201,31 +200,30 @@ def test_only_the_newest_of_very_many_matches_are_ranked(tmp_path: Path) -> None
     st.lists(st.sampled_from(["ab", "ab ab ab ab", "ab cd", "cd", "abab"]), max_size=12),
     st.integers(1, 4),
 )
-def test_the_best_are_the_same_where_older_messages_need_not_be_looked_at(
+async def test_the_best_are_the_same_where_older_messages_need_not_be_looked_at(
     texts: list[str], limit: int
 ) -> None:
     for query in ("ab", "ab cd"):
-        assert found_in(None, texts, [query], limit=limit) == [brute_force(texts, query)[:limit]]
+        assert await found_in(None, texts, [query], limit=limit) == [
+            brute_force(texts, query)[:limit]
+        ]
 
 
 OLD_TEXTS = ["東京 old", "an ox", "needle", "東 京"]
 SOUGHT = ("東", "東京", "ox", "x", "needle", "o old")
 
 
-def write_as_the_first_format(path: Path) -> None:
+async def write_as_the_first_format(path: Path) -> None:
     """Create a database of the version before the table of pairs, fully indexed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chatrepl.services.store.database.MIGRATIONS", MIGRATIONS[:1])
         patch.setattr("chatrepl.services.store.database.VERSION", 1)
         patch.setattr(SearchIndex, "add_older_pairs", lambda index: False)
-
-        async def work(store: SqliteStore) -> None:
+        async with opened(path) as store:
             await store.create(session())
             for n, text in enumerate(OLD_TEXTS):
                 await store.add("s1", [message(f"u{n}", content=text)], None)
-            await store._run(lambda opened: opened.searcher.index_some())
-
-        run(path, work)
+            await store._run(lambda open_store: open_store.searcher.index_some())
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE search_pairs")
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
@@ -233,13 +231,12 @@ def write_as_the_first_format(path: Path) -> None:
         assert connection.execute(indexed).fetchone() == (len(OLD_TEXTS),)
 
 
-def test_a_database_of_the_first_format_is_searched_at_once_and_indexed_behind(
+async def test_a_database_of_the_first_format_is_searched_at_once_and_indexed_behind(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "s.db"
-    write_as_the_first_format(path)
-
-    async def work(store: SqliteStore) -> None:
+    await write_as_the_first_format(path)
+    async with opened(path) as store:
         for _ in range(2):
             for words in SOUGHT:
                 found = [hit.message_id for hit in await store.search(words)]
@@ -251,60 +248,53 @@ def test_a_database_of_the_first_format_is_searched_at_once_and_indexed_behind(
             found = [hit.message_id for hit in await store.search(words)]
             assert found == brute_force(OLD_TEXTS, words)
 
-    run(path, work)
-
 
 @pytest.mark.parametrize("is_migrated", [False, True])
-def test_a_read_only_database_of_the_first_format_is_searched(
+async def test_a_read_only_database_of_the_first_format_is_searched(
     tmp_path: Path, is_migrated: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "s.db"
-    write_as_the_first_format(path)
+    await write_as_the_first_format(path)
     if is_migrated:
-        run(path, lambda store: store.newest())
+        async with opened(path) as store:
+            await store.newest()
     before = path.read_bytes()
     # Permissions do not keep root from writing.
     monkeypatch.setattr("chatrepl.services.store.database._make_private_file", lambda path: False)
     for words in SOUGHT:
-        assert [hit.message_id for hit in hits(path, words)] == brute_force(OLD_TEXTS, words)
+        assert [hit.message_id for hit in await hits(path, words)] == brute_force(OLD_TEXTS, words)
     assert path.read_bytes() == before
 
 
-def test_a_changed_message_is_found_by_its_new_words_only(tmp_path: Path) -> None:
+async def test_a_changed_message_is_found_by_its_new_words_only(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     for text in ("old words", "new words"):
-
-        async def work(store: SqliteStore, text: str = text) -> None:
+        async with opened(path) as store:
             if await store.newest() is None:
                 await store.create(session())
             await store.finish_answer("s1", message("a1", content=text), "a1")
             await store.search("words")
-            await store._run(lambda opened: opened.searcher.index_some())
-
-        run(path, work)
-    assert hits(path, "old") == []
-    assert [hit.message_id for hit in hits(path, "new")] == ["a1"]
+            await store._run(lambda open_store: open_store.searcher.index_some())
+    assert await hits(path, "old") == []
+    assert [hit.message_id for hit in await hits(path, "new")] == ["a1"]
 
 
-def test_an_answer_is_found_once_it_has_ended_also_by_a_crash(tmp_path: Path) -> None:
+async def test_an_answer_is_found_once_it_has_ended_also_by_a_crash(tmp_path: Path) -> None:
     path = tmp_path / "live" / "s.db"
-
-    async def crash(store: SqliteStore) -> Path:
+    async with opened(path) as store:
         await store.create(session())
         await store.begin_answer("s1", streaming("a1"))
         await store.append("a1", "needle", "")
         assert await store.search("needle") == []
-        return crash_image(path, tmp_path / "crashed")
+        crashed = crash_image(path, tmp_path / "crashed")
+    assert [hit.message_id for hit in await hits(crashed, "needle")] == ["a1"]
+    async with opened(crashed) as store:
+        assert (await store.load("s1")).recovered == ("a1",)
 
-    crashed = run(path, crash)
-    assert [hit.message_id for hit in hits(crashed, "needle")] == ["a1"]
-    assert run(crashed, lambda store: store.load("s1")).recovered == ("a1",)
 
-
-def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:
+async def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-
-    async def write(store: SqliteStore) -> None:
+    async with opened(path, clock=lambda: at(0)) as store:
         await store.create(session("s1"))
         await store.add(
             "s1",
@@ -313,19 +303,15 @@ def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:
         )
         await store.create(session("s2", head="u1"))
         await store.delete("s1")
-
-    run(path, write, clock=lambda: at(0))
     for minutes in (1, 60 * 24 * 31):
-        found = run(path, lambda store: store.search("needle"), clock=lambda m=minutes: at(m))
+        async with opened(path, clock=lambda m=minutes: at(m)) as store:
+            found = await store.search("needle")
         assert [(hit.session_id, hit.message_id) for hit in found] == [("s2", "u1")]
-
-    async def nothing_left(store: SqliteStore) -> None:
+    async with opened(path) as store:
         await store.create(session("s3"))
         await store.add("s3", [message("u3", content="other")], "u3")
         assert await store.search("two") == []
         assert [hit.message_id for hit in await store.search("other")] == ["u3"]
-
-    run(path, nothing_left)
 
 
 @pytest.mark.parametrize(
@@ -339,12 +325,12 @@ def test_the_bin_is_not_searched_but_its_forks_are(tmp_path: Path) -> None:
         ("DELETE FROM search_progress", False),
     ],
 )
-def test_a_damaged_index_is_made_again_and_nothing_is_lost(
+async def test_a_damaged_index_is_made_again_and_nothing_is_lost(
     tmp_path: Path, harm: str, is_set_aside: bool
 ) -> None:
     path = tmp_path / "s.db"
     texts = [f"needle {n}" for n in range(300)]
-    found_in(path, texts, ["needle"], 300)
+    await found_in(path, texts, ["needle"], 300)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM search_text WHERE in_index").fetchone() == (
         300,
@@ -352,29 +338,23 @@ def test_a_damaged_index_is_made_again_and_nothing_is_lost(
     connection.execute(harm)
     connection.commit()
     connection.close()
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         assert len(await store.search("ee", 0)) == 300
         assert len(await store.search("needle", 0)) == 300
         assert len(await store.search("needle 299", 0)) == 1
         assert len(await store.search("9 dl", 0)) == 57
         assert len((await store.load("s1")).messages) == 300
         assert len(store.warnings) == is_set_aside
-
-    run(path, work)
     assert len(list(tmp_path.glob("*damaged*.db"))) == is_set_aside
 
 
-def test_what_was_written_is_indexed_without_being_asked(tmp_path: Path) -> None:
+async def test_what_was_written_is_indexed_without_being_asked(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         await store.create(session())
         await store.add("s1", [message(f"u{n}") for n in range(500)], "u1")
         for _ in range(10):
             await store.newest()
-
-    run(path, work)
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM unindexed").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM search_text WHERE in_index").fetchone() == (
