@@ -25,13 +25,12 @@ STREAM = b"".join(delta(f"[{i}]") for i in range(17)) + delta("", "stop") + b"da
 
 
 @pytest.mark.parametrize("ending", ["cut", "reset"])
-def test_a_stream_cut_at_any_byte_keeps_every_complete_delta(ending: Any) -> None:
+async def test_a_stream_cut_at_any_byte_keeps_every_complete_delta(ending: Any) -> None:
     assert len(STREAM) > 2000
     finish_at = STREAM.rindex(b'"finish_reason": "stop"}]}') + len(b'"finish_reason": "stop"}]}')
     step = 1 if ending == "cut" else 7
-
-    async def run() -> None:
-        model = OpenAIChatModel()
+    model = OpenAIChatModel()
+    with SseServer() as server:
         for place in range(0, len(STREAM), step):
             server.raw([STREAM[:place]], ending=ending)
             outcome = await ask_with(model, request_for(server_at(server.base_url)))
@@ -48,10 +47,7 @@ def test_a_stream_cut_at_any_byte_keeps_every_complete_delta(ending: Any) -> Non
                 assert outcome.error is None
             else:
                 assert outcome.fault is (Fault.CUT if outcome.text() else Fault.UNREACHABLE)
-        await model.close()
-
-    with SseServer() as server:
-        asyncio.run(run())
+    await model.close()
 
 
 @pytest.mark.parametrize("place", range(0, len(STREAM), 97))

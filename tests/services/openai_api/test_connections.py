@@ -17,7 +17,6 @@ from chatrepl.core.ports.chat_model import Secret
 from chatrepl.services.openai_api import OpenAIChatModel
 from tests.support.servers.api_requests import (
     CANARY,
-    Outcome,
     ask,
     ask_with,
     request_for,
@@ -270,14 +269,11 @@ def test_no_log_holds_the_key_or_the_conversation(caplog: pytest.LogCaptureFixtu
     assert "secret words" not in caplog.text
 
 
-def test_warming_up_twice_and_closing_unused_is_harmless() -> None:
-    async def run() -> None:
-        model = OpenAIChatModel()
-        await model.close()
-        await asyncio.gather(model.warm_up(), model.warm_up())
-        await model.close()
-
-    asyncio.run(run())
+async def test_warming_up_twice_and_closing_unused_is_harmless() -> None:
+    model = OpenAIChatModel()
+    await model.close()
+    await asyncio.gather(model.warm_up(), model.warm_up())
+    await model.close()
 
 
 def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,14 +283,11 @@ def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPa
     assert "SSL_CERT_FILE" in outcome.said
 
 
-def test_a_warm_up_that_fails_leaves_the_telling_to_the_request(
+async def test_a_warm_up_that_fails_leaves_the_telling_to_the_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-
-    async def run() -> Outcome:
-        model = OpenAIChatModel()
-        await model.warm_up()
-        return await ask_with(model, request_for(server_at("http://127.0.0.1:1/v1")))
-
-    assert "SOCKS" in asyncio.run(run()).said
+    model = OpenAIChatModel()
+    await model.warm_up()
+    outcome = await ask_with(model, request_for(server_at("http://127.0.0.1:1/v1")))
+    assert "SOCKS" in outcome.said

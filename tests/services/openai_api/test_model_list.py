@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 
 from chatrepl.core.errors import Fault, ModelError
@@ -9,15 +7,12 @@ from tests.support.servers.api_requests import server_at
 from tests.support.servers.sse_server import SseServer
 
 
-def list_models(base_url: str) -> list[ModelInfo]:
-    async def run() -> list[ModelInfo]:
-        model = OpenAIChatModel()
-        try:
-            return list(await model.models(server_at(base_url)))
-        finally:
-            await model.close()
-
-    return asyncio.run(run())
+async def list_models(base_url: str, **fields: float) -> list[ModelInfo]:
+    model = OpenAIChatModel()
+    try:
+        return list(await model.models(server_at(base_url, **fields)))
+    finally:
+        await model.close()
 
 
 @pytest.mark.parametrize(
@@ -40,12 +35,12 @@ def list_models(base_url: str) -> list[ModelInfo]:
         ('{"data": [{"id": "a", "context_length": "big", "owned_by": 5}]}', [("a", "", None)]),
     ],
 )
-def test_a_list_of_models_is_read_in_each_form(
+async def test_a_list_of_models_is_read_in_each_form(
     body: str, expected: list[tuple[str, str, int | None]]
 ) -> None:
     with SseServer() as server:
         server.raw(body.encode(), "application/json", to="models")
-        found = list_models(server.base_url)
+        found = await list_models(server.base_url)
     assert [(one.id, one.owned_by, one.context_window) for one in found] == expected
 
 
@@ -61,22 +56,19 @@ def test_a_list_of_models_is_read_in_each_form(
         (b'{"detail": "Not Found"}', 404, Fault.NOT_FOUND),
     ],
 )
-def test_no_list_of_models_is_told_with_its_cause(body: bytes, status: int, fault: Fault) -> None:
+async def test_no_list_of_models_is_told_with_its_cause(
+    body: bytes, status: int, fault: Fault
+) -> None:
     with SseServer() as server:
         server.raw(body, "application/json", status, to="models")
         with pytest.raises(ModelError) as caught:
-            list_models(server.base_url)
+            await list_models(server.base_url)
     assert caught.value.fault is fault
 
 
-def test_a_list_of_models_that_never_comes_is_given_up() -> None:
-    async def run(base_url: str) -> None:
-        model = OpenAIChatModel()
-        with pytest.raises(ModelError) as caught:
-            await model.models(server_at(base_url, timeout_s=0.4))
-        assert caught.value.fault is Fault.TIMEOUT
-        await model.close()
-
+async def test_a_list_of_models_that_never_comes_is_given_up() -> None:
     with SseServer() as server:
         server.silence(to="models")
-        asyncio.run(run(server.base_url))
+        with pytest.raises(ModelError) as caught:
+            await list_models(server.base_url, timeout_s=0.4)
+    assert caught.value.fault is Fault.TIMEOUT

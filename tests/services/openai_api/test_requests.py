@@ -1,5 +1,3 @@
-import asyncio
-
 import pytest
 
 from chatrepl.core.ports.chat_model import Secret
@@ -64,17 +62,13 @@ def test_an_azure_endpoint_is_asked_in_its_own_way() -> None:
     assert request.headers["api-key"] == CANARY
 
 
-def test_servers_that_differ_in_the_key_alone_have_each_their_own() -> None:
+async def test_servers_that_differ_in_the_key_alone_have_each_their_own() -> None:
     with SseServer() as server:
-
-        async def run() -> None:
-            model = OpenAIChatModel()
-            for key in ("sk-first-0123456", "sk-second-012345", "sk-first-0123456"):
-                there = server_at(server.base_url, api_key=Secret(key), is_openai=True)
-                await ask_with(model, request_for(there))
-            await model.close()
-
-        asyncio.run(run())
+        model = OpenAIChatModel()
+        for key in ("sk-first-0123456", "sk-second-012345", "sk-first-0123456"):
+            there = server_at(server.base_url, api_key=Secret(key), is_openai=True)
+            await ask_with(model, request_for(there))
+        await model.close()
         sent = [request.headers["authorization"] for request in server.requests]
     assert [key[-6:] for key in sent] == ["123456", "012345", "123456"]
 
@@ -89,16 +83,11 @@ def test_a_key_with_its_server_is_what_travels() -> None:
     assert "sk-" not in sent[1]
 
 
-def test_a_server_that_closes_after_each_answer_without_a_word_is_never_asked_too_late() -> None:
-    async def talk(server: SseServer) -> None:
-        model = OpenAIChatModel()
-        try:
-            for _ in range(3):
-                outcome = await ask_with(model, request_for(server_at(server.base_url)))
-                assert outcome.error is None
-        finally:
-            await model.close()
-
+async def test_a_server_that_closes_after_each_answer_is_never_asked_too_late() -> None:
+    model = OpenAIChatModel()
     with SseServer() as server:
-        asyncio.run(talk(server))
+        for _ in range(3):
+            outcome = await ask_with(model, request_for(server_at(server.base_url)))
+            assert outcome.error is None
+        await model.close()
         assert len({request.client_port for request in server.requests}) == 3

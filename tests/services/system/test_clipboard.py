@@ -117,20 +117,16 @@ def test_a_program_that_stays_to_serve_the_clipboard_is_not_waited_for(desktop: 
     assert desktop.got("xsel") is None
 
 
-def test_giving_up_while_a_program_hangs_ends_it(desktop: Desktop) -> None:
+async def test_giving_up_while_a_program_hangs_ends_it(desktop: Desktop) -> None:
     desktop.has("xclip", "got.write_text(str(os.getpid())); time.sleep(100)")
     environment = {"PATH": str(desktop.folder), "DISPLAY": ":0"}
-
-    async def test() -> int:
-        copying = asyncio.create_task(SystemClipboard(environment, timeout_s=60).copy(TEXT))
-        while not desktop.got("xclip"):
-            await asyncio.sleep(0.01)
-        copying.cancel()
-        await asyncio.gather(copying, return_exceptions=True)
-        return int(desktop.got("xclip") or 0)
-
+    copying = asyncio.create_task(SystemClipboard(environment, timeout_s=60).copy(TEXT))
+    while not desktop.got("xclip"):
+        await asyncio.sleep(0.01)
+    copying.cancel()
+    await asyncio.gather(copying, return_exceptions=True)
     with pytest.raises(ProcessLookupError):
-        os.kill(asyncio.run(test()), 0)
+        os.kill(int(desktop.got("xclip") or 0), 0)
 
 
 def test_a_lone_surrogate_does_not_stop_the_copy(desktop: Desktop) -> None:

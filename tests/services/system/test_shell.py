@@ -53,12 +53,10 @@ def test_a_shell_that_is_not_there_is_told() -> None:
         run("true", shell="/nowhere/sh")
 
 
-def test_giving_up_ends_the_command() -> None:
-    async def work() -> None:
-        task = asyncio.ensure_future(SystemShell(ENVIRONMENT).run("exec sleep 60", capture=True))
-        await asyncio.sleep(0.2)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert task.cancelled()
-
-    asyncio.run(asyncio.wait_for(work(), 20))
+@pytest.mark.timeout(20)
+async def test_giving_up_ends_the_command() -> None:
+    task = asyncio.ensure_future(SystemShell(ENVIRONMENT).run("exec sleep 60", capture=True))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()

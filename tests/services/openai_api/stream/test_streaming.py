@@ -83,68 +83,56 @@ def test_all_deltas_of_one_network_read_are_one_event() -> None:
     assert len(texts) <= 3
 
 
-def test_text_is_handed_over_as_soon_as_it_came() -> None:
+async def test_text_is_handed_over_as_soon_as_it_came() -> None:
     gate = threading.Event()
     with SseServer() as server:
         server.answer("before the gate", gate=gate, gate_after_chars=8, chunk_chars=1)
-
-        async def run() -> list[str]:
-            model = OpenAIChatModel()
-            texts = []
-            async with aclosing(model.stream(request_for(server_at(server.base_url)))) as events:
-                async for one in events:
-                    if isinstance(one, TextDelta):
-                        texts.append(one.text)
-                        if len("".join(texts)) == 8:
-                            gate.set()
-            await model.close()
-            return texts
-
-        assert "".join(asyncio.run(run())) == "before the gate"
+        model = OpenAIChatModel()
+        texts = []
+        async with aclosing(model.stream(request_for(server_at(server.base_url)))) as events:
+            async for one in events:
+                if isinstance(one, TextDelta):
+                    texts.append(one.text)
+                    if len("".join(texts)) == 8:
+                        gate.set()
+        await model.close()
+    assert "".join(texts) == "before the gate"
 
 
-def test_closing_the_stream_hangs_up_at_once() -> None:
+async def test_closing_the_stream_hangs_up_at_once() -> None:
     gate = threading.Event()
     with SseServer() as server:
         server.answer("a long answer", gate=gate, gate_after_chars=4)
-
-        async def run() -> None:
-            model = OpenAIChatModel()
-            async with aclosing(
-                model.stream(request_for(server_at(server.base_url, timeout_s=3600)))
-            ) as events:
-                async for one in events:
-                    if isinstance(one, TextDelta):
-                        break
-            assert await asyncio.to_thread(server.requests[0].hung_up.wait, 10)
-            await model.close()
-
-        asyncio.run(run())
+        model = OpenAIChatModel()
+        async with aclosing(
+            model.stream(request_for(server_at(server.base_url, timeout_s=3600)))
+        ) as events:
+            async for one in events:
+                if isinstance(one, TextDelta):
+                    break
+        assert await asyncio.to_thread(server.requests[0].hung_up.wait, 10)
+        await model.close()
 
 
 @pytest.mark.parametrize("held", ["before the headers", "in the middle"])
-def test_cancelling_whoever_reads_hangs_up_at_once(held: str) -> None:
+async def test_cancelling_whoever_reads_hangs_up_at_once(held: str) -> None:
     with SseServer() as server:
         if held == "before the headers":
             server.silence()
         else:
             server.answer("a long answer", gate=threading.Event(), gate_after_chars=4)
-
-        async def run() -> None:
-            model = OpenAIChatModel()
-            reading = asyncio.create_task(
-                ask_with(model, request_for(server_at(server.base_url, timeout_s=3600)))
-            )
-            await asyncio.to_thread(server.wait_for_requests, 1)
-            if held == "in the middle":
-                await asyncio.to_thread(server.at_gate.wait, 10)
-            reading.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await reading
-            assert await asyncio.to_thread(server.requests[0].hung_up.wait, 10)
-            await model.close()
-
-        asyncio.run(run())
+        model = OpenAIChatModel()
+        reading = asyncio.create_task(
+            ask_with(model, request_for(server_at(server.base_url, timeout_s=3600)))
+        )
+        await asyncio.to_thread(server.wait_for_requests, 1)
+        if held == "in the middle":
+            await asyncio.to_thread(server.at_gate.wait, 10)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert await asyncio.to_thread(server.requests[0].hung_up.wait, 10)
+        await model.close()
 
 
 @pytest.mark.parametrize(
@@ -318,23 +306,19 @@ def test_usage_that_comes_late_is_waited_for() -> None:
     assert outcome.usage == Usage(3)
 
 
-def test_two_answers_stream_at_the_same_time() -> None:
+async def test_two_answers_stream_at_the_same_time() -> None:
     gate = threading.Event()
     with SseServer() as server:
         server.answer("first of two", gate=gate, gate_after_chars=4)
-
-        async def run() -> tuple[str, str]:
-            model = OpenAIChatModel()
-            one = asyncio.create_task(ask_with(model, request_for(server_at(server.base_url))))
-            await asyncio.to_thread(server.at_gate.wait, 10)
-            server.answer("second of two")
-            two = await ask_with(model, request_for(server_at(server.base_url)))
-            gate.set()
-            first = await one
-            await model.close()
-            return first.text(), two.text()
-
-        assert asyncio.run(run()) == ("first of two", "second of two")
+        model = OpenAIChatModel()
+        waiting = asyncio.create_task(ask_with(model, request_for(server_at(server.base_url))))
+        await asyncio.to_thread(server.at_gate.wait, 10)
+        server.answer("second of two")
+        second = await ask_with(model, request_for(server_at(server.base_url)))
+        gate.set()
+        first = await waiting
+        await model.close()
+    assert (first.text(), second.text()) == ("first of two", "second of two")
 
 
 def test_ten_megabytes_of_text_arrive_exactly() -> None:
