@@ -21,10 +21,10 @@ from chatrepl.core.ports.system import Person
 from chatrepl.core.session import Ports, Session
 from chatrepl.core.settings.response_format import format_of_schema
 from chatrepl.services.files.attachments import AttachmentLoader
-from chatrepl.services.files.configuration import read_configuration
+from chatrepl.services.files.configuration import Configuration, read_configuration
 from chatrepl.services.files.debug_log import FileDebugLog
 from chatrepl.services.files.learned_facts import FileMemory, NoMemory
-from chatrepl.services.files.paths import find_paths
+from chatrepl.services.files.paths import Paths, find_paths
 from chatrepl.services.files.role_files import RoleFiles
 from chatrepl.services.files.user_files import UserFiles
 from chatrepl.services.llm_import.logs import LlmLogs
@@ -49,10 +49,7 @@ def wire(
     shell = SystemShell(environment)
     if options.debug:
         debug_log.start()
-    configuration = read_configuration(
-        Path(options.config).expanduser() if options.config else paths.config_file,
-        must_exist=options.config is not None,
-    )
+    configuration = _read_configuration(options, paths)
     options = _with_schema_file(_with_system_file(options))
     profile = choose_profile(options, environment, configuration)
     settings = combine_settings(options, environment, configuration, profile)
@@ -97,6 +94,11 @@ def wire(
     if is_unsaved:
         session.disk_store = disk_store
     return Program(session, options, environment, shell, configuration.warnings)
+
+
+def _read_configuration(options: Options, paths: Paths) -> Configuration:
+    path = Path(options.config).expanduser() if options.config else paths.config_file
+    return read_configuration(path, must_exist=options.config is not None)
 
 
 def _with_system_file(options: Options) -> Options:
