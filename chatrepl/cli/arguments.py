@@ -40,6 +40,8 @@ class Options:
     resume: str | None = None
     session: str | None = None
     pick: bool = False
+    allow_server_change: bool = False
+    """A session may go on at another host than before, unasked."""
     no_save: bool = False
     no_color: bool = False
     quiet: bool = False
@@ -151,6 +153,11 @@ def _add_sessions(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--pick", action="store_true", help="choose a session from a list")
     group.add_argument(
         "-S", "--session", metavar="NAME", help="open or create the session of that name"
+    )
+    group.add_argument(
+        "--allow-server-change",
+        action="store_true",
+        help="continue a session even if it would now be sent to another server than before",
     )
     group.add_argument("--no-save", action="store_true", help="keep this run off the disk")
     group.add_argument(

@@ -10,7 +10,7 @@ from chatrepl.core.errors import UsageError, about_key
 from chatrepl.core.messages import Json
 from chatrepl.core.ports.chat_model import Price, Secret, Server
 from chatrepl.core.servers.addresses import OPENAI_URL, check_base_url, check_key
-from chatrepl.core.servers.selection import is_local_profile
+from chatrepl.core.servers.selection import ServerChoice, is_local_profile
 from chatrepl.core.settings.layers import Layer, Settings
 from chatrepl.core.settings.response_format import FORMAT_KEY, format_of_schema, names_schema_file
 from chatrepl.core.settings.table import SETTINGS, find_setting
@@ -54,6 +54,14 @@ def chooses_local(
     if name is None or (options.base_url and not options.profile):
         return False
     return is_local_profile(name, list(configuration.profiles))
+
+
+def choice_by_options(options: Options, configuration: Configuration) -> ServerChoice:
+    """Return how the options choose the server; ``CHATREPL_PROFILE`` is not one of them."""
+    profile, profiles = options.profile or "", configuration.profiles
+    is_local = options.local or options.gguf is not None or is_local_profile(profile, [*profiles])
+    is_named = is_local or bool(options.base_url) or names_server(profiles.get(profile, {}))
+    return ServerChoice(is_named or bool(profile), is_named, options.allow_server_change)
 
 
 def _named_profile(options: Options, environment: Mapping[str, str]) -> str | None:

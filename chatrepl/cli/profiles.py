@@ -40,20 +40,14 @@ class ConfiguredProfiles:
         fields = self._configuration.profiles[name]
         return str(fields.get("base_url", "")), str(fields.get("model", ""))
 
-    async def load(self, name: str | None) -> Profile:
-        """Find a profile's server and key, and put it in force; None: without a profile.
-
-        Raises ``UsageError``.
-        """
-        if name is None:
-            profile = Profile(await self._find_server(None), {}, "profile")
-        else:
-            profile = await self.look_up(name)
+    def select(self, name: str | None) -> None:
+        """Put a profile in force; None: none is."""
         self._current = name
-        return profile
 
-    async def look_up(self, name: str) -> Profile:
-        """Find a profile's server and key; the current one stays. Raises ``UsageError``."""
+    async def look_up(self, name: str | None) -> Profile:
+        """Find a profile's server and key; None: without a profile. Raises ``UsageError``."""
+        if name is None:
+            return Profile(await self._find_server(None), {}, "profile")
         find_profile(name, self._configuration)
         values = checked_values(self._configuration, name)
         return Profile(await self._find_server(name), values, f"profile {name}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chatrepl.cli.arguments import Options
 from chatrepl.cli.configure import (
+    choice_by_options,
     choose_profile,
     choose_server,
     chooses_local,
@@ -91,8 +92,8 @@ def wire(
         server=server,
         uses_local=uses_local,
     )
-    if is_unsaved:
-        session.disk_store = disk_store
+    session.servers.choice = choice_by_options(options, configuration)
+    session.disk_store = disk_store if is_unsaved else None
     return Program(session, options, environment, shell, configuration.warnings)
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Message",
     "SearchHit",
     "SessionRecord",
+    "SessionServer",
     "SessionSummary",
     "State",
     "Usage",
@@ -111,6 +112,16 @@ class Marks:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionServer:
+    """The server that a session last used: kept to be compared, never to connect to."""
+
+    host: str
+    """With its port; empty: the built-in model."""
+    profile: str | None = None
+    """Name of the profile; None: without one."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """The database record of a session."""
 
@@ -126,6 +137,8 @@ class SessionRecord:
     """Values set by commands in this session, by setting key; None resets one to unset."""
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Fields of an imported transcript that this program does not know."""
+    server: SessionServer | None = None
+    """None: nothing was sent yet, or an earlier version saved the session. Never exported."""
 
 
 @dataclass(frozen=True, slots=True)

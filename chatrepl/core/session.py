@@ -106,7 +106,10 @@ class Session(SessionState):
         """Go on with the newest answer, which was cut; both joined are a sibling of it."""
 
         async def work(events: EventQueue) -> None:
-            await self.answer(events, self._continued())
+            request = self._continued()
+            self.keep_server()
+            await self.save_settings()
+            await self.answer(events, request)
 
         return stream_events(work)
 
@@ -132,6 +135,8 @@ class Session(SessionState):
         fallback_head = self.conversation.head
         self.conversation.add(question)
         self.undone.clear()
+        if not self.comparing:
+            self.keep_server()
         await self.autosave.save(self.move_head(question.id), [question])
         events.put(MessageAccepted(question))
         return TurnRequest(question, fallback_head, self.comparing)
@@ -177,8 +182,10 @@ class Session(SessionState):
             question = last
         self.undone.clear()
         self.conversation.head = question.id
-        await self.autosave.set_state(self.move_head(question.id), question)
         models = (model,) if model else self.comparing
+        if not models:
+            self.keep_server()
+        await self.autosave.set_state(self.move_head(question.id), question)
         return TurnRequest(question, fallback_head, models, is_first=is_first)
 
     def _continued(self) -> TurnRequest:

@@ -222,3 +222,44 @@ def test_enter_after_a_search_opens_the_first_hit_where_it_is_and_a_number_any(
     chat.say("/search turn 4").expect_times("Enter opens the first there", 2).ready()
     chat.say("/load 2").expect_times("going on with “far”", 2).ready().leave()
     assert "given up" not in chat.everything()
+
+
+def test_a_private_session_never_goes_to_the_default_server(
+    run: Run, start_alone: Start, home: Path, server: SseServer
+) -> None:
+    with SseServer() as private:
+        profile = f'[profiles.private]\nbase_url = "{private.base_url}"\n'
+        top = f'base_url = "{server.base_url}"\n'
+        file = home / "chatrepl" / "config.toml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(top + profile, "utf-8")
+        assert run("-P", "private", "-S", "conf", "my secret").returncode == 0
+        done = run("-c", "next")
+        assert (done.returncode, done.stdout) == (0, "You said: next\n")
+        said = [m["content"] for m in private.requests[-1].messages]
+        assert said == ["my secret", "You said: my secret", "next"]
+        first = start_alone("-S", "conf").expect("going on with").ready()
+        second = start_alone("-c").expect("open in another terminal", "private").ready()
+        second.say("from a copy").expect("You said: from a copy").ready().leave()
+        first.say("from the first").expect("You said: from the first").ready().leave()
+        file.write_text(top, "utf-8")
+        refused = run("-r", "conf", "next")
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.count("\n") == 2
+        assert "profile private is not in the configuration" in refused.stderr
+        assert "--allow-server-change" in refused.stderr
+        script = home / "script"
+        script.write_text("/load conf\nnext\n", "utf-8")
+        refused = run("--script", str(script))
+        assert refused.returncode == 2
+        assert "--allow-server-change" in refused.stderr
+        chat = start_alone("-r", "conf").expect("last used", "Continue it with", "[y/N]")
+        chat.send("n")
+        chat.expect("not opened").ready()
+        chat.say("hello").expect("You said: hello").ready().leave()
+        assert json.loads(run("-r", "conf", "--export", "-").stdout)["name"] == "conf"
+    assert not [request for request in server.requests if b"secret" in request.raw_body]
+    allowed = run("--allow-server-change", "-r", "conf", "next")
+    assert allowed.returncode == 0
+    assert "last used" in allowed.stderr
+    assert "my secret" in str(server.requests[-1].messages)

@@ -297,14 +297,15 @@ class ListedProfiles:
         server = self.profiles[name].server
         return (server.base_url if server else "", str(self.profiles[name].values.get("model", "")))
 
-    async def load(self, name: str | None) -> Profile:
-        if name is not None and name not in self.profiles:
+    async def look_up(self, name: str | None) -> Profile:
+        if name is None:
+            return Profile(self.server, {}, "profile")
+        if name not in self.profiles:
             raise UsageError(f"there is no profile “{name}”")
-        self.name = name
-        return Profile(self.server, {}, "profile") if name is None else self.profiles[name]
-
-    async def look_up(self, name: str) -> Profile:
         return self.profiles[name]
+
+    def select(self, name: str | None) -> None:
+        self.name = name
 
 
 @dataclass

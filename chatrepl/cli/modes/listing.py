@@ -98,7 +98,7 @@ async def export(program: Program, path: str) -> int:
     if suffix not in (".md", ".json", ".html"):
         raise UsageError(f"--export does not know the suffix of {path}", ".md, .json or .html")
     session = program.session
-    async for _ in choose_at_start(session, program.options.choice, must_exist=True):
+    async for _ in choose_at_start(session, program.options.choice, only_reads=True):
         pass
     if not len(library.transcript_of(session).messages):
         raise UsageError("this session has no messages")

@@ -32,14 +32,14 @@ class Profiles(Protocol):
     def address_and_model(self, name: str) -> tuple[str, str]:
         """Return a profile's address and model, each empty if it has none."""
 
-    async def load(self, name: str | None) -> Profile:
-        """Return a profile with its key, and make it the one in use; None: without a profile.
+    async def look_up(self, name: str | None) -> Profile:
+        """Return a profile with its key; None: what holds without a profile.
 
         May run the user's own key command. Raises ``UsageError``.
         """
 
-    async def look_up(self, name: str) -> Profile:
-        """Return a profile with its key as ``load`` does, without making it the one in use."""
+    def select(self, name: str | None) -> None:
+        """Make a profile the one in use; None: none is."""
 
 
 class Roles(Protocol):

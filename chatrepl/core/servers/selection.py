@@ -5,12 +5,12 @@ A server with its key is chosen at the start or by a profile; the built-in model
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, UsageError
 from chatrepl.core.events import Progress
-from chatrepl.core.messages import Json
+from chatrepl.core.messages import Json, SessionServer
 from chatrepl.core.ports.chat_model import (
     Catalog,
     ChatModel,
@@ -25,7 +25,15 @@ from chatrepl.core.servers.model_directory import ModelDirectory
 from chatrepl.core.servers.target import Candidate, Target, target_of
 from chatrepl.core.settings.layers import Layer, Settings
 
-__all__ = ["LOCAL_DEFAULTS", "LOCAL_PROFILE", "ServerSelection", "is_local_profile"]
+__all__ = [
+    "LOCAL_DEFAULTS",
+    "LOCAL_PROFILE",
+    "SelectedServer",
+    "ServerChoice",
+    "ServerSelection",
+    "is_local_profile",
+    "without_model",
+]
 
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}
@@ -40,6 +48,36 @@ _UNREACHED_SERVER = Server("", origin="a server that could not be asked")
 def is_local_profile(name: str, profiles: Sequence[str]) -> bool:
     """Return whether a profile's name means the built-in model; ``profiles`` are the user's own."""
     return name == LOCAL_PROFILE and name not in profiles
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChoice:
+    """Origin of the run's server."""
+
+    is_selected: bool = False
+    """By an option or a command, so that no session's profile replaces it."""
+    is_named: bool = False
+    """The option or command named the server, not only a profile that leaves it open."""
+    allows_change: bool = False
+    """A session may go on at another host than before, unasked."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedServer:
+    """A server that is or can be put in use, with the profile that it is of."""
+
+    profile: Profile | None
+    """None: the built-in model."""
+    name: str | None = None
+    """The profile's name."""
+
+    @property
+    def host(self) -> str | None:
+        """The host; empty for the built-in model; None: there is no server."""
+        if self.profile is None:
+            return ""
+        server = self.profile.server
+        return None if server is None else host_of(server.base_url)
 
 
 class ServerSelection:
@@ -59,6 +97,9 @@ class ServerSelection:
     ) -> None:
         self.uses_local = False
         """The built-in model answers."""
+        self.choice = ServerChoice()
+        self._own: SelectedServer | None = None
+        """The run's own server while a session's is in use."""
         self._model = model
         self._local = local
         self._profiles = profiles
@@ -127,6 +168,51 @@ class ServerSelection:
         self._forget_models()
         self._chosen = self._with_typed_key(profile.server)
         return _settings_with(settings, profile)
+
+    def mark_named(self) -> None:
+        """Record that a command named the server in use: no session replaces it any more."""
+        self.choice = replace(self.choice, is_selected=True, is_named=True)
+
+    def selected(self, settings: Settings) -> SelectedServer:
+        """Return the server in use, with its profile."""
+        name = self._profiles.current()
+        if self.uses_local:
+            return SelectedServer(None, name)
+        values, origin = settings.values_of(Layer.PROFILE), settings.origin_of(Layer.PROFILE)
+        return SelectedServer(Profile(self._chosen, values, origin), name)
+
+    def own(self, settings: Settings) -> SelectedServer:
+        """Return the run's own server, be it in use or replaced by a session's."""
+        return self._own or self.selected(settings)
+
+    def use_session_server(self, settings: Settings, selected: SelectedServer) -> Settings:
+        """Switch to the server of a session; the models chosen for it hold."""
+        own = self.own(settings)
+        self._own = None if selected == own else own
+        if selected == self.selected(settings):
+            return settings
+        if selected.profile is None:
+            # What /local off goes back to is the run's own, not an earlier session's.
+            return self.use_local(self._put_in_use(settings, own))
+        return self._put_in_use(settings, selected)
+
+    def _put_in_use(self, settings: Settings, selected: SelectedServer) -> Settings:
+        profile = selected.profile
+        if profile is None:
+            return settings
+        self.uses_local = False
+        self._forget_models()
+        self._chosen = self._with_typed_key(profile.server)
+        self._profiles.select(selected.name)
+        return settings.with_layer(Layer.PROFILE, profile.values, profile.origin)
+
+    def to_compare(self) -> SessionServer | None:
+        """Return what a session keeps of the server in use; None: there is none."""
+        if self.uses_local:
+            return SessionServer("")
+        if self._chosen is None:
+            return None
+        return SessionServer(host_of(self._chosen.base_url), self._profiles.current())
 
     def _forget_models(self) -> None:
         self._directory.set_current(())
@@ -314,7 +400,7 @@ class ServerSelection:
         except ChatreplError:
             server = _LOCAL_SERVER
         self._directory.set_other(server, self._local_models())
-        settings = _without_model(self._with_local_defaults(settings))
+        settings = without_model(self._with_local_defaults(settings))
         return Candidate(target_of(settings, server, name, now, is_local=True), settings)
 
     async def _resolve_in_profile(
@@ -349,8 +435,13 @@ class ServerSelection:
 
 def _settings_with(settings: Settings, profile: Profile) -> Settings:
     """Return the settings that hold with a profile; a model chosen for another does not."""
-    return _without_model(settings.with_layer(Layer.PROFILE, profile.values, profile.origin))
+    return without_model(settings.with_layer(Layer.PROFILE, profile.values, profile.origin))
 
 
-def _without_model(settings: Settings) -> Settings:
-    return settings.without("model", Layer.COMMAND, Layer.OPTION, Layer.SESSION, Layer.ROLE)
+def without_model(settings: Settings, *, is_stored: bool = False) -> Settings:
+    """Return the settings without a model that was chosen for another server.
+
+    ``is_stored``: only without the one that a session brought along.
+    """
+    chosen_now = () if is_stored else (Layer.COMMAND, Layer.OPTION)
+    return settings.without("model", *chosen_now, Layer.SESSION, Layer.ROLE)

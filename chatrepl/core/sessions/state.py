@@ -7,10 +7,10 @@ from chatrepl.core.context.planner import Planner
 from chatrepl.core.conversation.attachments import Attachment, unmentioned
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.events import Level, Notice
-from chatrepl.core.messages import Marks, Message, SearchHit, SessionRecord
+from chatrepl.core.messages import Marks, Message, SearchHit, SessionRecord, SessionServer
 from chatrepl.core.ports.chat_model import Catalog, ChatModel, LocalModel, Server, TokenCounter
 from chatrepl.core.ports.remembered import Memory, Profiles, Roles
-from chatrepl.core.ports.storage import Store
+from chatrepl.core.ports.storage import LoadedSession, Store
 from chatrepl.core.ports.system import Attachments, Clipboard, Clock, DebugLog, Files, Person, Shell
 from chatrepl.core.servers.model_directory import ModelDirectory
 from chatrepl.core.servers.selection import ServerSelection
@@ -66,6 +66,8 @@ class SessionState:
         self.conversation = Conversation()
         self.record: SessionRecord | None = None
         """The session's row in the database; None: nothing is saved yet."""
+        self.last_server: SessionServer | None = None
+        """The server that the session last used, or that a command chose for it."""
         self._first_name: str | None = None
         """The name that the session gets when it is first saved."""
         self.planner = Planner(ports.counter, ports.catalog, ports.memory, self.model_directory)
@@ -185,8 +187,13 @@ class SessionState:
             head=head,
             updated=now,
             settings=self.settings.for_session(),
+            server=self.last_server,
         )
         return self.record
+
+    def keep_server(self) -> None:
+        """Keep the server in use with the session; it is written with the next save."""
+        self.last_server = self.servers.to_compare() or self.last_server
 
     async def save_head(self, head: str | None) -> None:
         """Move the head, on disk too where there is a session yet."""
@@ -221,15 +228,15 @@ class SessionState:
         self.autosave.leave(self.conversation, is_created=False)
         self.switch_to(Conversation())
         self.record = None
+        self.last_server = None
         self._first_name = name
 
-    async def open(self, session_id: str) -> Sequence[str]:
-        """Go on with a session on disk; return the ids of answers that a crash had cut short."""
-        loaded = await self.ports.store.load(session_id)
+    def open(self, loaded: LoadedSession) -> None:
+        """Go on with a session that was loaded from the disk."""
         self.start_new()
         self.record = loaded.record
+        self.last_server = loaded.record.server
         self.conversation = Conversation(loaded.messages, loaded.record.head, loaded.marks)
         self.planner.counts.remember(loaded.counts)
         self.autosave.leave(self.conversation, is_created=True)
         self.settings = self.settings.for_other_session(loaded.record.settings)
-        return loaded.recovered

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatrepl.core.errors import StoreError
-from chatrepl.core.messages import Json, Message, SessionRecord, State, Usage
+from chatrepl.core.messages import Json, Message, SessionRecord, SessionServer, State, Usage
 
 Stored = str | bytes
 
@@ -22,6 +22,8 @@ RECORD_COLUMNS = "id, title, created, updated, name, settings, extra"
 
 _STATES = {state.value: state for state in State}
 _FIRST_WORDS_CHARACTERS = 120
+_SERVER = "server"
+"""Key of the session's server among its stored settings; no setting has this name."""
 
 
 class DamageError(Exception):
@@ -121,9 +123,26 @@ def record_columns(record: SessionRecord) -> tuple[Stored | None, ...]:
         encode_time(record.created),
         encode_time(record.updated),
         encode_optional(record.name),
-        encode_json(record.settings),
+        encode_json(_stored_settings(record)),
         encode_json(record.extra) if record.extra else None,
     )
+
+
+def _stored_settings(record: SessionRecord) -> dict[str, Json]:
+    """Return the settings with the session's server; one among imported settings is left out."""
+    stored = {key: value for key, value in record.settings.items() if key != _SERVER}
+    if record.server is not None:
+        stored[_SERVER] = {"host": record.server.host, "profile": record.server.profile}
+    return stored
+
+
+def _server_from(stored: Json) -> SessionServer | None:
+    if not isinstance(stored, dict):
+        return None
+    host, profile = stored.get("host"), stored.get("profile")
+    if not isinstance(host, str):
+        return None
+    return SessionServer(host, profile if isinstance(profile, str) else None)
 
 
 def message_from(row: Sequence[Any], parent: str | None) -> Message:
@@ -162,6 +181,8 @@ def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
     """
     id_, title, created, updated, name, settings, extra = row
     try:
+        values = decode_json(settings)
+        server = _server_from(values.pop(_SERVER, None))
         return SessionRecord(
             id=decode_text(id_),
             title=decode_text(title),
@@ -169,8 +190,9 @@ def record_from(row: Sequence[Any], head: Stored | None) -> SessionRecord:
             updated=decode_time(updated),
             name=decode_optional(name),
             head=decode_optional(head),
-            settings=decode_json(settings),
+            settings=values,
             extra={} if extra is None else decode_json(extra),
+            server=server,
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise DamageError(f"a session cannot be read: {error}") from error

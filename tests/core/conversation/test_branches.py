@@ -58,7 +58,7 @@ async def test_redo_finds_the_way_forward_after_a_restart() -> None:
         await say(session, "one", "two", "/undo")
         again = world.session()
         assert session.record is not None
-        await again.open(session.record.id)
+        again.open(await again.ports.store.load(session.record.id))
         assert path_texts(again) == ["one", "ok"]
         await say(again, "/redo")
         assert path_texts(again) == ["one", "ok", "two", "ok"]

@@ -55,12 +55,12 @@ async def test_undo_sends_the_originals_again_and_the_disk_knows() -> None:
         assert contents(world)[0] == "[Summary of the conv"
         assert session.record is not None
         kept = session.record.id
-        await session.open(kept)
+        session.open(await session.ports.store.load(kept))
         await say(session, "five")
         assert contents(world)[0] == "[Summary of the conv"
         await say(session, "/compact --undo", "six")
         assert contents(world)[0].startswith("one word")
-        await session.open(kept)
+        session.open(await session.ports.store.load(kept))
         await say(session, "seven")
         assert contents(world)[0].startswith("one word")
         assert errors(await say(session, "/compact --undo")) == ["there is no summary to undo"]

@@ -266,7 +266,7 @@ async def test_reported_counts_are_reused_after_a_restart_and_after_undo() -> No
         assert before.is_reported and before.tokens > 150
         assert session.record is not None
         again = world.session()
-        await again.open(session.record.id)
+        again.open(await again.ports.store.load(session.record.id))
         _, plan = await again.plan()
         assert (plan.is_reported, plan.new_messages) == (True, 1)
         # Without what the reports taught, the answer after them counts a little else.

@@ -102,10 +102,12 @@ async def profile(call: Call) -> AsyncIterator[Event]:
         async for event in _switch_to_local(session):
             yield event
         return
-    loaded = await profiles.load(None if name == _NO_PROFILE else name)
+    chosen = None if name == _NO_PROFILE else name
+    loaded = await profiles.look_up(chosen)
     before = session.settings.text("model")
+    profiles.select(chosen)
     session.settings = session.servers.use_profile(session.settings, loaded)
-    await session.save_settings()
+    await _keep_named_server(session)
     if session.servers.current is None:
         yield Notice(
             "no profile any more, and no server without one", Level.WARNING, hint="/profile"
@@ -165,12 +167,15 @@ async def key(call: Call) -> AsyncIterator[Event]:
         raise UsageError("the built-in model needs no key", "/local off goes back to the server")
     if not session.ports.person.has_input_line:
         raise UsageError("a key cannot be typed unseen here", "set OPENAI_API_KEY before the start")
+    has_server = session.servers.current is not None
     host = _key_host(session.servers.current)
     typed = await session.ports.person.ask_text(f"Key for {host}:", secret=True)
     if not typed:
         yield Notice("no key was typed; nothing changes")
         return
     session.servers.use_key(check_key(typed))
+    if not has_server:
+        session.servers.mark_named()
     yield Notice(
         f"the key goes to {host} until you leave; it is written nowhere",
         Level.SUCCESS,
@@ -189,6 +194,7 @@ async def local(call: Call) -> AsyncIterator[Event]:
         if not session.servers.uses_local:
             raise UsageError("the built-in model is not in use", "/local switches to it")
         session.settings = session.servers.leave_local(session.settings)
+        await _keep_named_server(session)
         where = session.servers.current.base_url if session.servers.current else "no server"
         yield Notice(f"back to {where}", Level.SUCCESS)
         return
@@ -198,8 +204,16 @@ async def local(call: Call) -> AsyncIterator[Event]:
         yield event
 
 
+async def _keep_named_server(session: Session) -> None:
+    """Keep the server that a command named: for this run, and with the session."""
+    session.servers.mark_named()
+    session.keep_server()
+    await session.save_settings()
+
+
 async def _switch_to_local(session: Session) -> AsyncIterator[Event]:
     session.settings = session.servers.use_local(session.settings)
+    await _keep_named_server(session)
     yield introduce_local(session)
     async for event in session.servers.prepare_local():
         yield event

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.commands.handlers.library import import_file, opened_notice
 from chatrepl.core.conversation.branches import newest_end
-from chatrepl.core.errors import StoreError, UsageError
+from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import (
     ConversationShown,
     DraftReturned,
@@ -20,6 +20,7 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import SearchHit, SessionSummary
 from chatrepl.core.session import Session
 from chatrepl.core.sessions import library
+from chatrepl.core.sessions.server_return import check_allowed, choose_server, use_server
 from chatrepl.core.text.excerpts import first_words
 
 __all__ = [
@@ -114,11 +115,12 @@ async def _choose_from_menu(session: Session) -> AsyncIterator[Event]:
 
 
 async def choose_at_start(
-    session: Session, choice: library.SessionChoice, *, must_exist: bool = False
+    session: Session, choice: library.SessionChoice, *, only_reads: bool = False
 ) -> AsyncIterator[Event]:
     """Open the session that the command line chooses, or start a new one.
 
-    Raises ``UsageError`` if ``must_exist`` and there is no such session.
+    ``only_reads``: nothing will be sent, whatever the server; the session must exist, else raises
+    ``UsageError``.
     """
     if choice.pick:
         async for event in _choose_from_menu(session):
@@ -126,27 +128,38 @@ async def choose_at_start(
         return
     record = await library.find(session, choice)
     if record is not None:
-        async for event in resume(session, record.id):
+        async for event in resume(session, record.id, only_reads=only_reads):
             yield event
-    elif must_exist:
+    elif only_reads:
         raise UsageError("there is no such session", "chatrepl --list-sessions")
     elif choice.newest:
         yield Notice("no session is saved yet: this is a new one")
 
 
-async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterator[Event]:
-    """Open a session on the disk, and show its last turns, or those around the message ``at``."""
+async def resume(
+    session: Session, session_id: str, at: str = "", *, only_reads: bool = False
+) -> AsyncIterator[Event]:
+    """Open a session on the disk, and show its last turns, or those around the message ``at``.
+
+    The server that it goes on with is chosen first. Raises ``UsageError`` for one that is refused.
+    """
     store, current = session.ports.store, session.record
     if current is not None and current.id == session_id and not session.autosave.is_saved:
         raise UsageError("this session is open here, and not saved yet", "/history shows it")
     session_id, at = await library.copy_from_disk(session, session_id, at)
     is_free = await store.lock(session_id)
     try:
-        recovered = await session.open(session_id)
-    except StoreError:
+        loaded = await store.load(session_id)
+        server = await choose_server(session, loaded.record, only_reads=only_reads)
+        for notice in server.warnings:
+            yield notice
+        await check_allowed(session, loaded.record, server)
+    except (ChatreplError, asyncio.CancelledError):
         if current is not None:
             await store.lock(current.id)
         raise
+    session.open(loaded)
+    use_server(session, server)
     # What the disk says of the session stands below the conversation, not above it.
     notices = session.take_notices()
     if not is_free:
@@ -157,9 +170,9 @@ async def resume(session: Session, session_id: str, at: str = "") -> AsyncIterat
         await _bring_onto_path(session, at)
     for event in _shown_turns(session, at):
         yield event
-    for notice in (*notices, opened_notice(session)):
+    for notice in (*notices, opened_notice(session), *server.notices):
         yield notice
-    if recovered:
+    if loaded.recovered:
         yield Notice("an answer that was cut short is recovered, as far as it came", Level.WARNING)
 
 
