@@ -6,7 +6,6 @@ comment that a line leaves open is found by closing it on trial, and remembered.
 """
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from functools import lru_cache
 
 from pygments.lexer import ExtendedRegexLexer, Lexer, LexerContext, RegexLexer
@@ -64,8 +63,9 @@ class CodeHighlighter:
 
     def clone(self) -> "CodeHighlighter":
         """Return an independent copy."""
-        twin = copy(self)
-        twin._states = list(self._states)
+        twin = CodeHighlighter("")
+        twin._lexer, twin._states = self._lexer, list(self._states)
+        twin._comment_end = self._comment_end
         return twin
 
     def line(self, text: str) -> Line:

@@ -7,7 +7,6 @@ them.
 import re
 from collections.abc import Mapping
 from copy import copy
-from typing import Self
 
 from chatrepl.terminal.draw.layout.spans import Line, Span, span, styled
 from chatrepl.terminal.draw.layout.style import DrawStyle
@@ -39,8 +38,10 @@ class Leaf:
     def __init__(self, width: int) -> None:
         self._width = width
 
-    def clone(self) -> Self:
+    def clone(self) -> "Leaf":
         """Return an independent copy."""
+        # Paragraphs and code, which are cloned for every tail, do without ``copy``: it reads the
+        # original's ``__dict__``, and that makes its attributes slower from then on.
         return copy(self)
 
     def add(self, text: str) -> list[Line]:
@@ -79,7 +80,6 @@ class Paragraph(Leaf):
 
     def clone(self) -> "Paragraph":
         """Return an independent copy."""
-        # Not ``copy``, which makes an object's attributes slower from then on (its ``__dict__``).
         twin = Paragraph(self._style, {}, self._width)
         twin._scanner, twin._wrapper = self._scanner.clone(), self._wrapper.clone()
         twin._wrapper.lines = []
@@ -155,7 +155,7 @@ class TableRows(Leaf):
         cells = [inline_spans(cell, style) for cell in row_cells(head)]
         self._layout = TableLayout(cells, aligns, style)
 
-    def clone(self) -> Self:
+    def clone(self) -> "TableRows":
         """Return a copy that may get rows of its own."""
         twin = copy(self)
         twin._layout = self._layout.clone()
@@ -198,10 +198,11 @@ class Code(Leaf):
         self._highlighter = CodeHighlighter((fence.info.split() or [""])[0] if fence else "")
         self._blank_lines: list[str] = []
 
-    def clone(self) -> Self:
+    def clone(self) -> "Code":
         """Return an independent copy."""
-        twin = copy(self)
-        twin._highlighter, twin._blank_lines = self._highlighter.clone(), list(self._blank_lines)
+        twin = Code(self._style, None, self._width)
+        twin.fence, twin._highlighter = self.fence, self._highlighter.clone()
+        twin._blank_lines = list(self._blank_lines)
         return twin
 
     def add(self, text: str) -> list[Line]:
@@ -251,7 +252,7 @@ class Formula(Leaf):
         self._ending = "$$" if opening == "$$" else "\\]"
         self._source = [opening]
 
-    def clone(self) -> Self:
+    def clone(self) -> "Formula":
         """Return an independent copy."""
         twin = copy(self)
         twin._source = list(self._source)
