@@ -21,7 +21,7 @@ _BLOCKS = frozenset(
 _MARKS = {f"h{level}": "#" * level + " " for level in range(1, 7)} | {"li": "- "}
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _EMPTY_LINES = re.compile(r"\n{3,}")
-_TRAILING = re.compile(r"[ \t]+\n")
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+\n")
 
 
 class _TextCollector(HTMLParser):

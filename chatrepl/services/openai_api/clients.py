@@ -52,6 +52,11 @@ async def _log_status(response: httpx2.Response) -> None:
     _log.debug("%s %s%s: %d", method, url.host, url.path, response.status_code)
 
 
+async def _read_as_utf_8(response: httpx2.Response) -> None:
+    """Ignore the character set that a server names: some take quadratic time (punycode)."""
+    response.encoding = "utf-8"
+
+
 async def _cap_error_body(response: httpx2.Response) -> None:
     """Bound the size of an error body: the SDK would read an endless one."""
     if not response.is_success and isinstance(response.stream, httpx2.AsyncByteStream):
@@ -67,7 +72,7 @@ def _new_transport(*, is_local: bool, keeps_alive: bool) -> httpx2.AsyncClient:
         limits=httpx2.Limits(
             max_keepalive_connections=None if keeps_alive else 0, keepalive_expiry=KEEP_ALIVE_S
         ),
-        event_hooks={"response": [_log_status, _cap_error_body]},
+        event_hooks={"response": [_log_status, _read_as_utf_8, _cap_error_body]},
     )
 
 

@@ -1,6 +1,7 @@
 """Download of web pages, bounded in size, time and redirects."""
 
 import asyncio
+import codecs
 from dataclasses import dataclass
 
 import httpx2
@@ -12,6 +13,8 @@ from chatrepl.core.servers.addresses import redact
 _MOST_S = 30.0
 _SILENCE_S = 15.0
 _MOST_REDIRECTS = 5
+_SLOW_CHARSETS = frozenset({"idna", "punycode"})
+"""Not for pages, and of quadratic time."""
 _ACCEPT = "text/html, text/*;q=0.9, image/*;q=0.8, */*;q=0.5"
 
 
@@ -33,7 +36,8 @@ class WebPage:
     def text(self) -> str:
         """The text, decoded from the character set that the server names, else from UTF-8."""
         try:
-            return self.data.decode(self.charset, "replace")
+            charset = codecs.lookup(self.charset).name
+            return self.data.decode("utf-8" if charset in _SLOW_CHARSETS else charset, "replace")
         except LookupError:
             return self.data.decode("utf-8", "replace")
 

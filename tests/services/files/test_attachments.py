@@ -152,3 +152,8 @@ def test_paths_are_completed_with_folders_marked(tmp_path: Path) -> None:
     assert not files.is_file(str(tmp_path))
     assert files.is_file(f"{tmp_path}/notes.txt")
     assert not files.is_file("\0")
+
+
+def test_a_page_of_blanks_without_a_line_end_is_read() -> None:
+    assert html_to_text(f"<pre>a{' ' * 400_000}b</pre>").split() == ["a", "b"]
+    assert html_to_text("<pre>a \t \nb</pre>") == "a\nb"

@@ -8,10 +8,9 @@ heuristic recognises others by their words.
 
 import re
 
-from chatrepl.services.openai_api.errors.payloads import ErrorReport, integer_of
+from chatrepl.services.openai_api.errors.payloads import DIGITS, ErrorReport, integer_of
 
-_DIGITS = r"\d[\d,_]*"
-_N = rf"({_DIGITS})"
+_N = rf"({DIGITS})"
 # Known wordings, with the servers that use them. The first is OpenAI's, and copied by most others.
 _CONTEXT_LENGTH = re.compile(
     r"""(?ix)
@@ -47,8 +46,8 @@ _OTHER_LIMITS = re.compile(
 )
 """Texts about a rate, or about the answer's length."""
 _WINDOW_PATTERNS = (
-    rf"exceed context limit: {_N} \+ {_N} > (?P<n>{_DIGITS})",  # Anthropic
-    rf"{_N} tokens > (?P<n>{_DIGITS}) maximum",  # Anthropic
+    rf"exceed context limit: {_N} \+ {_N} > (?P<n>{DIGITS})",  # Anthropic
+    rf"{_N} tokens > (?P<n>{DIGITS}) maximum",  # Anthropic
     # OpenAI and most others
     rf"context (?:length|size|window|limit)(?: is| of)? (?:only |limited to )?\(?{_N}",
     rf"maximum (?:prompt|model|input) length (?:is |of )?{_N}",  # xAI, vLLM
@@ -124,8 +123,8 @@ _OTHER_TOPIC = re.compile(
     r"|tool|image|file|audio|header|entity|\bbody\b"
 )
 """Time, money, bytes, keys, the answer's length, parts of the request other than text."""
-_NUMBER = re.compile(rf"(?<![\w.-])(?<!\bby )(?:[a-z_]+[=:])?{_N}(?![\w%]|\.\d|-\w)")
-_TOKEN_COUNT = re.compile(rf"(?i)(?<![\w.-]){_DIGITS} ?tokens?\b")
+_NUMBER = re.compile(rf"(?<![\w.-])(?<!\bby )(?:[a-z_]{{1,40}}[=:])?{_N}(?![\w%]|\.\d|-\w)")
+_TOKEN_COUNT = re.compile(rf"(?i)(?<![\w.-]){DIGITS} ?tokens?\b")
 _LEAST_TOKENS = 100
 """A smaller number in such a text is a position, a version, or a minimum."""
 _LIMIT_WORD = re.compile(

@@ -80,7 +80,7 @@ def replacement_named(text: str) -> str:
 
 
 def fields_named(text: str, fields: Collection[str], *, marked: bool = False) -> Iterator[str]:
-    """Yield the fields that a text names, in the order of the text.
+    """Yield the fields that a text names, each once, in the order of the text.
 
     ``marked``: only where something marks the word as a name.
     """
@@ -90,7 +90,7 @@ def fields_named(text: str, fields: Collection[str], *, marked: bool = False) ->
     for pattern, name in _ALIASES:
         if name in fields and not marked and (match := pattern.search(text)):
             found.append((match.start(), name))
-    yield from (name for _, name in sorted(found))
+    yield from dict.fromkeys(name for _, name in sorted(found))
 
 
 def _positions(text: str, name: str, *, marked: bool) -> Iterable[int]:

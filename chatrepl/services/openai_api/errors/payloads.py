@@ -8,7 +8,12 @@ from http import HTTPStatus
 
 from chatrepl.services.openai_api.json_fields import positive_int
 
+DIGITS = r"(?<![\d,_])\d[\d,_]{0,20}"
+"""A number with separators, as a regular expression: from its first digit, of a bounded length."""
 _MAXIMUM_DEPTH = 4
+_MAXIMUM_TEXT_CHARS = 3000
+_MAXIMUM_NAME_CHARS = 200
+_MOST_LOCATIONS = 8
 # OpenAI's "error" and "message"; FastAPI's "detail", "msg"; RFC 9457's "title"; Zod's "issues";
 # gateways' "fault". Names are compared without underscores and case.
 _TEXT_FIELDS = (
@@ -22,7 +27,10 @@ _STATUS_PHRASES = frozenset(status.phrase.lower() for status in HTTPStatus)
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """The content of an error object; a part that it lacks is empty or None."""
+    """The content of an error object; a part that it lacks is empty or None.
+
+    Every part is cut to a bounded length: many regular expressions search it, on the event loop.
+    """
 
     text: str = ""
     code: str = ""
@@ -34,6 +42,14 @@ class ErrorReport:
     """Path to the field of the request that a validator rejected."""
     window: int | None = None
     prompt_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        set_field(self, "text", self.text[:_MAXIMUM_TEXT_CHARS])
+        for name in ("code", "error_type", "parameter"):
+            set_field(self, name, getattr(self, name)[:_MAXIMUM_NAME_CHARS])
+        locations = (name[:_MAXIMUM_NAME_CHARS] for name in self.locations[:_MOST_LOCATIONS])
+        set_field(self, "locations", tuple(locations))
 
     def first_number(self, patterns: Iterable[str]) -> int | None:
         """Return the number in group ``n``, else 1, of the first pattern that the text matches."""
@@ -87,7 +103,7 @@ def read_error(value: object, depth: int = 0) -> ErrorReport:
         found = _read_field_errors(value)
     return replace(
         found,
-        text=_with_detail(found.text, fields),
+        text=_with_detail(found.text, fields, depth),
         code=found.code or _string(fields.get("code")),
         error_type=found.error_type or _string(fields.get("type")),
         parameter=found.parameter or _string(fields.get("param")),
@@ -103,7 +119,7 @@ def _plain_names(value: Mapping[str, object]) -> dict[str, object]:
     return {re.sub(r"[_-]", "", name).lower(): field for name, field in value.items()}
 
 
-def _with_detail(text: str, value: Mapping[str, object]) -> str:
+def _with_detail(text: str, value: Mapping[str, object], depth: int) -> str:
     """Add the error of the server behind a gateway: OAuth's description, OpenRouter's metadata."""
     if description := _string(value.get("errordescription")):
         return f"{text}: {description}"
@@ -111,7 +127,7 @@ def _with_detail(text: str, value: Mapping[str, object]) -> str:
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
     if not raw:
         return text
-    inner = read_error_body(raw) if isinstance(raw, str) else read_error(raw)
+    inner = read_error_body(raw) if isinstance(raw, str) else read_error(raw, depth + 1)
     return f"{text}: {inner.text}" if inner.text else text
 
 

@@ -7,7 +7,6 @@ the messages, the key, the account or the context window: there, leaving the fie
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
 
 from chatrepl.services.openai_api.errors.field_mentions import (
     FIELD_WORD,
@@ -16,14 +15,13 @@ from chatrepl.services.openai_api.errors.field_mentions import (
     replacement_named,
     without_lists,
 )
-from chatrepl.services.openai_api.errors.payloads import ErrorReport
+from chatrepl.services.openai_api.errors.payloads import DIGITS, ErrorReport
 
 _REQUIRED = frozenset({"model", "messages"})
 _OPTIONAL = "stream_options"
 """Sent by this program's own choice, never the user's: any complaint about it drops it."""
 # The older and the newer name of one setting: servers take either, or both.
 _TWINS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_TEXT_CHARS = 4000
 
 _ABILITY = (
     "support|accept|allow|permit|recogni[sz]|known|understood|implement|availab|enabl|us(?:ed|able)"
@@ -135,7 +133,7 @@ _ABOUT_CHOICES = re.compile(
     | ['"`]n['"`]? \s* :? \s* (?:number [ ])? must [ ] be [ ] (?:at [ ] most [ ])? \d
     | ['"`]n['"`] \s* : \s* (?: value [ ] must [ ] be [ ] between | integer [ ] above [ ] max )"""
 )
-_N = r"(\d[\d,_]*)"
+_N = rf"({DIGITS})"
 # OpenAI; pydantic; llama.cpp; Groq; Gemini.
 _MOST_CHOICES = (
     rf"<= ?{_N}",
@@ -176,7 +174,6 @@ def refused_parameter(report: ErrorReport, sent: Collection[str]) -> tuple[str, 
     Returns:
         The field and its replacement (empty if there is none), or None if no field was refused.
     """
-    report = replace(report, text=report.text[:_TEXT_CHARS])
     reported = _reported_fields(report)
     if reported[:1] and reported[0] in _REQUIRED:
         return None
@@ -209,7 +206,7 @@ def may_refuse_field(status: int | None, report: ErrorReport) -> bool:
 
 def refuses_system_role(report: ErrorReport) -> bool:
     """Return whether the model takes no message under the role system or developer."""
-    return _NO_SYSTEM_ROLE.search(report.text[:_TEXT_CHARS]) is not None
+    return _NO_SYSTEM_ROLE.search(report.text) is not None
 
 
 def most_choices(report: ErrorReport) -> int | None:
@@ -219,7 +216,7 @@ def most_choices(report: ErrorReport) -> int | None:
 
 def allowed_values(report: ErrorReport) -> str:
     """Return the list of allowed values in the server's words; empty if there is none."""
-    match = _ALLOWED_VALUES.search(report.text[:_TEXT_CHARS])
+    match = _ALLOWED_VALUES.search(report.text)
     return re.sub(r"""['"`\[\]]""", "", match[1]).strip() if match else ""
 
 

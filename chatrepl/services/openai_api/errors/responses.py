@@ -32,11 +32,16 @@ MAXIMUM_EXCERPT_CHARS = 300
 
 _Details = dict[str, str | int | float]
 _CONTROL_CHARS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_HTML_TITLE = re.compile(r"(?is)<(title|h1)[^>]*>(.*?)</\1>")
-_HTML_TAG = re.compile(r"<[^>]*>")
+_HTML_TITLES = (
+    (re.compile(r"(?i)<title[^<>]*>"), re.compile(r"(?i)</title>")),
+    (re.compile(r"(?i)<h1[^<>]*>"), re.compile(r"(?i)</h1>")),
+)
+_HTML_TAG = re.compile(r"<[^<>]*>")
+_HTML_HEAD_CHARS = 65536
 # OpenAI, Groq and Gemini: "try again in 1m2.5s".
 _RETRY_TIME = re.compile(
-    r"(?i)(?:try again|retry) in (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)(ms|s))?"
+    r"(?i)(?:try again|retry) in (?:(\d{1,6})h)?(?:(\d{1,6})m(?!s))?"
+    r"(?:(\d{1,9}(?:\.\d{1,9})?)(ms|s))?"
 )
 _STATUS_BY_WORD = (
     (401, r"invalid_api_key|authentication|unauthorized"),
@@ -101,8 +106,12 @@ def looks_like_html(text: str) -> bool:
 
 def html_title(text: str) -> str:
     """Return a page's title or first heading, without tags."""
-    match = _HTML_TITLE.search(text[:65536])
-    return _HTML_TAG.sub("", match[2]).strip() if match else ""
+    text = text[:_HTML_HEAD_CHARS]
+    for opening, closing in _HTML_TITLES:
+        start = opening.search(text)
+        if start and (end := closing.search(text, start.end())):
+            return _HTML_TAG.sub("", text[start.end() : end.start()]).strip()
+    return ""
 
 
 def error_from_payload(
