@@ -1,6 +1,7 @@
 """Lazy opening and automatic repair of the database, on the store's own thread."""
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -65,6 +66,7 @@ class Engine:
         self._warn = warn
         self._open: OpenStore | None = None
         self._locks = Locks(path.parent / "locks") if path else None
+        self._is_leaving = threading.Event()
 
     def run(self, job: Callable[[OpenStore], T]) -> T:
         """Run a job, once more after a repair. Raises ``StoreError`` and ``UsageError`` only."""
@@ -104,7 +106,7 @@ class Engine:
         try:
             now = self._clock()
             rescued = self._path.with_name(f".{self._path.name}.rescued")
-            sessions, messages = rescue(self._path, rescued, now)
+            sessions, messages = rescue(self._path, rescued, now, self._is_leaving.is_set)
             aside = set_aside(self._path, rescued, now)
         finally:
             self._locks.share_again()
@@ -124,6 +126,10 @@ class Engine:
                 database.close()
                 raise
         return self._open
+
+    def stop_repairing(self) -> None:
+        """Give up a repair that is under way, from any thread; the damaged file stays as it is."""
+        self._is_leaving.set()
 
     def close(self) -> None:
         """Close the file and free the locks."""

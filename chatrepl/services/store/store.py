@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_CLOSING_S = 3.0
+"""Time for a repair to end while the program leaves."""
+
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -97,7 +100,10 @@ class SqliteStore:
             return
         engine = self._engine
         if engine is not None:
+            loop = asyncio.get_running_loop()
+            stop = loop.call_later(_CLOSING_S, engine.stop_repairing)
             await self._await(thread.submit(engine.close))
+            stop.cancel()
         thread.shutdown(wait=False)
 
     async def _run(self, job: "Callable[[OpenStore], T]") -> T:

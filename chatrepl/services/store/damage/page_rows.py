@@ -63,11 +63,11 @@ def _shapes() -> list[_Shape]:
 
 def carve_rows(path: Path) -> Iterator[tuple[str, Row]]:
     """Yield table names and rows of every readable page. Raises ``OSError``."""
-    content = path.read_bytes()
-    pages = _pages_of(content, Path(f"{path}-wal"))
+    pages = _pages_of(path)
     shapes = _shapes()
+    overflow = _Overflow(pages)
     for number in sorted(pages):
-        for key, values in _cells(pages, number):
+        for key, values in _rows(pages[number], overflow):
             shape = next((shape for shape in shapes if shape.fits(values)), None)
             if shape is not None and key > 0:
                 row = dict(zip(shape.names, (key, *values[1:]), strict=True))
@@ -76,7 +76,14 @@ def carve_rows(path: Path) -> Iterator[tuple[str, Row]]:
                     yield shape.table, row
 
 
-def _pages_of(content: bytes, log: Path) -> dict[int, bytes]:
+def row_numbers(path: Path) -> set[int]:
+    """Return the numbers of the rows on all pages, whatever table. Raises ``OSError``."""
+    pages = _pages_of(path)
+    return {key for page in pages.values() for key, _, _ in _cells(page) if key > 0}
+
+
+def _pages_of(path: Path) -> dict[int, bytes]:
+    content, log = path.read_bytes(), Path(f"{path}-wal")
     size = _page_size(content)
     pages = {
         number + 1: content[number * size : (number + 1) * size]
@@ -123,8 +130,8 @@ def _log_pages(log: bytes, size: int) -> dict[int, bytes]:
     return committed
 
 
-def _cells(pages: Mapping[int, bytes], number: int) -> Iterator[tuple[int, Sequence[Any]]]:
-    page = pages[number]
+def _cells(page: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield number, length and place of each row on a page, if it looks like a table's leaf."""
     if page[0] != _LEAF_OF_TABLE:
         return
     count = int.from_bytes(page[3:5], "big")
@@ -133,39 +140,69 @@ def _cells(pages: Mapping[int, bytes], number: int) -> Iterator[tuple[int, Seque
         try:
             length, at = _varint(page, pointer)
             key, at = _varint(page, at)
-            yield key, _values(_payload(pages, page, at, length))
+        except IndexError:
+            continue
+        yield key, length, at
+
+
+def _rows(page: bytes, overflow: "_Overflow") -> Iterator[tuple[int, Sequence[Any]]]:
+    for key, length, at in _cells(page):
+        try:
+            yield key, _values(overflow.payload(page, at, length))
         except (IndexError, ValueError, KeyError, struct.error):
             # Not a row: the page is damaged here, or is no leaf after all.
             continue
 
 
-def _payload(pages: Mapping[int, bytes], page: bytes, at: int, length: int) -> bytes:
-    """Return a row's bytes, including those on overflow pages."""
-    usable = len(page)
-    if length <= usable - 35:
-        return page[at : at + length]
-    least = (usable - 12) * 32 // 255 - 23
-    here = least + (length - least) % (usable - 4)
-    if here > usable - 35:
-        here = least
-    parts, rest = [page[at : at + here]], length - here
-    following = int.from_bytes(page[at + here : at + here + 4], "big")
-    if rest > len(pages) * usable:
-        raise ValueError("longer than the file")
-    while rest > 0:
-        overflow = pages[following]
-        parts.append(overflow[4 : 4 + rest])
-        rest -= usable - 4
-        following = int.from_bytes(overflow[:4], "big")
-    return b"".join(parts)
+class _Overflow:
+    """Reader of rows that go on on other pages: of no more pages, in all, than four files have."""
+
+    def __init__(self, pages: Mapping[int, bytes]) -> None:
+        self._pages = pages
+        self._pages_left = 4 * len(pages)
+
+    def payload(self, page: bytes, at: int, length: int) -> bytes:
+        """Return a row's bytes, including those on overflow pages."""
+        usable = len(page)
+        if length <= usable - 35:
+            return page[at : at + length]
+        least = (usable - 12) * 32 // 255 - 23
+        here = least + (length - least) % (usable - 4)
+        if here > usable - 35:
+            here = least
+        parts, rest = [page[at : at + here]], length - here
+        _check_length(parts[0], length)
+        following = int.from_bytes(page[at + here : at + here + 4], "big")
+        while rest > 0:
+            self._pages_left -= 1
+            if self._pages_left < 0:
+                raise ValueError("longer than the file")
+            overflow = self._pages[following]
+            parts.append(overflow[4 : 4 + rest])
+            rest -= usable - 4
+            following = int.from_bytes(overflow[:4], "big")
+        return b"".join(parts)
 
 
-def _values(record: bytes) -> list[Any]:
+def _check_length(record: bytes, length: int) -> None:
+    """Raise ``ValueError`` if the columns that a record begins with do not make up its length."""
+    header, kinds = _kinds(record)
+    if header + sum(_reading(kind)[0] for kind in kinds) != length:
+        raise ValueError("not the beginning of a row")
+
+
+def _kinds(record: bytes) -> tuple[int, list[int]]:
+    """Return the length of a record's header, and the types of its columns."""
     header, at = _varint(record, 0)
     kinds: list[int] = []
     while at < header and len(kinds) <= _MOST_COLUMNS:
         kind, at = _varint(record, at)
         kinds.append(kind)
+    return at, kinds
+
+
+def _values(record: bytes) -> list[Any]:
+    at, kinds = _kinds(record)
     values: list[Any] = []
     for kind in kinds:
         size, read = _reading(kind)

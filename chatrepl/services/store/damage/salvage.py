@@ -1,13 +1,15 @@
 """Salvage of the readable rows of a damaged database into a new one.
 
-The damaged file is only read. Rows are read by ranges of their numbers; a range that cannot be read
-is halved, so that a broken page loses only the rows on that page.
+The damaged file is only read. Where a table cannot be read on, its rows are asked for one by one,
+by the row numbers on any page of the file: a broken page loses only the rows on it, and the work
+grows no faster than the file.
 """
 
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,11 +24,13 @@ from chatrepl.services.store.codec import (
     message_from,
     record_from,
 )
-from chatrepl.services.store.damage.page_rows import Row, carve_rows
+from chatrepl.services.store.damage.page_rows import Row, carve_rows, row_numbers
 from chatrepl.services.store.database import Database
 
 _TABLES = ("sessions", "messages", "inherited", "chunks", "marks", "counts")
-_HIGHEST = 2**62
+_MOST_FAILURES = 100_000
+"""Reads in a row that give nothing, after which the rest of a table is given up."""
+_OPCODES_PER_CHECK = 10_000
 _FIXES = (
     # A lost message in the middle of a path: attach its children to the message before it.
     """UPDATE messages SET parent = (SELECT max(p.number) FROM messages p
@@ -64,11 +68,14 @@ _FIXES = (
 )
 
 
-def rescue(damaged: Path, target: Path, now: datetime) -> tuple[int, int]:
+def rescue(
+    damaged: Path, target: Path, now: datetime, is_stopped: Callable[[], bool] = lambda: False
+) -> tuple[int, int]:
     """Write the readable rows into a new database; return the counts of sessions and messages.
 
     ``now`` replaces times that were lost. Raises ``sqlite3.Error`` and ``OSError`` if the new
-    database cannot be written; reading the damaged one raises nothing.
+    database cannot be written, the first also once ``is_stopped`` returns true; reading the damaged
+    one raises nothing.
     """
     for suffix in ("", "-wal", "-shm", "-journal"):
         Path(f"{target}{suffix}").unlink(missing_ok=True)
@@ -76,9 +83,15 @@ def rescue(damaged: Path, target: Path, now: datetime) -> tuple[int, int]:
     try:
         run = database.connection.execute
         run("PRAGMA foreign_keys = OFF")
-        with database.transaction(), closing(_rows_of(damaged)) as rows:
+        database.connection.set_progress_handler(is_stopped, _OPCODES_PER_CHECK)
+        columns = {table: _columns_of(database.connection, table) for table in _TABLES}
+        with database.transaction(), closing(_rows_of(damaged, is_stopped)) as rows:
             for table, row in rows:
-                _insert(database, table, row, now)
+                if is_stopped():
+                    break
+                _insert(database, table, row, columns[table], now)
+            if is_stopped():
+                raise sqlite3.OperationalError("interrupted")
             for fix in _FIXES:
                 run(fix)
             _describe_sessions(database)
@@ -110,57 +123,72 @@ def set_aside(damaged: Path, replacement: Path, now: datetime) -> Path:
     return aside
 
 
-def _rows_of(damaged: Path) -> Generator[tuple[str, Row], None, None]:
-    """Yield table names and rows, by SQLite if it can open the file, else from the raw pages."""
+def _rows_of(
+    damaged: Path, is_stopped: Callable[[], bool]
+) -> Generator[tuple[str, Row], None, None]:
+    """Yield table names and rows: by SQLite, else from the raw pages.
+
+    From these come all tables if the file cannot be opened, else those that cannot be read at all.
+    """
     uri = f"file:{quote(str(damaged.resolve()))}?mode=ro"
+    lost = set(_TABLES)
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         connection.text_factory = _decode
-        try:
+        connection.set_progress_handler(is_stopped, _OPCODES_PER_CHECK)
+        numbers = lru_cache(lambda: sorted(row_numbers(damaged)))
+        with suppress(sqlite3.Error):
             connection.execute("SELECT number FROM messages LIMIT 0").fetchall()
-        except sqlite3.Error:
-            # Not even the table of tables can be read.
-            yield from carve_rows(damaged)
-            return
-        for table in _TABLES:
-            with suppress(sqlite3.Error):
-                for row in _read_table(connection, table):
-                    yield table, row
+            for table in _TABLES:
+                with suppress(sqlite3.Error):
+                    for row in _read_table(connection, table, numbers):
+                        yield table, row
+                    lost.discard(table)
+    if lost:
+        yield from ((table, row) for table, row in carve_rows(damaged) if table in lost)
 
 
 def _decode(stored: bytes) -> str:
     return stored.decode("utf-8", "replace")
 
 
-def _read_table(connection: sqlite3.Connection, table: str) -> Iterator[Row]:
-    names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+def _read_table(
+    connection: sqlite3.Connection, table: str, numbers: Callable[[], Sequence[int]]
+) -> Iterator[Row]:
+    """Yield a table's readable rows. Raises ``sqlite3.Error`` if there are none but should be.
+
+    ``numbers`` returns the row numbers to ask for, one by one, where the table cannot be read on.
+    """
+    names = _columns_of(connection, table)
     # NOT INDEXED: an index may be what is damaged.
-    query = f"""SELECT {", ".join(names)} FROM {table} NOT INDEXED
-        WHERE number BETWEEN ? AND ? ORDER BY number"""  # noqa: S608
-    ranges = [(1, _highest(connection, table))]
-    while ranges:
-        low, high = ranges.pop()
-        last = low - 1
-        try:
-            for values in connection.execute(query, (low, high)):
-                last = values[names.index("number")]
-                yield dict(zip(names, values, strict=True))
-        except sqlite3.Error:
-            # The row after the last one read is damaged: skip ahead, by halves of the rest.
-            low = last + 1
-            if low < high:
-                middle = (low + high) // 2
-                ranges += [(middle + 1, high), (low, middle)]
-
-
-def _highest(connection: sqlite3.Connection, table: str) -> int:
+    query = f"SELECT {', '.join(names)} FROM {table} NOT INDEXED"  # noqa: S608
+    place = names.index("number")
+    seen: set[int] = set()
     try:
-        row = connection.execute(f"SELECT max(number) FROM {table} NOT INDEXED").fetchone()  # noqa: S608
-        return int(row[0] or 0)
+        for values in connection.execute(query):
+            if values[place] in seen:
+                raise sqlite3.DatabaseError("the tree leads back to a page that was read")
+            seen.add(values[place])
+            yield dict(zip(names, values, strict=True))
     except sqlite3.Error:
-        return _HIGHEST
+        failures = 0
+        for number in numbers():
+            if number not in seen and failures < _MOST_FAILURES:
+                try:
+                    found = connection.execute(f"{query} WHERE number = ?", (number,)).fetchone()
+                except sqlite3.Error:
+                    failures += 1
+                    continue
+                if found is not None and found[place] not in seen:
+                    failures = 0
+                    seen.add(found[place])
+                    yield dict(zip(names, found, strict=True))
+        if not seen:
+            raise
 
 
-def _insert(database: Database, table: str, row: Row, now: datetime) -> None:
+def _insert(
+    database: Database, table: str, row: Row, columns: Sequence[str], now: datetime
+) -> None:
     moment = encode_time(now)
     if table == "messages":
         defaults = {"state": "cut", "created": moment, "details": None}
@@ -168,7 +196,7 @@ def _insert(database: Database, table: str, row: Row, now: datetime) -> None:
     elif table == "sessions":
         defaults = {"settings": "{}", "extra": None, "created": moment, "updated": moment}
         row = _repaired(row, RECORD_COLUMNS, record_from, defaults)
-    names = [name for name in row if name in _columns_of(database, table)]
+    names = [name for name in row if name in columns]
     places = ", ".join("?" for _ in names)
     # OR IGNORE: a row that violates a constraint is as good as lost.
     database.connection.execute(
@@ -177,8 +205,8 @@ def _insert(database: Database, table: str, row: Row, now: datetime) -> None:
     )
 
 
-def _columns_of(database: Database, table: str) -> list[str]:
-    return [row[1] for row in database.connection.execute(f"PRAGMA table_info({table})")]
+def _columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
 
 def _repaired(
