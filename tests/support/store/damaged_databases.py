@@ -1,15 +1,13 @@
 """Databases of conversations, damaged by chance: the same damage for the same seed."""
 
+import asyncio
 import random
 import shutil
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
-from chatrepl.services.store import SqliteStore
-from tests.support.store.store_values import at, message, run, session
-
-__all__ = ["PAGE_BYTES", "damage", "readable_rows", "sound_database"]
+from tests.support.store.store_values import at, message, opened, session
 
 PAGE_BYTES = 4096
 _SESSIONS, _TURNS = 4, 25
@@ -19,9 +17,12 @@ Rows = dict[tuple[str, int], tuple[object, ...]]
 
 def sound_database(path: Path) -> Path:
     """Write a database whose newest messages are in its write-ahead log only."""
-    work_path = path.with_name(f"work-{path.name}")
+    asyncio.run(_write(path.with_name(f"work-{path.name}"), path))
+    return path
 
-    async def work(store: SqliteStore) -> None:
+
+async def _write(work_path: Path, path: Path) -> None:
+    async with opened(work_path) as store:
         for s in range(_SESSIONS):
             await store.create(session(f"s{s}", name=f"name {s}", updated=at(s)))
             turns = [message(f"u{s}", content="the first")]
@@ -36,9 +37,6 @@ def sound_database(path: Path) -> Path:
                     other.execute("PRAGMA wal_checkpoint(PASSIVE)")
         for suffix in ("", "-wal"):
             shutil.copy(f"{work_path}{suffix}", f"{path}{suffix}")
-
-    run(work_path, work)
-    return path
 
 
 def damage(sound: Path, target: Path, seed: int) -> str:

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from chatrepl.core.errors import ChatreplError
-from chatrepl.services.store import SqliteStore
 from chatrepl.services.store.damage.salvage import rescue
 from tests.support.store.damaged_databases import damage, readable_rows, sound_database
-from tests.support.store.store_values import at, message, run, session
+from tests.support.store.store_values import at, message, opened, session
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +39,18 @@ def test_a_rescue_keeps_all_that_sqlite_gives_and_changes_nothing(
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("seed", range(100, 132))
-def test_a_damaged_database_is_used_on_with_all_that_sqlite_gives(
+async def test_a_damaged_database_is_used_on_with_all_that_sqlite_gives(
     sound: Path, tmp_path: Path, seed: int
 ) -> None:
     path = tmp_path / "s.db"
     what = damage(sound, path, seed)
     readable = readable_rows(path, tmp_path)
 
-    async def work(store: SqliteStore) -> None:
+    async with opened(path) as store:
         for record in await store.sessions():
             await store.load(record.id)
         await store.create(session("new"))
         await store.add("new", [message("u-new")], "u-new")
-        assert [m.id for m in (await store.load("new")).messages] == ["u-new"]
-
-    try:
-        run(path, work)
-    except ChatreplError as error:
-        pytest.fail(f"{what}: {error}")
+        assert [m.id for m in (await store.load("new")).messages] == ["u-new"], what
     kept = readable_rows(path, tmp_path)
     assert {key: row for key, row in readable.items() if kept.get(key) != row} == {}, what

@@ -8,6 +8,7 @@ import pytest
 from chatrepl.core.errors import StoreError
 from chatrepl.core.messages import Marks, Message, State
 from chatrepl.core.ports.storage import LoadedSession
+from chatrepl.services.store.opening import Engine
 from tests.support.store.store_values import at, message, opened, session, streaming
 
 PAGE = 4096
@@ -186,3 +187,46 @@ async def test_a_newer_programs_database_is_left_exactly_as_it_is(tmp_path: Path
                 await attempt
     assert path.read_bytes() == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["locks", "s.db"]
+
+
+async def test_a_repair_that_is_stopped_leaves_the_damaged_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    await filled(path)
+    for page in table_pages(path, "messages"):
+        overwrite(path, page, b"\xff" * PAGE)
+    damaged = path.read_bytes()
+    engine = Engine(path, lambda: at(0), 1.0, lambda _: None)
+    engine.stop_repairing()
+    with pytest.raises(StoreError):
+        engine.run(lambda store: store.reader.load("s1"))
+    engine.close()
+    assert path.read_bytes() == damaged
+    assert set_aside_in(tmp_path) == []
+
+
+async def test_a_table_whose_tree_is_lost_is_read_from_its_pages(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    written = await filled(path)
+    connection = sqlite3.connect(path)
+    (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'messages'")
+    connection.close()
+    overwrite(path, root[0], b"\xff" * PAGE)
+    found, _ = await reopened(path)
+    assert found == written
+
+
+async def test_a_row_that_claims_the_whole_file_many_times_costs_no_more_than_the_file(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.db"
+    await filled(path)
+    length = (2**21 - 1 << 7 | 127).to_bytes(4, "big")
+    cell = bytes([0x80 | length[0] & 0x7F, 0xFF, 0xFF, 0x7F, 0x01, 0x02, 0x00, 0x01])
+    places = (PAGE - 2000).to_bytes(2, "big") * 900
+    for page in range(2, path.stat().st_size // PAGE + 1, 2):
+        content = b"\x0d\0\0" + (900).to_bytes(2, "big") + b"\0\0\0" + places
+        overwrite(path, page, content.ljust(PAGE - 2000, b"\0") + cell + b"\0\0\0\3" * 498)
+    overwrite(path, 1, b"\0" * PAGE)
+    found, warnings = await reopened(path)
+    assert len(warnings) == 1
+    assert "new" not in found
