@@ -54,7 +54,7 @@ def _code_of(error: sqlite3.Error) -> int:
 def is_damage(error: Exception) -> bool:
     """Return whether an error means that the file's content is corrupt."""
     if not isinstance(error, sqlite3.Error):
-        return isinstance(error, DamageError)
+        return isinstance(error, DamageError | UnicodeDecodeError)
     return _CAUSES.get(_code_of(error)) is _DAMAGED or "Could not decode to UTF-8" in str(error)
 
 

@@ -73,7 +73,7 @@ class Engine:
         try:
             try:
                 return job(self._opened())
-            except (sqlite3.Error, DamageError) as error:
+            except (sqlite3.Error, DamageError, UnicodeDecodeError) as error:
                 if not is_damage(error) or not self._can_repair():
                     raise
                 self._repair()

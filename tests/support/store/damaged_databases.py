@@ -103,7 +103,7 @@ def readable_rows(path: Path, folder: Path) -> Rows:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         for table, column in (("sessions", "name"), ("messages", "content")):
             for number in range(1, _SESSIONS * (2 * _TURNS + 1) + 1):
-                with suppress(sqlite3.Error):
+                with suppress(sqlite3.Error, UnicodeDecodeError):
                     row = connection.execute(
                         f"SELECT id, {column} FROM {table} NOT INDEXED WHERE number = ?",
                         (number,),

@@ -28,6 +28,8 @@ from chatrepl.services.store.damage.page_rows import Row, carve_rows, row_number
 from chatrepl.services.store.database import Database
 
 _TABLES = ("sessions", "messages", "inherited", "chunks", "marks", "counts")
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""Python decodes what SQLite says of a broken schema, which need not be text."""
 _MOST_FAILURES = 100_000
 """Reads in a row that give nothing, after which the rest of a table is given up."""
 _OPCODES_PER_CHECK = 10_000
@@ -136,10 +138,10 @@ def _rows_of(
         connection.text_factory = _decode
         connection.set_progress_handler(is_stopped, _OPCODES_PER_CHECK)
         numbers = lru_cache(lambda: sorted(row_numbers(damaged)))
-        with suppress(sqlite3.Error):
+        with suppress(*_UNREADABLE):
             connection.execute("SELECT number FROM messages LIMIT 0").fetchall()
             for table in _TABLES:
-                with suppress(sqlite3.Error):
+                with suppress(*_UNREADABLE):
                     for row in _read_table(connection, table, numbers):
                         yield table, row
                     lost.discard(table)
@@ -169,13 +171,13 @@ def _read_table(
                 raise sqlite3.DatabaseError("the tree leads back to a page that was read")
             seen.add(values[place])
             yield dict(zip(names, values, strict=True))
-    except sqlite3.Error:
+    except _UNREADABLE:
         failures = 0
         for number in numbers():
             if number not in seen and failures < _MOST_FAILURES:
                 try:
                     found = connection.execute(f"{query} WHERE number = ?", (number,)).fetchone()
-                except sqlite3.Error:
+                except _UNREADABLE:
                     failures += 1
                     continue
                 if found is not None and found[place] not in seen:

@@ -24,7 +24,7 @@ def content_of(path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("seed", range(48))
+@pytest.mark.parametrize("seed", [*range(48), 1104])
 def test_a_rescue_keeps_all_that_sqlite_gives_and_changes_nothing(
     sound: Path, tmp_path: Path, seed: int
 ) -> None:
@@ -38,7 +38,7 @@ def test_a_rescue_keeps_all_that_sqlite_gives_and_changes_nothing(
 
 
 @pytest.mark.timeout(30)
-@pytest.mark.parametrize("seed", range(100, 132))
+@pytest.mark.parametrize("seed", [*range(100, 132), 1104])
 async def test_a_damaged_database_is_used_on_with_all_that_sqlite_gives(
     sound: Path, tmp_path: Path, seed: int
 ) -> None:
