@@ -6,7 +6,7 @@ __all__ = ["End", "end_of", "is_no_reason"]
 
 
 class End(Enum):
-    """What an answer's finish reason says of the answer."""
+    """The class of a finish reason: what it says of the answer."""
 
     WHOLE = "whole"
     CUT = "cut"

@@ -1,4 +1,4 @@
-"""Where a stream ends, and which choice an answer is: exact bytes of servers as they are."""
+"""Ends of streams, and the choice that an answer is: exact bytes of servers as they are."""
 
 import json
 from typing import Any
