@@ -143,7 +143,11 @@ class BodyParser:
         try:
             payload = parse_json(text)
         except ValueError:
-            raise self._no_answer(text) from None
+            # An error may stand before a stream's events.
+            self._kind = "stream"
+            self._sse.feed(text.encode())
+            self.finish()
+            return
         if isinstance(payload, list) and payload:
             payload = payload[0]
         if not isinstance(payload, dict):

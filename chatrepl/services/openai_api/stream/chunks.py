@@ -32,6 +32,7 @@ from chatrepl.services.openai_api.json_fields import (
     parse_json,
     text_of,
 )
+from chatrepl.services.openai_api.stream.sse import UNFRAMED
 from chatrepl.services.openai_api.stream.usage_and_logprobs import (
     read_scores,
     read_usage,
@@ -134,7 +135,7 @@ class ChunkParser:
         try:
             payload = parse_json(text) if text else None
         except ValueError:
-            if text.startswith("{"):
+            if text.startswith("{") and name != UNFRAMED:
                 raise ModelError(
                     f"the server sent a broken piece: {excerpt(text, self._request.key)}",
                     "what came before is kept; /retry asks again",
@@ -144,8 +145,10 @@ class ChunkParser:
             self.unreadable = self.unreadable or text
         if name == "error" and payload is None:
             payload = {"error": text}
-        if isinstance(payload, dict):
-            self.feed_payload(payload, name)
+        # Gemini sends its errors in a list.
+        for value in payload if isinstance(payload, list) else [payload]:
+            if isinstance(value, dict):
+                self.feed_payload(value, "" if name == UNFRAMED else name)
 
     def feed_payload(self, payload: Mapping[str, object], name: str = "") -> None:
         """Read one parsed chunk, or a whole completion. Raises ``ModelError`` for an error."""
