@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.attachments import Attachment
+from chatrepl.core.conversation.outcomes import is_empty
 from chatrepl.core.errors import ChatreplError, UsageError
 from chatrepl.core.events import DraftReturned, Event, Level, MessageAccepted, Notice, Progress
 from chatrepl.core.messages import Message, State
@@ -106,7 +107,7 @@ class Session(SessionState):
         """Go on with the newest answer, which was cut; both joined are a sibling of it."""
 
         async def work(events: EventQueue) -> None:
-            request = self._continued()
+            request = await self._continued(events)
             self.keep_server()
             await self.save_settings()
             await self.answer(events, request)
@@ -180,15 +181,19 @@ class Session(SessionState):
             if last is None:
                 raise UsageError("there is no message to answer again", "type one")
             question = last
-        self.undone.clear()
-        self.conversation.head = question.id
         models = (model,) if model else self.comparing
         if not models:
             self.keep_server()
-        await self.autosave.set_state(self.move_head(question.id), question)
+        await self._move_to(question)
         return TurnRequest(question, fallback_head, models, is_first=is_first)
 
-    def _continued(self) -> TurnRequest:
+    async def _move_to(self, question: Message) -> None:
+        """Move the head to a question that is to be answered again."""
+        self.undone.clear()
+        self.conversation.head = question.id
+        await self.autosave.set_state(self.move_head(question.id), question)
+
+    async def _continued(self, events: EventQueue) -> TurnRequest:
         answer, question = self.conversation.last_answer(), self.conversation.last_question()
         if answer is None or question is None or answer.id != self.conversation.head:
             raise UsageError("there is no answer to go on with")
@@ -197,6 +202,11 @@ class Session(SessionState):
         if answer.id in self.conversation.marks.dropped:
             number = len(self.conversation.path)
             raise UsageError("the last answer is dropped: it is not sent", f"/undrop {number}")
+        if is_empty(answer):
+            # No server goes on with an empty message, nor with reasoning.
+            events.put(Notice("the last answer has no text to continue: asking again"))
+            await self._move_to(question)
+            return TurnRequest(question, answer.id, is_first=False)
         return TurnRequest(question, answer.id, continued=answer)
 
     async def answer(self, events: EventQueue, request: TurnRequest) -> None:

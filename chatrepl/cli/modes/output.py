@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from chatrepl.cli.event_loop import INTERRUPTED
 from chatrepl.cli.process import print_line, stdout_encoding
 from chatrepl.cli.program import Program
+from chatrepl.core.conversation.ends import End, end_of
 from chatrepl.core.conversation.metadata import called_tools, created_s, refusal_of
 from chatrepl.core.conversation.outcomes import (
     REFUSES,
+    describe_empty,
     describe_filtered,
     describe_tool_call,
 )
@@ -118,7 +120,9 @@ def exit_code(*answers: Message) -> int:
     states = {answer.state for answer in answers}
     if State.STOPPED in states:
         return INTERRUPTED
-    return 0 if states == {State.COMPLETE} else 1
+    ends = {end_of(answer.finish_reason) for answer in answers}
+    is_failed = states != {State.COMPLETE} or not ends.isdisjoint({End.FAILED, End.UNKNOWN})
+    return 1 if is_failed else 0
 
 
 def print_notice(notice: Notice, quiet: bool) -> None:
@@ -140,10 +144,12 @@ def print_warnings(ended: AnswerEnded, quiet: bool) -> None:
     warnings += [describe_tool_call(name, arguments) for name, arguments in called_tools(message)]
     if filtered := describe_filtered(message):
         warnings.append(filtered)
-    if message.finish_reason == "length":
+    if empty := describe_empty(message):
+        warnings.append(empty)
+    elif end_of(message.finish_reason) is End.CUT:
         warnings.append("the answer ends early: length")
-    if message.state is State.COMPLETE and not message.content.strip() and not warnings:
-        warnings.append("the answer is empty")
+    elif end_of(message.finish_reason) is End.UNKNOWN:
+        warnings.append(f"the answer ended with an unknown reason: {message.finish_reason}")
     for text in warnings:
         print_notice(Notice(text, Level.WARNING), quiet)
 

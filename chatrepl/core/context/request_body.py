@@ -5,7 +5,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from chatrepl.core.conversation.api_messages import BEYOND_TEXT, to_api
+from chatrepl.core.conversation.api_messages import BEYOND_TEXT, has_parts, to_api
 from chatrepl.core.conversation.attachments import with_files
 from chatrepl.core.conversation.outcomes import placeholder_text
 from chatrepl.core.messages import Json, Message
@@ -20,13 +20,20 @@ _STEP_MESSAGES = 2_000
 
 
 def with_reminder(message: Message, reminder: str) -> str:
-    """Return a message's text as sent, with attached texts and, for a user's, the reminder."""
+    """Return a message's text as sent, with attached texts and, for a user's, the reminder.
+
+    It is blank only where other parts stand beside it.
+    """
     content = with_files(message)
-    if not content and message.extra and message.role == "assistant":
-        return placeholder_text(message)
+    if _is_blank(content) and not has_parts(message):
+        content = placeholder_text(message)
     if not reminder or message.role != "user" or message.summary_of or not message.id:
         return content
     return f"{content}{SEAM}{reminder}"
+
+
+def _is_blank(text: str) -> bool:
+    return not text or text.isspace()
 
 
 def _first_of_path(sent: Sequence[Message]) -> int:
@@ -113,6 +120,7 @@ def _message_bodies(sent: Sequence[Message], start: int, reminder: str) -> list[
             _message_body(sent, at, reminder)
             if message.name
             or message.attachments
+            or _is_blank(message.content)
             or (message.extra and not BEYOND_TEXT.isdisjoint(message.extra))
             else {"role": message.role, "content": _sendable(message.content)}
             for at, message in enumerate(sent[start:], start)
@@ -160,15 +168,20 @@ def _more_than_text(message: Message, content: str, *, with_calls: bool) -> dict
     sent = to_api(message)
     more: dict[str, Json] = {}
     parts = sent["content"]
-    if isinstance(parts, list) and content == message.content:
-        more["content"] = parts
-    elif isinstance(parts, list):
-        # The parts hold the message's own text: it is replaced by the text as sent.
-        others = [part for part in parts if not (isinstance(part, dict) and "text" in part)]
-        more["content"] = [{"type": "text", "text": content}, *others]
+    if isinstance(parts, list):
+        if content != message.content:
+            # The parts hold the message's own text: it is replaced by the text as sent.
+            others = [part for part in parts if not (isinstance(part, dict) and "text" in part)]
+            parts = [{"type": "text", "text": content}, *others]
+        more["content"] = [part for part in parts if not _is_blank_part(part)] or content
     calls = sent.get("tool_calls")
     if isinstance(calls, list) and with_calls:
-        more |= {"tool_calls": calls, "content": message.content or None}
+        more |= {"tool_calls": calls, "content": None if _is_blank(message.content) else content}
     if isinstance(sent.get("tool_call_id"), str):
         more["tool_call_id"] = sent["tool_call_id"]
     return more
+
+
+def _is_blank_part(part: Json) -> bool:
+    text = part.get("text") if isinstance(part, dict) else None
+    return isinstance(text, str) and _is_blank(text)

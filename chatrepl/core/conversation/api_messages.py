@@ -9,7 +9,7 @@ from chatrepl.core.conversation.metadata import (
 )
 from chatrepl.core.messages import Json, Message
 
-__all__ = ["BEYOND_TEXT", "has_more_than_text", "to_api"]
+__all__ = ["BEYOND_TEXT", "has_more_than_text", "has_parts", "to_api"]
 
 _TOOL_CALL_ID_FIELD = "tool_call_id"
 _AUDIO_FIELD = "audio"
@@ -29,6 +29,14 @@ def has_more_than_text(message: Message) -> bool:
     """Return whether a message holds anything whose tokens no vocabulary counts, as images."""
     has_images = bool(message.attachments and image_tokens(message.attachments))
     return has_images or not BEYOND_TEXT.isdisjoint(message.extra)
+
+
+def has_parts(message: Message) -> bool:
+    """Return whether a message is sent with parts other than text, as images."""
+    parts = message.extra.get(PARTS_FIELD)
+    if isinstance(parts, list):
+        return any(isinstance(part, dict) and "text" not in part for part in parts)
+    return any(part.get("type") in _ATTACHED_TYPES for part in message.attachments)
 
 
 def to_api(message: Message) -> dict[str, Json]:

@@ -2,23 +2,26 @@
 
 from collections.abc import Iterator
 
+from chatrepl.core.conversation.ends import End, end_of
 from chatrepl.core.conversation.metadata import called_tools, refusal_of
 from chatrepl.core.events import RefusalDelta, TextDelta
 from chatrepl.core.messages import Message, State
 
 __all__ = [
-    "CONTENT_FILTER",
     "REFUSES",
     "content_events",
+    "describe_empty",
     "describe_filtered",
     "describe_tool_call",
+    "is_empty",
     "placeholder_text",
     "status_word",
     "visible_text",
 ]
 
-CONTENT_FILTER = "content_filter"
 REFUSES = "the model refuses to answer"
+_NOTHING = {"assistant": "[no answer]", "tool": "[no output]"}
+_NOTHING_ELSE = "[empty message]"
 
 
 def content_events(message: Message) -> Iterator[TextDelta | RefusalDelta]:
@@ -36,14 +39,24 @@ def visible_text(message: Message) -> str:
     return message.content or refusal_of(message)
 
 
-def placeholder_text(message: Message) -> str:
-    """Return a text to send in place of an answer without text: its refusal or its tool calls.
+def is_empty(message: Message) -> bool:
+    """Return whether an answer has neither text, nor a refusal, nor a call of a tool."""
+    return not visible_text(message).strip() and not any(called_tools(message))
 
-    Servers may reject an empty answer, and tool calls that no message answers. Without the answer,
-    two user messages would follow each other, which chat templates reject.
+
+def placeholder_text(message: Message) -> str:
+    """Return a text to send in place of a message without text, as an answer of reasoning only.
+
+    Servers reject an empty or blank message in every later request, and tool calls that no message
+    answers. Leaving the message out is no way: two user messages would follow each other, which
+    the chat templates of Mistral, Gemma and Llama 2 reject. So a few words stand in its place.
     """
     calls = [f"{name}({arguments})" for name, arguments in called_tools(message)]
-    return refusal_of(message) or (f"[called {', '.join(calls)}: no such tool]" if calls else "")
+    if refusal := refusal_of(message).strip():
+        return refusal
+    if calls:
+        return f"[called {', '.join(calls)}: no such tool]"
+    return _NOTHING.get(message.role, _NOTHING_ELSE)
 
 
 def describe_tool_call(name: str, arguments: str) -> str:
@@ -53,10 +66,24 @@ def describe_tool_call(name: str, arguments: str) -> str:
 
 def describe_filtered(message: Message) -> str:
     """Return a line if the server's content filter ended an answer, else an empty text."""
-    if message.finish_reason != CONTENT_FILTER:
+    reason = message.finish_reason
+    if end_of(reason) is not End.FILTERED:
         return ""
-    is_empty = not message.content.strip()
-    return "content filter: the server " + ("gave no answer" if is_empty else "cut the answer here")
+    is_blank = not message.content.strip()
+    name = "content filter" if reason == "content_filter" else f"content filter ({reason})"
+    return f"{name}: the server " + ("gave no answer" if is_blank else "cut the answer here")
+
+
+def describe_empty(message: Message) -> str:
+    """Return a line if a complete answer has nothing to show, else an empty text."""
+    end = end_of(message.finish_reason)
+    if message.state is not State.COMPLETE or not is_empty(message) or end is End.FILTERED:
+        return ""
+    if not message.reasoning.strip():
+        return "the answer is empty"
+    if end is End.CUT:
+        return "the token limit was reached before the answer began: only reasoning came"
+    return "the answer is empty: only reasoning came"
 
 
 def status_word(message: Message) -> str:
@@ -65,6 +92,8 @@ def status_word(message: Message) -> str:
         return message.state.value
     if refusal_of(message):
         return "refused"
-    if message.finish_reason == CONTENT_FILTER:
+    if end_of(message.finish_reason) is End.FILTERED:
         return "content filter"
-    return "tool call" if any(called_tools(message)) else ""
+    if any(called_tools(message)):
+        return "tool call"
+    return "empty" if message.role == "assistant" and is_empty(message) else ""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 
+from chatrepl.core.conversation.ends import End, end_of
 from chatrepl.core.messages import Json, Message, State
 from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
 from chatrepl.core.servers.addresses import host_of
@@ -32,7 +33,7 @@ class Way(Enum):
 def is_cut(answer: Message) -> bool:
     """Return whether there may be more of an answer."""
     is_unfinished = answer.state in (State.CUT, State.STOPPED)
-    return is_unfinished or answer.finish_reason in ("length", "max_tokens")
+    return is_unfinished or end_of(answer.finish_reason) is End.CUT
 
 
 def way_for(server: Server, listed: ModelInfo | None, *, is_llama: bool) -> Way:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from chatrepl.core.conversation.ends import End, end_of
 from chatrepl.core.conversation.metadata import called_tools, refusal_of
 from chatrepl.core.conversation.outcomes import (
+    describe_empty,
     describe_filtered,
     describe_tool_call,
     visible_text,
@@ -89,7 +91,7 @@ def state_note(message: Message) -> str:
             if message.role == "user"
             else "Failed: not one byte of an answer came."
         )
-    if message.state is State.COMPLETE and message.finish_reason == "length":
+    if message.state is State.COMPLETE and end_of(message.finish_reason) is End.CUT:
         return "Cut: the limit on tokens was reached."
     notes = [_STATES.get(message.state, ""), *_ending_notes(message)]
     return " ".join(note for note in notes if note)
@@ -102,8 +104,9 @@ def _ending_notes(message: Message) -> Iterator[str]:
         yield "The model refused to answer: what stands here is its refusal."
     for name, arguments in called_tools(message):
         yield _sentence(one_line(describe_tool_call(name, arguments)))
-    if filtered := describe_filtered(message):
-        yield _sentence(filtered)
+    for line in (describe_filtered(message), describe_empty(message)):
+        if line:
+            yield _sentence(line)
 
 
 def _sentence(text: str) -> str:

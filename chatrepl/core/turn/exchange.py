@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from chatrepl.core.context.fitting import Plan
 from chatrepl.core.context.reported_counts import digest_of
+from chatrepl.core.conversation.ends import End, end_of
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, unexpected
 from chatrepl.core.events import (
     ChoiceFinished,
@@ -224,7 +225,7 @@ class Exchange:
         is_arriving = any(
             answer.is_seen and answer.finish_reason is None for answer in self._answers
         )
-        whole = [answer for answer in self._unended() if answer.finish_reason is not None]
+        whole = [answer for answer in self._unended() if _has_ended(answer)]
         for answer in whole if is_arriving else whole[1:]:
             await self._answer_set.end(answer, State.COMPLETE)
 
@@ -238,16 +239,20 @@ class Exchange:
         if state is State.COMPLETE and any(answer.is_seen for answer in self._answers):
             missing = [answer for answer in unended if not answer.is_seen]
         usage = self._response.usage
-        for answer in unended:
-            if answer in missing:
-                continue
-            await self._answer_set.end(answer, self._end_state(answer, state), usage, error)
+        ends = [
+            (answer, self._end_state(answer, state)) for answer in unended if answer not in missing
+        ]
+        are_whole = all(end_state is State.COMPLETE for _, end_state in ends)
+        for answer, end_state in ends:
+            # What ended the others is no fault of a whole answer.
+            its_error = None if end_state is State.COMPLETE and not are_whole else error
+            await self._answer_set.end(answer, end_state, usage, its_error)
             usage = None
         if missing:
             self._ask_for_missing(missing)
 
     def _end_state(self, answer: IncomingAnswer, state: State) -> State:
-        if len(self._answers) > 1 and answer.finish_reason is not None:
+        if len(self._answers) > 1 and _has_ended(answer):
             return State.COMPLETE
         return State.FAILED if state is State.CUT and not answer.has_content else state
 
@@ -265,3 +270,8 @@ class Exchange:
             )
         )
         self._ask_apart(self._request, missing)
+
+
+def _has_ended(answer: IncomingAnswer) -> bool:
+    """Return whether an answer has a finish reason that is no failure."""
+    return answer.finish_reason is not None and end_of(answer.finish_reason) is not End.FAILED

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from itertools import chain
 
 from chatrepl.core.conversation.attachments import name_of
+from chatrepl.core.conversation.ends import End, end_of
 from chatrepl.core.conversation.metadata import called_tools, format_figures
 from chatrepl.core.conversation.outcomes import (
     content_events,
+    describe_empty,
     describe_filtered,
     describe_tool_call,
 )
@@ -160,7 +162,7 @@ def draw_answer_end(ended: AnswerEnded, style: DrawStyle, width: int) -> list[st
     reason = _end_reason(ended.message)
     reason = reason.partition(";")[0] if ended.among is not None else reason
     texts = [describe_tool_call(name, arguments) for name, arguments in called_tools(ended.message)]
-    texts += [describe_filtered(ended.message)]
+    texts += [describe_filtered(ended.message), describe_empty(ended.message)]
     notices = [Notice(text, Level.WARNING) for text in texts if text]
     lines = [line for notice in notices for line in draw_notice(notice, style, width)]
     lines += _filled(reason, "muted", style, width) if reason else []
@@ -220,15 +222,15 @@ def _end_reason(message: Message) -> str:
 
 
 def _finish_reason(reason: str | None) -> str:
-    match reason:
-        case None | "" | "stop" | "content_filter":
+    match end_of(reason):
+        case End.WHOLE | End.FILTERED:
             return ""
-        case "length":
+        case End.CUT:
             return "length: the answer reached its token limit; /continue goes on"
-        case "tool_calls" | "function_call":
+        case End.TOOLS:
             return "no tool is offered here: say what to do instead"
-        case _:
-            return f"ended: {safe_line(reason)}"
+        case End.FAILED | End.UNKNOWN:
+            return f"ended: {safe_line(reason or '')}"
 
 
 def draw_shaded(shaded: WordsShaded, style: DrawStyle, width: int) -> list[str]:

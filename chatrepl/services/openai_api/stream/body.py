@@ -98,6 +98,7 @@ class BodyParser:
     def _check_stream(self) -> None:
         """Raise ``ModelError`` unless the stream held a complete answer."""
         chunks = self._chunks
+        chunks.end_body()
         if not chunks.has_answer:
             text = "" if chunks.is_whole else chunks.unreadable or self._plain_text()
             raise self._no_answer(text)
@@ -142,12 +143,17 @@ class BodyParser:
         try:
             payload = parse_json(text)
         except ValueError:
-            raise self._no_answer(text) from None
+            # An error may stand before a stream's events.
+            self._kind = "stream"
+            self._sse.feed(text.encode())
+            self.finish()
+            return
         if isinstance(payload, list) and payload:
             payload = payload[0]
         if not isinstance(payload, dict):
             raise self._no_answer(text)
         self._chunks.feed_payload(payload)
+        self._chunks.end_body()
         if not self._chunks.has_answer:
             if "choices" in payload:
                 raise self._empty()

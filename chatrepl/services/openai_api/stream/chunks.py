@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chatrepl.core.conversation.ends import End, end_of, is_no_reason
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import (
     ChoiceFinished,
@@ -31,6 +32,7 @@ from chatrepl.services.openai_api.json_fields import (
     parse_json,
     text_of,
 )
+from chatrepl.services.openai_api.stream.sse import UNFRAMED
 from chatrepl.services.openai_api.stream.usage_and_logprobs import (
     read_scores,
     read_usage,
@@ -58,12 +60,24 @@ class _ToolCall:
         return ToolCalled(self.name, "".join(self.arguments), choice, self.id)
 
 
+def _delta_of(choice: Mapping[str, object]) -> object:
+    return choice.get("delta" if "delta" in choice else "message")
+
+
 class ChunkParser:
     """Parses the payloads of one response.
 
     ``take`` returns the events parsed so far, consecutive deltas of one choice merged into one. A
     high surrogate at the end of a delta waits for its low surrogate; one that stays alone becomes
     U+FFFD, as no text can hold it.
+
+    Some servers send a finish reason with every chunk, or with the first. So a reason ends its
+    choice at once only where pieces without one came before it. Any other waits for the end mark
+    or the end of the body, and a reason that more of the answer follows is taken back.
+
+    Where one answer was requested, all choices are it, whatever their indexes: servers number them
+    from 1, or give reasoning and text an index each. Where several were requested, their numbers
+    follow the order in which they began.
     """
 
     def __init__(self, request: RequestFacts, expected_choices: int = 1) -> None:
@@ -81,8 +95,15 @@ class ChunkParser:
         self._pieces: dict[tuple[int, _Delta], list[str]] = {}
         self._surrogates: dict[tuple[int, _Delta], str] = {}
         self._calls: dict[int, dict[int, _ToolCall]] = {}
+        self._numbers: dict[int, int] = {}
         self._seen: set[int] = set()
+        self._begun: set[int] = set()
+        self._reasons: dict[int, str] = {}
         self._finished: set[int] = set()
+        self._reported_reasons: dict[int, str] = {}
+        self._are_reasons_early = False
+        self.failure: ModelError | None = None
+        """The error of a choice whose finish reason says that it failed."""
         self._is_started = False
         self._usage: Usage | None = None
         self._reported_usage: Usage | None = None
@@ -91,8 +112,11 @@ class ChunkParser:
 
     @property
     def is_finished(self) -> bool:
-        """True if every requested choice has its finish reason."""
-        return len(self._finished) >= self._expected_choices
+        """True if every requested choice has its finish reason, and none of them came early.
+
+        More may come otherwise, and what follows is only known at the end of the body.
+        """
+        return not self._are_reasons_early and len(self._finished) >= self._expected_choices
 
     @property
     def is_whole(self) -> bool:
@@ -111,7 +135,7 @@ class ChunkParser:
         try:
             payload = parse_json(text) if text else None
         except ValueError:
-            if text.startswith("{"):
+            if text.startswith("{") and name != UNFRAMED:
                 raise ModelError(
                     f"the server sent a broken piece: {excerpt(text, self._request.key)}",
                     "what came before is kept; /retry asks again",
@@ -121,8 +145,10 @@ class ChunkParser:
             self.unreadable = self.unreadable or text
         if name == "error" and payload is None:
             payload = {"error": text}
-        if isinstance(payload, dict):
-            self.feed_payload(payload, name)
+        # Gemini sends its errors in a list.
+        for value in payload if isinstance(payload, list) else [payload]:
+            if isinstance(value, dict):
+                self.feed_payload(value, "" if name == UNFRAMED else name)
 
     def feed_payload(self, payload: Mapping[str, object], name: str = "") -> None:
         """Read one parsed chunk, or a whole completion. Raises ``ModelError`` for an error."""
@@ -130,15 +156,17 @@ class ChunkParser:
         if not self._is_started:
             self._start(payload, bool(choices))
         if isinstance(choices, list):
-            for choice in choices:
-                if isinstance(choice, dict):
-                    self._choice(choice)
+            for choice in self._requested(choices):
+                self._choice(choice)
         if self._finished or "usage" in payload:
             self._read_usage(payload)
         if name or "error" in payload or choices is None:
             error = error_from_payload(payload, name, self._request)
             if error is not None:
                 raise error
+        # Groq's own place for an error.
+        if groq_error := field_of(payload.get("x_groq"), "error"):
+            raise self._error_of(groq_error, "error")
         if self._text_chars > MAXIMUM_TEXT_CHARS:
             raise ModelError(
                 f"the answer has more than {MAXIMUM_TEXT_CHARS} characters",
@@ -153,9 +181,17 @@ class ChunkParser:
         events, self._events = self._events, []
         return events
 
+    def end_body(self) -> None:
+        """Take every finish reason as it stands: the body is over, and was not cut."""
+        self._finished |= self._reasons.keys()
+
     def finish(self) -> None:
         """Add the events that were waiting for more input, which now does not come."""
+        if self.is_done:
+            self.end_body()
         self._flush_deltas()
+        for index in sorted(self._finished):
+            self._end_choice(index)
         for index, _ in list(self._surrogates):
             self._replace_surrogates(index)
         for index in list(self._calls):
@@ -177,24 +213,79 @@ class ChunkParser:
                 )
             )
 
-    def _choice(self, choice: Mapping[str, object]) -> None:
+    def _requested(self, choices: list[object]) -> list[dict[str, object]]:
+        """Return the choices of a payload that belong to the requested answers.
+
+        Of several with text at the same time, where one answer was requested, it is the first.
+        """
+        rows = [choice for choice in choices if isinstance(choice, dict)]
+        if self._expected_choices > 1 or len(rows) < 2:
+            return rows
+        with_text = [row for row in rows if field_of(_delta_of(row), "content")]
+        return [row for row in rows if row not in with_text or row is with_text[0]]
+
+    def _number_of(self, choice: Mapping[str, object]) -> int:
+        """Return which requested answer a choice is."""
         number = choice.get("index")
         index = number if type(number) is int and 0 <= number < MAXIMUM_CHOICES else 0
+        if self._expected_choices == 1:
+            return 0
+        return self._numbers.setdefault(index, len(self._numbers))
+
+    def _choice(self, choice: Mapping[str, object]) -> None:
+        index = self._number_of(choice)
         self._seen.add(index)
-        delta = choice.get("delta" if "delta" in choice else "message")
+        progress = self.progress
+        delta = _delta_of(choice)
         if isinstance(delta, dict):
             self._delta(delta, index)
         if (logprobs := choice.get("logprobs")) and (scores := read_scores(logprobs)):
             self._flush_deltas()
             self._events.append(TokensScored(scores, index))
+        has_begun, has_more = index in self._begun, self.progress != progress
+        if has_more:
+            self._begun.add(index)
+            if index in self._reasons:
+                self._are_reasons_early = True
+                self._finished.discard(index)
         reason = choice.get("finish_reason")
-        if reason and isinstance(reason, str) and index not in self._finished:
-            self._finished.add(index)
+        if isinstance(reason, str) and not is_no_reason(reason):
+            self._reason(reason, index, choice, has_begun=has_begun)
+
+    def _reason(
+        self, reason: str, index: int, choice: Mapping[str, object], *, has_begun: bool
+    ) -> None:
+        """Take a choice's finish reason; ``has_begun``: pieces of it came before this chunk."""
+        if self._reasons.get(index) != reason:
             self._count_progress()
+        self._reasons[index] = reason
+        is_failure = end_of(reason) is End.FAILED
+        if is_failure and self.failure is None:
+            self.failure = self._error_of(choice.get("error"), reason)
+        if index in self._begun or is_failure:
+            self._finished.add(index)
+        if not (has_begun or is_failure):
+            self._are_reasons_early = True
+        elif not self._are_reasons_early:
+            self._end_choice(index)
+
+    def _end_choice(self, index: int) -> None:
+        """Add the end of a choice, once for each reason; what waits for more of it comes first."""
+        reason = self._reasons[index]
+        if self._reported_reasons.get(index) != reason:
+            self._reported_reasons[index] = reason
             self._flush_deltas()
             self._replace_surrogates(index)
             self._complete_calls(index)
             self._events.append(ChoiceFinished(reason, index))
+
+    def _error_of(self, error: object, reason: str) -> ModelError:
+        """Return the error that stands beside a choice, else one that shows the reason."""
+        sent = error_from_payload({"error": error}, "", self._request)
+        shown = excerpt(reason, self._request.key)
+        return sent or ModelError(
+            f"the server ended the answer with “{shown}”", "/retry asks again", fault=Fault.SERVER
+        )
 
     def _delta(self, delta: Mapping[str, object], index: int) -> None:
         # DeepSeek and llama.cpp use the first name, OpenRouter and Ollama the second; some servers
@@ -287,7 +378,7 @@ class ChunkParser:
         if isinstance(usage, dict):
             self._usage, self._sent_usage = read_usage(usage), usage
         # Some servers report usage in each chunk: only the last is an event.
-        if self._finished:
+        if self.is_finished:
             self._report_usage()
 
     def _report_usage(self) -> None:

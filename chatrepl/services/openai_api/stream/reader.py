@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 GRACE_S = 2.0
-"""Time for usage and end mark to arrive after the last finish reason."""
+"""Time for usage and end mark to arrive after the last piece of an answer that has its finish
+reason. Anything more of it restarts the time."""
 
 DRAIN_S = 0.05
 """Time for the body to end after the end mark, so that the connection can be reused."""
@@ -42,23 +43,16 @@ class _Watchdog:
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
-        self._is_final = False
         self._deadline_s = self._loop.time() + timeout_s
         self._handle = self._loop.call_at(self._deadline_s, self._check)
 
-    def touch(self) -> None:
-        """Restart the timeout, unless ``end_within`` was called."""
-        if not self._is_final:
-            self._deadline_s = self._loop.time() + self._timeout_s
-
-    def end_within(self, seconds: float) -> None:
-        """Shorten the timeout for good: ``touch`` no longer restarts it."""
-        deadline_s = min(self._deadline_s, self._loop.time() + seconds)
-        if not self._is_final or deadline_s < self._deadline_s:
-            self._is_final = True
-            self._deadline_s = deadline_s
+    def touch(self, within_s: float | None = None) -> None:
+        """Restart the timeout, or set a shorter one."""
+        shortest_s = self._timeout_s if within_s is None else min(within_s, self._timeout_s)
+        self._deadline_s = self._loop.time() + shortest_s
+        if self._deadline_s < self._handle.when():
             self._handle.cancel()
-            self._handle = self._loop.call_at(deadline_s, self._check)
+            self._handle = self._loop.call_at(self._deadline_s, self._check)
 
     def stop(self) -> None:
         self._handle.cancel()
@@ -87,6 +81,7 @@ class _Reader:
         self._pieces: list[bytes] = []
         self._failure: ModelError | None = None
         self._is_open = False
+        self._is_draining = False
 
     async def run(self) -> None:
         """Read to the end; a failure is stored in ``error``."""
@@ -104,6 +99,7 @@ class _Reader:
         finally:
             watchdog.stop()
             self.chunks.finish()
+            self.error = self.error or self.chunks.failure
             self.has_ended = True
             self.arrived.set()
 
@@ -146,12 +142,11 @@ class _Reader:
             self._body.feed(data)
         finally:
             self.arrived.set()
-        if self.chunks.is_done:
-            watchdog.end_within(DRAIN_S)
-        elif self.chunks.is_finished:
-            watchdog.end_within(GRACE_S)
-        elif self.chunks.progress != progress:
-            watchdog.touch()
+        if self.chunks.is_done and not self._is_draining:
+            self._is_draining = True
+            watchdog.touch(DRAIN_S)
+        elif self.chunks.progress != progress and not self._is_draining:
+            watchdog.touch(GRACE_S if self.chunks.is_finished else None)
 
     def _final_error(self, error: Exception | None) -> ModelError | None:
         """Return the error of an answer that was not read to its end; None if it is complete.

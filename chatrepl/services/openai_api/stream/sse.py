@@ -1,7 +1,8 @@
 """Parser of server-sent events: bytes in, events out, however the bytes are split. No I/O.
 
-Follows the event stream format of the WHATWG HTML standard, section 9.2.6, with one difference:
-an event that lacks its blank line at the end of the stream is not discarded.
+Follows the event stream format of the WHATWG HTML standard, section 9.2.6, with two differences:
+an event that lacks its blank line at the end of the stream is not discarded, and neither are
+errors that servers put outside of events, as ``error: {…}``, as bare JSON, or as a page.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,12 @@ from chatrepl.core.errors import Fault, ModelError
 
 MAXIMUM_EVENT_BYTES = 16 * 2**20
 
+UNFRAMED = "unframed"
+"""The name of an event made of lines that are no field: JSON, or a page."""
+
+_ERROR = b"error:"
+_FIELDS = (b":", b"data:", b"id:", b"retry:", b"event:")
+_UNFRAMED_STARTS = (b"{", b"[", b"<")
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -32,6 +39,7 @@ class SseParser:
         self._events: list[ServerSentEvent] = []
         self._line_pieces: list[bytes] = []
         self._data: list[bytes] = []
+        self._unframed: list[bytes] = []
         self._name = b""
         self._line_bytes = 0
         self._data_bytes = 0
@@ -75,12 +83,14 @@ class SseParser:
         """Complete the event that was under way: the body is over."""
         self._line(b"".join(self._line_pieces))
         self._line_pieces = []
-        self._dispatch()
+        self._line(b"")
 
     def _line(self, line: bytes) -> None:
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BOM)
+        if self._unframed and (not line or line.startswith(_FIELDS)):
+            self._dispatch_unframed()
         if line.startswith(b"data:"):
             value = line[5:]
             self._data.append(value[1:] if value.startswith(b" ") else value)
@@ -89,15 +99,32 @@ class SseParser:
             self._dispatch()
         elif line.startswith(b"event:"):
             self._name = line[6:].removeprefix(b" ")
-        elif line == b"data":
+        elif line == b"data" and not self._unframed:
             self._data.append(b"")
             self._data_bytes += len(line)
+        elif line.startswith(_ERROR):
+            self._dispatch()
+            self._add_event("error", line[len(_ERROR) :])
+        # Inside an event, the lines of JSON in several lines could lack their field's name.
+        elif self._unframed or (
+            line.startswith((b'{"', b"[{") if self._data else _UNFRAMED_STARTS)
+        ):
+            self._unframed.append(line)
+            self._data_bytes += len(line)
+
+    def _dispatch_unframed(self) -> None:
+        lines, self._unframed = self._unframed, []
+        self._dispatch()
+        self._add_event(UNFRAMED, b"\n".join(lines))
+
+    def _add_event(self, name: str, data: bytes) -> None:
+        self._events.append(ServerSentEvent(name, data.decode("utf-8", "replace")))
 
     def _dispatch(self) -> None:
         if self._data:
             data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
             name = self._name.decode("utf-8", "replace") if self._name else ""
-            self._events.append(ServerSentEvent(name, data.decode("utf-8", "replace")))
+            self._add_event(name, data)
             self._data = []
         self._name = b""
         self._data_bytes = 0

@@ -292,7 +292,7 @@ def test_slow_but_steady_text_outlasts_the_wait() -> None:
 )
 def test_a_stall_after_the_finish_reason_is_the_end(tail: list[bytes | float]) -> None:
     with SseServer() as server:
-        server.raw([delta("all of it", "stop"), *tail], ending="stall")
+        server.raw([delta("all of "), delta("it", "stop"), *tail], ending="stall")
         outcome = ask(server_at(server.base_url, timeout_s=60))
         assert server.requests[0].hung_up.wait(10)
     assert (outcome.text(), outcome.error) == ("all of it", None)
