@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chatrepl.cli.arguments import Options
 from chatrepl.core.errors import UsageError, about_key
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.chat_model import Price, Secret, Server
 from chatrepl.core.servers.addresses import OPENAI_URL, check_base_url, check_key
 from chatrepl.core.servers.selection import ServerChoice, is_local_profile

@@ -19,7 +19,8 @@ from chatrepl.cli.profiles import ConfiguredProfiles
 from chatrepl.cli.program import Program, TerminalPerson
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports.system import Person
-from chatrepl.core.session import Ports, Session
+from chatrepl.core.session import Session
+from chatrepl.core.sessions.state import Ports
 from chatrepl.core.settings.response_format import format_of_schema
 from chatrepl.services.files.attachments import AttachmentLoader
 from chatrepl.services.files.configuration import Configuration, read_configuration

@@ -16,18 +16,6 @@ import traceback
 from collections.abc import Mapping
 from enum import Enum
 
-__all__ = [
-    "ChatreplError",
-    "Fault",
-    "LocalModelError",
-    "MessageTooLarge",
-    "ModelError",
-    "StoreError",
-    "UsageError",
-    "about_key",
-    "unexpected",
-]
-
 _log = logging.getLogger(__name__)
 
 

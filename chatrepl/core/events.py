@@ -11,42 +11,8 @@ from itertools import groupby
 from typing import TypeVar, cast
 
 from chatrepl.core.errors import ChatreplError
-from chatrepl.core.messages import Json, Message, SessionRecord, Usage
-
-__all__ = [
-    "Among",
-    "AnswerEnded",
-    "AnswerStarted",
-    "ChoiceFinished",
-    "ConversationShown",
-    "Delta",
-    "DraftReturned",
-    "EditorRequested",
-    "Event",
-    "ExitRequested",
-    "Level",
-    "MessageAccepted",
-    "Meter",
-    "ModelEvent",
-    "Notice",
-    "PlainText",
-    "Progress",
-    "PromptEvent",
-    "ReasoningDelta",
-    "RefusalDelta",
-    "ResponseStarted",
-    "SessionChanged",
-    "ShownEvent",
-    "Table",
-    "TextCopied",
-    "TextDelta",
-    "TokenScore",
-    "TokensScored",
-    "ToolCalled",
-    "UsageReported",
-    "WordsShaded",
-    "join_deltas",
-]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, SessionRecord, Usage
 
 
 class Level(Enum):

@@ -7,8 +7,6 @@ import json
 
 from chatrepl.core.errors import UsageError
 
-__all__ = ["Json", "check_json"]
-
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 

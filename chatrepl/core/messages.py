@@ -8,20 +8,6 @@ from operator import add
 
 from chatrepl.core.json_value import Json
 
-__all__ = [
-    "Json",
-    "Marks",
-    "Message",
-    "SearchHit",
-    "SessionRecord",
-    "SessionServer",
-    "SessionSummary",
-    "State",
-    "Usage",
-    "UsageTotal",
-    "usage_fields",
-]
-
 
 class State(StrEnum):
     """The state of a message."""

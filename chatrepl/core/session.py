@@ -30,7 +30,6 @@ from chatrepl.core.turn.turn_request import TurnRequest
 if TYPE_CHECKING:
     from chatrepl.core.turn.answer_run import AnswerRun
 
-__all__ = ["COMPARISON_TOPIC", "Ports", "Session", "comparison_notice"]
 
 COMPARISON_TOPIC = "compare"
 """Of the notice that stays while the next message goes to several models."""

@@ -8,7 +8,8 @@ from chatrepl.cli.modes.output import exit_code, print_warnings
 from chatrepl.core.conversation.ends import End, end_of, is_no_reason
 from chatrepl.core.conversation.outcomes import describe_empty, describe_filtered
 from chatrepl.core.events import AnswerEnded
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, State
 from chatrepl.core.servers.continuation import is_cut
 from chatrepl.core.transcript.markdown import state_note
 from chatrepl.terminal.draw.events import draw_answer_end

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.settings.kinds import Text
 from chatrepl.core.settings.table import SETTINGS
 from chatrepl.core.text.toml import to_toml

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Notice, PlainText, Table
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.settings.roles import (
     Role,
     escape_variables,

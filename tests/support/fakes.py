@@ -17,11 +17,13 @@ from chatrepl.core.events import (
     TextDelta,
     UsageReported,
 )
-from chatrepl.core.messages import Json, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Usage
 from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Price, Server
 from chatrepl.core.ports.remembered import Profile
 from chatrepl.core.ports.system import ShellResult
-from chatrepl.core.session import Ports, Session
+from chatrepl.core.session import Session
+from chatrepl.core.sessions.state import Ports
 from chatrepl.core.settings.layers import Settings
 from chatrepl.services.files.learned_facts import FileMemory, NoMemory
 from chatrepl.services.store import SqliteStore

@@ -50,14 +50,6 @@ class Module:
                 origin = "." * node.level + (node.module or "")
                 yield from ((f"{origin}.{alias.name}", node) for alias in node.names)
 
-    def exports(self) -> Sequence[str]:
-        """Return the names in ``__all__``."""
-        for node in self.tree.body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-                names: list[str] = ast.literal_eval(node.value)
-                return names
-        return ()
-
     def classes(self) -> Iterator[ast.ClassDef]:
         """Yield the classes of the module's top level."""
         yield from (node for node in self.tree.body if isinstance(node, ast.ClassDef))

@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from chatrepl.core.messages import Json, Marks, Message, SessionRecord, State, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Marks, Message, SessionRecord, State, Usage
 from chatrepl.core.transcript import Transcript
 from chatrepl.core.transcript.json_out import MESSAGE_FIELDS, TOP_FIELDS
 

@@ -14,7 +14,8 @@ from chatrepl.cli.process import printable_json
 from chatrepl.cli.program import Program
 from chatrepl.core.errors import ChatreplError
 from chatrepl.core.events import AnswerEnded, Level, Notice
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, State
 from chatrepl.core.session import Session
 from chatrepl.core.settings.layers import Layer
 from chatrepl.core.turn.sequencer import sequenced

@@ -14,7 +14,7 @@ from chatrepl.core.settings.roles import variables_of
 from chatrepl.core.text.terminal_safe import escape_json, safe_line
 
 if TYPE_CHECKING:
-    from chatrepl.core.messages import Json
+    from chatrepl.core.json_value import Json
 
 
 async def list_sessions(program: Program) -> int:

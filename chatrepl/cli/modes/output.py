@@ -26,7 +26,8 @@ from chatrepl.core.events import (
     ReasoningDelta,
     TextDelta,
 )
-from chatrepl.core.messages import Json, Message, State, usage_fields
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, State, usage_fields
 from chatrepl.core.text.terminal_safe import TextCleaner, safe_line
 from chatrepl.terminal.capabilities import is_dumb, rewraps, write_text
 

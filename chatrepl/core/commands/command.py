@@ -12,17 +12,6 @@ from chatrepl.core.text.quoting import nearest, split_words
 if TYPE_CHECKING:
     from chatrepl.core.session import Session
 
-__all__ = [
-    "Call",
-    "Command",
-    "Complete",
-    "Handler",
-    "Value",
-    "find_command",
-    "offering",
-    "with_notices",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Value:

@@ -9,8 +9,6 @@ from chatrepl.core.commands.table import COMMANDS
 from chatrepl.core.errors import UsageError
 from chatrepl.core.session import Session
 
-__all__ = ["Suggestion", "complete"]
-
 _MENTION = re.compile(r"(?<!\S)@(?:\"(?P<quoted>[^\"\n]*)|(?P<word>[^\s\"]*))$")
 
 

@@ -13,17 +13,6 @@ from chatrepl.core.events import DraftReturned, Event, Notice
 from chatrepl.core.session import Session
 from chatrepl.core.turn.event_queue import EventQueue, stream_events
 
-__all__ = [
-    "CommandLine",
-    "MessageLine",
-    "ShellLine",
-    "handle_line",
-    "is_exit",
-    "is_message",
-    "parse_line",
-    "runs_at_once",
-]
-
 _COMMAND = re.compile(r"/(\?|[A-Za-z][\w-]*)(?=\s|$)")
 
 

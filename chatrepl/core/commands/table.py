@@ -17,8 +17,6 @@ from chatrepl.core.commands.handlers import (
 )
 from chatrepl.core.settings.table import SETTINGS, Setting, find_setting
 
-__all__ = ["COMMANDS"]
-
 
 def _setting_row(setting: Setting) -> Command:
     """Make the row of a setting's own command."""

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.remembered import Memory
 from chatrepl.core.servers.learned_facts import LearnedFacts, ModelKey
-
-__all__ = ["Calibrations", "TokenCalibration"]
 
 _TOPIC = "token-ratios"
 _MAX_REPORTS = 8

@@ -10,8 +10,6 @@ from chatrepl.core.context.planner import Planner
 from chatrepl.core.messages import Message
 from chatrepl.core.servers.target import Target
 
-__all__ = ["Place", "Row", "format_limits", "format_room", "format_tokens", "rows_of"]
-
 
 class Place(Enum):
     """The part that a message has in the next request, or the reason why it has none."""

@@ -11,8 +11,6 @@ from chatrepl.core.conversation.tree import Turns
 from chatrepl.core.messages import Message
 from chatrepl.core.ports.chat_model import TokenCounter
 
-__all__ = ["Counts"]
-
 _CACHED_TEXTS = 512
 _LONG_CHARS = 100_000
 """Texts of this length are counted in a thread."""

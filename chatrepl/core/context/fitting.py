@@ -13,8 +13,6 @@ from chatrepl.core.conversation.tree import Turns
 from chatrepl.core.errors import MessageTooLarge
 from chatrepl.core.messages import Message
 
-__all__ = ["BLOCK_TURNS", "Anchor", "Contents", "Measure", "Plan", "fit", "too_large"]
-
 BLOCK_TURNS = 64
 """Turns in a block, whose count is cached as one."""
 _ID = attrgetter("id")

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["UNKNOWN_WINDOW_TOKENS", "ChatFormat", "Limits", "format_of"]
-
 UNKNOWN_WINDOW_TOKENS = 8192
 _MAX_RESERVE_TOKENS = 4096
 

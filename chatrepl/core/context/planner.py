@@ -15,7 +15,8 @@ from chatrepl.core.conversation.api_messages import has_more_than_text
 from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.errors import ModelError
 from chatrepl.core.events import ResponseStarted
-from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.ports.chat_model import Catalog, ChatRequest, TokenCounter
 from chatrepl.core.ports.remembered import Memory
 from chatrepl.core.servers.model_directory import ModelDirectory
@@ -23,8 +24,6 @@ from chatrepl.core.servers.refused_parameters import COUNT, AllRefusedParameters
 from chatrepl.core.servers.target import Target
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.settings.logit_bias import token_biases
-
-__all__ = ["Planner"]
 
 _LLAMA_BUILD = re.compile(r"b\d+-\w")
 """The form of the system fingerprint of llama.cpp's server."""

@@ -13,7 +13,6 @@ from chatrepl.core.messages import Message
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Reports", "digest_of", "sent_ids"]
 
 _SEARCHED_TURNS = 2
 """Turns at the end of the path in which the newest answer is looked for."""

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from chatrepl.core.conversation.api_messages import BEYOND_TEXT, has_parts, to_api
 from chatrepl.core.conversation.attachments import with_files
 from chatrepl.core.conversation.outcomes import placeholder_text
-from chatrepl.core.messages import Json, Message
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 from chatrepl.core.settings.kinds import EXAMPLE_FIELD
 from chatrepl.core.text.surrogates import valid_text
-
-__all__ = ["SEAM", "BodyWriter", "with_reminder"]
 
 SEAM = "\n\n"
 """The text between the parts of a message's content."""

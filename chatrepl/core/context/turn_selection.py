@@ -7,8 +7,6 @@ from chatrepl.core.conversation.tree import Conversation, Turns
 from chatrepl.core.messages import Message
 from chatrepl.core.servers.target import Target
 
-__all__ = ["TurnSelector"]
-
 
 class TurnSelector:
     """Selects turns of conversations; caches the turns that each summary replaces."""

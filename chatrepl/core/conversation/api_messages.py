@@ -7,9 +7,8 @@ from chatrepl.core.conversation.metadata import (
     TOOL_CALLS_FIELD,
     refusal_of,
 )
-from chatrepl.core.messages import Json, Message
-
-__all__ = ["BEYOND_TEXT", "has_more_than_text", "has_parts", "to_api"]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 
 _TOOL_CALL_ID_FIELD = "tool_call_id"
 _AUDIO_FIELD = "audio"

@@ -16,13 +16,8 @@ from chatrepl.core.conversation.metadata import (
     refusal_of,
 )
 from chatrepl.core.conversation.tree import Conversation
-from chatrepl.core.messages import Json, Message, Usage
-
-__all__ = [
-    "answers_of_response",
-    "completion_of",
-    "format_usage",
-]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, Usage
 
 
 def answers_of_response(conversation: Conversation, answer: Message) -> Sequence[Message]:

@@ -7,22 +7,8 @@ message's text, fenced, as every server accepts that; images are sent as parts.
 import re
 from collections.abc import Mapping, Sequence
 
-from chatrepl.core.messages import Json, Message
-
-__all__ = [
-    "Attachment",
-    "fenced_text",
-    "image_attachment",
-    "image_tokens",
-    "name_of",
-    "sent_part",
-    "shortened_text",
-    "size_of",
-    "text_attachment",
-    "text_of",
-    "unmentioned",
-    "with_files",
-]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 
 Attachment = Mapping[str, Json]
 

@@ -10,8 +10,6 @@ from chatrepl.core.conversation.tree import Conversation
 from chatrepl.core.messages import Message, State
 from chatrepl.core.text.excerpts import first_words
 
-__all__ = ["alternatives", "answers_to", "branch_ends", "can_follow", "draw_tree", "newest_end"]
-
 _WORDS_CHARS = 52
 _LONGEST_RUN = 6
 _KEPT_OF_RUN = 2

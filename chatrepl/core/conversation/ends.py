@@ -2,8 +2,6 @@
 
 from enum import Enum
 
-__all__ = ["End", "end_of", "is_no_reason"]
-
 
 class End(Enum):
     """The class of a finish reason: what it says of the answer."""

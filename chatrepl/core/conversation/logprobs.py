@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.conversation.metadata import LOGPROBS_FIELD, field_of
 from chatrepl.core.events import TokenScore
-from chatrepl.core.messages import Json, Message
-
-__all__ = ["SURE", "Piece", "pieces_of", "scores_of", "with_scores", "words_of"]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 
 SURE = 0.9
 """The least probability of a token that counts as sure."""

@@ -7,37 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chatrepl.core.events import AnswerEnded, ResponseStarted
-from chatrepl.core.messages import Json, Message, Usage, UsageTotal
-
-__all__ = [
-    "COST_FIELD",
-    "FINGERPRINT_FIELD",
-    "IMPORTED_FIELD",
-    "LOGPROBS_FIELD",
-    "PARTS_FIELD",
-    "REFUSAL_FIELD",
-    "RESPONSE_FIELD",
-    "TOOL_CALLS_FIELD",
-    "USAGE_FIELD",
-    "Spent",
-    "called_tools",
-    "choice_of",
-    "continued_chars",
-    "cost_of",
-    "created_s",
-    "describe_timing",
-    "dollars",
-    "field_of",
-    "format_figures",
-    "refusal_of",
-    "response_fields",
-    "spent_by",
-    "sum_by_model",
-    "times_of",
-    "timing_fields",
-    "tokens_per_second",
-    "with_cost",
-]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, Usage, UsageTotal
 
 COST_FIELD = "cost_usd"
 """What the message cost when it was made: prices change."""

@@ -7,18 +7,6 @@ from chatrepl.core.conversation.metadata import called_tools, refusal_of
 from chatrepl.core.events import RefusalDelta, TextDelta
 from chatrepl.core.messages import Message, State
 
-__all__ = [
-    "REFUSES",
-    "content_events",
-    "describe_empty",
-    "describe_filtered",
-    "describe_tool_call",
-    "is_empty",
-    "placeholder_text",
-    "status_word",
-    "visible_text",
-]
-
 REFUSES = "the model refuses to answer"
 _NOTHING = {"assistant": "[no answer]", "tool": "[no output]"}
 _NOTHING_ELSE = "[empty message]"

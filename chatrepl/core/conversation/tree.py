@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 from chatrepl.core.messages import Marks, Message, State
 
-__all__ = ["Conversation", "TurnMessages", "Turns"]
-
 
 @dataclass(frozen=True, slots=True)
 class TurnMessages:

@@ -5,19 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chatrepl.core.events import ModelEvent, Progress
-from chatrepl.core.messages import Json, Usage
-
-__all__ = [
-    "Catalog",
-    "ChatModel",
-    "ChatRequest",
-    "LocalModel",
-    "ModelInfo",
-    "Price",
-    "Secret",
-    "Server",
-    "TokenCounter",
-]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Usage
 
 
 @dataclass(frozen=True, slots=True, repr=False)

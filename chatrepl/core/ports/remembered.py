@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.chat_model import Server
-
-__all__ = ["Memory", "Profile", "Profiles", "Roles"]
 
 
 @dataclass(frozen=True, slots=True)

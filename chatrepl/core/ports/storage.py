@@ -14,8 +14,6 @@ from chatrepl.core.messages import (
     UsageTotal,
 )
 
-__all__ = ["LoadedSession", "Store"]
-
 
 @dataclass(frozen=True, slots=True)
 class LoadedSession:

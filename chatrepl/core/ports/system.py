@@ -5,18 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from chatrepl.core.messages import Json
-
-__all__ = [
-    "Attachments",
-    "Clipboard",
-    "Clock",
-    "DebugLog",
-    "Files",
-    "Person",
-    "Shell",
-    "ShellResult",
-]
+from chatrepl.core.json_value import Json
 
 
 class Clipboard(Protocol):

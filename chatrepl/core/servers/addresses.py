@@ -6,8 +6,6 @@ from urllib.parse import SplitResult, urlsplit
 from chatrepl.core.errors import UsageError
 from chatrepl.core.ports.chat_model import Secret
 
-__all__ = ["OPENAI_URL", "check_base_url", "check_key", "host_of", "redact"]
-
 OPENAI_URL = "https://api.openai.com/v1"
 REDACTED = "[key]"
 

@@ -3,13 +3,15 @@
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from chatrepl.core.conversation.ends import End, end_of
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.messages import Message, State
 from chatrepl.core.ports.chat_model import ChatRequest, ModelInfo, Server
 from chatrepl.core.servers.addresses import host_of
 
-__all__ = ["Way", "as_continuation", "instruction", "is_cut", "way_for"]
+if TYPE_CHECKING:
+    from chatrepl.core.json_value import Json
 
 INSTRUCTION = (
     "Your last answer was cut off. Go on exactly where it ends, inside a word if need be. "

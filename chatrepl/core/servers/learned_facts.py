@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.remembered import Memory
-
-__all__ = ["LearnedFact", "LearnedFacts", "ModelKey"]
 
 ModelKey = tuple[str, str]
 """A server's base URL, and a model on it."""

@@ -7,9 +7,8 @@ from chatrepl.core.ports.chat_model import ModelInfo, Server
 from chatrepl.core.ports.remembered import Memory
 
 if TYPE_CHECKING:
-    from chatrepl.core.messages import Json
+    from chatrepl.core.json_value import Json
 
-__all__ = ["ModelDirectory"]
 
 _TOPIC = "models"
 _MOST_REMEMBERED = 1000

@@ -8,20 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chatrepl.core.errors import ModelError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.remembered import Memory
 from chatrepl.core.servers.learned_facts import LearnedFacts, ModelKey
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.settings.table import SETTINGS
-
-__all__ = [
-    "COUNT",
-    "STREAM",
-    "AllRefusedParameters",
-    "RefusedParameters",
-    "retry_command",
-    "setting_of",
-]
 
 STREAM = "stream"
 COUNT = "n"

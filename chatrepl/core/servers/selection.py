@@ -10,7 +10,8 @@ from datetime import datetime
 
 from chatrepl.core.errors import ChatreplError, Fault, ModelError, UsageError
 from chatrepl.core.events import Progress
-from chatrepl.core.messages import Json, SessionServer
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import SessionServer
 from chatrepl.core.ports.chat_model import (
     Catalog,
     ChatModel,
@@ -24,16 +25,6 @@ from chatrepl.core.servers.addresses import OPENAI_URL, host_of
 from chatrepl.core.servers.model_directory import ModelDirectory
 from chatrepl.core.servers.target import Candidate, Target, target_of
 from chatrepl.core.settings.layers import Layer, Settings
-
-__all__ = [
-    "LOCAL_DEFAULTS",
-    "LOCAL_PROFILE",
-    "SelectedServer",
-    "ServerChoice",
-    "ServerSelection",
-    "is_local_profile",
-    "without_model",
-]
 
 OPENAI_MODEL = "gpt-4.1-mini"
 LOCAL_DEFAULTS: Mapping[str, Json] = {"temperature": 0, "max_tokens": 512}

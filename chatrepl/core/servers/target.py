@@ -9,8 +9,6 @@ from chatrepl.core.ports.chat_model import Server
 from chatrepl.core.settings.kinds import example_message, examples_in
 from chatrepl.core.settings.layers import Settings
 
-__all__ = ["Candidate", "Target", "opening_of", "system_text_of", "target_of"]
-
 LOCAL_SYSTEM = "You are a helpful assistant."
 """The system text of the built-in model where none is set."""
 

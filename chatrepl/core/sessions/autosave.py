@@ -13,8 +13,6 @@ from chatrepl.core.events import Level, Notice
 from chatrepl.core.messages import Marks, Message, SessionRecord
 from chatrepl.core.ports.storage import Store
 
-__all__ = ["Autosave"]
-
 _TOPIC = "store"
 
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from chatrepl.core.ports.system import Files
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["ForeignLogs", "read_conversations"]
-
 
 class ForeignLogs(Protocol):
     """Reader of another program's databases of conversations."""

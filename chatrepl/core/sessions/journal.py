@@ -6,8 +6,6 @@ from contextlib import suppress
 from chatrepl.core.errors import StoreError
 from chatrepl.core.ports.storage import Store
 
-__all__ = ["Journal"]
-
 _PAUSE_S = 0.15
 _CHUNK_CHARS = 2000
 

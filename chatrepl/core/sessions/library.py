@@ -18,21 +18,6 @@ from chatrepl.core.text.quoting import nearest
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
-__all__ = [
-    "SessionChoice",
-    "check_name",
-    "check_name_free",
-    "copy_from_disk",
-    "find",
-    "fork",
-    "open_transcript",
-    "rename",
-    "restore",
-    "save_transcript",
-    "start_saving",
-    "transcript_of",
-    "unsaved",
-]
 
 _NAME_CHARS = 120
 

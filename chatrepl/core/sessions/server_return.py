@@ -9,8 +9,6 @@ from chatrepl.core.messages import SessionRecord, SessionServer
 from chatrepl.core.servers.selection import SelectedServer, without_model
 from chatrepl.core.sessions.state import SessionState
 
-__all__ = ["ReturnServer", "check_allowed", "choose_server", "use_server"]
-
 _BUILT_IN = "the built-in model"
 
 

@@ -20,8 +20,6 @@ from chatrepl.core.sessions.imports import ForeignLogs
 from chatrepl.core.settings.layers import Settings
 from chatrepl.core.text.excerpts import title_of
 
-__all__ = ["Ports", "SessionState"]
-
 _KNOWN_SESSIONS = 500
 
 

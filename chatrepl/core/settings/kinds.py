@@ -13,24 +13,6 @@ from chatrepl.core.settings.logit_bias import check_bias_key, parse_biases, show
 from chatrepl.core.settings.response_format import check_format
 from chatrepl.core.text.quoting import WORD, split_words, unescape
 
-__all__ = [
-    "EXAMPLE_FIELD",
-    "AnyJson",
-    "Bias",
-    "Choice",
-    "Examples",
-    "Integer",
-    "Kind",
-    "Number",
-    "ResponseFormat",
-    "Switch",
-    "Text",
-    "Words",
-    "example_message",
-    "examples_in",
-    "unquoted",
-]
-
 _TOO_LARGE = 2**63
 _SHOWN_CHARS = 60
 _RESET = "default"

@@ -8,8 +8,6 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json
 from chatrepl.core.settings.table import EXTRA, SETTINGS, find_setting
 
-__all__ = ["Layer", "Resolved", "Settings"]
-
 _ROLE = "role"
 """Key of the role among a session's stored settings."""
 

@@ -16,7 +16,6 @@ from chatrepl.core.text.quoting import unescape
 if TYPE_CHECKING:
     from chatrepl.core.ports.chat_model import TokenCounter
 
-__all__ = ["biases_in_words", "check_bias_key", "parse_biases", "show_biases", "token_biases"]
 
 _WORD = re.compile(
     r"""\s*(?:\#(?P<id>\d{1,7}) | "(?P<quoted>(?:\\.|[^"\\])+)" | (?P<text>[^\s"=\#][^\s=]*))

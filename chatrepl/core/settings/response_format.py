@@ -8,8 +8,6 @@ from pathlib import PurePath
 from chatrepl.core.errors import UsageError
 from chatrepl.core.json_value import Json, check_json
 
-__all__ = ["FORMAT_KEY", "check_format", "format_of_schema", "names_schema_file"]
-
 FORMAT_KEY = "response_format"
 
 _FORMATS = ("text", "json_object", "json_schema")

@@ -24,21 +24,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from chatrepl.core.errors import UsageError, about_key
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.settings.response_format import FORMAT_KEY, names_schema_file
 from chatrepl.core.settings.table import EXTRA, Setting, find_setting
 from chatrepl.core.text.quoting import nearest
 from chatrepl.core.text.toml import key_lines, setting_fields, to_toml
-
-__all__ = [
-    "Role",
-    "check_role_name",
-    "escape_variables",
-    "fill_variables",
-    "format_role",
-    "parse_role",
-    "variables_of",
-]
 
 _FENCE = "+++"
 _TEXT_KEYS = ("description", "model", "reminder")

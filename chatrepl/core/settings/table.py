@@ -24,8 +24,6 @@ from chatrepl.core.settings.kinds import (
 )
 from chatrepl.core.text.quoting import nearest
 
-__all__ = ["EXTRA", "SETTINGS", "Setting", "find_setting"]
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 
 from chatrepl.core.messages import Message
 
-__all__ = ["code_blocks", "first_words", "title_of"]
-
 _TITLE_CHARS = 60
 _READ_CHARS = 400
 """Characters read for one line, so that a long text costs no more than a short one."""

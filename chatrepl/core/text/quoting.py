@@ -4,8 +4,6 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["WORD", "nearest", "split_words", "unescape"]
-
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\", "r": "\r"}
 WORD = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)', re.DOTALL)
 

@@ -3,8 +3,6 @@
 It imports nothing, as the prompt needs it before the core is loaded.
 """
 
-__all__ = ["REPLACED", "valid_text"]
-
 REPLACED = "bytes that are not UTF-8 were replaced by “\ufffd”"
 """The notice for the user whose text was changed."""
 

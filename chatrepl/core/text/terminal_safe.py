@@ -18,16 +18,6 @@ from functools import cache
 
 from chatrepl.core.json_value import Json
 
-__all__ = [
-    "TextCleaner",
-    "encodable",
-    "escape_json",
-    "is_unicode",
-    "safe_json",
-    "safe_line",
-    "safe_text",
-]
-
 _BAD = "\ufffd"
 _INVISIBLE = "\u2426"
 _JOINERS = "\u200c\u200d"

@@ -9,9 +9,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from chatrepl.core.messages import Json
-
-__all__ = ["key_lines", "setting_fields", "to_toml"]
+from chatrepl.core.json_value import Json
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 

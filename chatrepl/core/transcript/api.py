@@ -5,17 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatrepl.core.conversation.metadata import PARTS_FIELD
-from chatrepl.core.messages import Json, Message, SessionRecord
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, SessionRecord
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.fields import Fields, damaged, type_name
 from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
-
-__all__ = [
-    "from_api_messages",
-    "lift_system",
-    "read_api_message",
-    "read_content",
-]
 
 _SENT = frozenset({"role", "content", "name"})
 

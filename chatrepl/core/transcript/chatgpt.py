@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chatrepl.core.messages import Json, Message, SessionRecord, State
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, SessionRecord, State
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.api import lift_system
 from chatrepl.core.transcript.fields import Fields
 from chatrepl.core.transcript.markdown_blocks import fenced
 from chatrepl.core.transcript.transcript import NewId, Transcript
-
-__all__ = ["read_chatgpt"]
 
 _FINISH = {"stop": "stop", "max_tokens": "length"}
 _REASONING = frozenset({"thoughts", "reasoning_recap"})

@@ -6,11 +6,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.text.terminal_safe import safe_text
 from chatrepl.core.transcript.transcript import in_utc
-
-__all__ = ["Fields", "damaged", "one_line", "printable", "type_name"]
 
 T = TypeVar("T")
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from html import escape
 
 from chatrepl.core.conversation.outcomes import visible_text
-from chatrepl.core.messages import Json, Message
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 from chatrepl.core.transcript.fields import one_line, printable
 from chatrepl.core.transcript.markdown import facts_of, hidden_note, speaker_of, state_note
 from chatrepl.core.transcript.transcript import Transcript, format_time
-
-__all__ = ["to_html"]
 
 _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _ROLES = frozenset({"system", "user", "assistant", "tool"})

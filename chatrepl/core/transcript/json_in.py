@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.transcript.api import from_api_messages
 from chatrepl.core.transcript.chatgpt import read_chatgpt
 from chatrepl.core.transcript.fields import damaged, type_name
 from chatrepl.core.transcript.own_json import read_messages_object, read_own
 from chatrepl.core.transcript.transcript import NewId, Progress, Transcript
-
-__all__ = ["OnFault", "from_json", "iter_json"]
 
 _READERS = {"tree": read_own, "mapping": read_chatgpt, "messages": read_messages_object}
 """Readers by the key that tells the form of a conversation; an earlier key goes before a later."""

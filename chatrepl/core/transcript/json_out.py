@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from chatrepl.core.conversation.api_messages import to_api
-from chatrepl.core.messages import Json, Marks, Message, State, Usage, usage_fields
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Marks, Message, State, Usage, usage_fields
 from chatrepl.core.transcript.transcript import Transcript, format_time, without_secrets
-
-__all__ = ["MESSAGE_FIELDS", "TOP_FIELDS", "USAGE_FIELDS", "VERSION", "json_pieces", "to_json"]
 
 VERSION = 1
 TOP_FIELDS = frozenset(

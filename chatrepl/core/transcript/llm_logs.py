@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chatrepl.core.messages import Json, Message, SessionRecord, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, SessionRecord, Usage
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.api import lift_system
 from chatrepl.core.transcript.transcript import NewId, Transcript, in_utc, without_secrets
-
-__all__ = ["from_llm_rows", "from_llm_thread"]
 
 Row = Mapping[str, Json]
 """Row of a table: values by column."""

@@ -16,8 +16,6 @@ from chatrepl.core.transcript.fields import one_line, printable
 from chatrepl.core.transcript.markdown_blocks import as_block, fenced, quoted
 from chatrepl.core.transcript.transcript import Transcript, in_utc
 
-__all__ = ["facts_of", "hidden_note", "speaker_of", "state_note", "to_markdown"]
-
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#|~!&$])")
 
 

@@ -8,8 +8,6 @@ text goes into a fence longer than any in it.
 import re
 from dataclasses import dataclass
 
-__all__ = ["as_block", "fenced", "quoted", "split_lines"]
-
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKERS = re.compile(r"(?:[ \t]*(?:[-+*]|\d{1,9}[.)])(?=[ \t]))*[ \t]*")
 _OPENER = re.compile(r"(`{3,})[^`]*$|(~{3,})")

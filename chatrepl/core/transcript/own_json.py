@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json, Marks, Message, SessionRecord, State, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Marks, Message, SessionRecord, State, Usage
 from chatrepl.core.text.excerpts import title_of
 from chatrepl.core.transcript.api import from_api_messages, read_content
 from chatrepl.core.transcript.fields import Fields, damaged
@@ -16,8 +17,6 @@ from chatrepl.core.transcript.json_out import (
     VERSION,
 )
 from chatrepl.core.transcript.transcript import NewId, Transcript, without_secrets
-
-__all__ = ["read_messages_object", "read_own"]
 
 
 def read_own(

@@ -5,17 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from chatrepl.core.conversation.tree import Conversation
-from chatrepl.core.messages import Json, Marks, Message, SessionRecord
-
-__all__ = [
-    "NewId",
-    "Progress",
-    "Transcript",
-    "format_time",
-    "in_utc",
-    "with_new_ids",
-    "without_secrets",
-]
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Marks, Message, SessionRecord
 
 NewId = Callable[[], str]
 """Makes a new id at each call."""

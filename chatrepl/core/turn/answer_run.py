@@ -12,8 +12,6 @@ from chatrepl.core.turn.exchange import Exchange
 from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
 from chatrepl.core.turn.turn_request import ModelRequest, TurnRequest
 
-__all__ = ["AnswerRun"]
-
 
 class AnswerRun:
     """All requests of a turn, sent at the same time; their events go to the queue as they come.

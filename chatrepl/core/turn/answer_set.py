@@ -30,8 +30,6 @@ from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
 from chatrepl.core.turn.spending_limit import price_of
 from chatrepl.core.turn.turn_request import TurnRequest
 
-__all__ = ["AnswerSet"]
-
 
 class AnswerSet:
     """The answers of one turn. They end one by one; ``close`` ends the turn.

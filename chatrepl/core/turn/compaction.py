@@ -12,7 +12,8 @@ from chatrepl.core.conversation.attachments import shortened_text, with_files
 from chatrepl.core.conversation.metadata import with_cost
 from chatrepl.core.errors import Fault, ModelError
 from chatrepl.core.events import Level, Notice, Progress, TextDelta, UsageReported
-from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.target import Target
 from chatrepl.core.sessions.state import SessionState
@@ -20,8 +21,6 @@ from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.exchange import open_stream
 from chatrepl.core.turn.spending_limit import SpendingLimit, price_of
-
-__all__ = ["Compaction", "undo_summary"]
 
 _HEADING = "[Summary of the conversation so far]"
 _TASK = (

@@ -6,8 +6,6 @@ from typing import Any
 
 from chatrepl.core.events import Event, join_deltas
 
-__all__ = ["EventQueue", "stream_events"]
-
 
 class EventQueue:
     """An unbounded queue of events. Deltas that wait are joined: a slow reader gets few pieces."""

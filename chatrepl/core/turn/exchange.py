@@ -25,8 +25,6 @@ from chatrepl.core.turn.answer_set import AnswerSet
 from chatrepl.core.turn.incoming_answer import IncomingAnswer, ResponseSoFar
 from chatrepl.core.turn.turn_request import ModelRequest
 
-__all__ = ["Exchange", "open_stream"]
-
 _RETRY_PAUSES_S = (1.0, 4.0)
 _LONGEST_WAIT_S = 60.0
 _MOST_REPAIRS = 8

@@ -23,11 +23,10 @@ from chatrepl.core.events import (
     TokensScored,
     ToolCalled,
 )
-from chatrepl.core.messages import Json, Message, State, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.servers.target import Target
 from chatrepl.core.sessions.journal import Journal
-
-__all__ = ["IncomingAnswer", "ResponseSoFar"]
 
 _NOT_PARAMETERS = ("model", "messages", "stream", "stream_options")
 

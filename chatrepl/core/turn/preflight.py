@@ -18,7 +18,6 @@ from chatrepl.core.turn.spending_limit import SpendingLimit
 if TYPE_CHECKING:
     from chatrepl.core.conversation.tree import Conversation
 
-__all__ = ["Preflight"]
 
 _MOST_COUNTS = 4
 

@@ -13,8 +13,6 @@ from chatrepl.core.events import (
     join_deltas,
 )
 
-__all__ = ["AnswerSequencer", "HeldAnswer", "sequenced"]
-
 AnswerEvent = AnswerStarted | Delta | ToolCalled | AnswerEnded
 
 

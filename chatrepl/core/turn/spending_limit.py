@@ -7,19 +7,12 @@ from datetime import datetime
 from chatrepl.core.conversation.metadata import Spent, dollars, sum_by_model
 from chatrepl.core.errors import StoreError, UsageError
 from chatrepl.core.events import Level, Notice
-from chatrepl.core.messages import Json, Message, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, Usage
 from chatrepl.core.ports.chat_model import Catalog
 from chatrepl.core.ports.storage import Store
 from chatrepl.core.ports.system import Clock, Person
 from chatrepl.core.servers.target import Target
-
-__all__ = [
-    "SpendingLimit",
-    "beginning_of_day",
-    "beginning_of_month",
-    "price_of",
-    "spent_since",
-]
 
 
 async def spent_since(stores: Sequence[Store], since: datetime) -> Spent:

@@ -18,8 +18,6 @@ from chatrepl.core.turn.event_queue import EventQueue
 from chatrepl.core.turn.preflight import Preflight
 from chatrepl.core.turn.turn_request import ModelRequest, TurnRequest
 
-__all__ = ["Turn"]
-
 
 class Turn:
     """A turn request made ready by ``prepare``, then run by ``answer_run``."""

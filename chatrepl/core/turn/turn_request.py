@@ -11,8 +11,6 @@ from chatrepl.core.ports.chat_model import ChatRequest
 from chatrepl.core.servers.continuation import Way, as_continuation
 from chatrepl.core.servers.target import Candidate, Target
 
-__all__ = ["ModelRequest", "TurnRequest"]
-
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:

@@ -5,7 +5,7 @@ import base64
 
 from chatrepl.core.conversation.attachments import image_attachment, text_attachment
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.servers.addresses import redact
 from chatrepl.services.files.html_to_text import html_to_text
 from chatrepl.services.files.images import image_kind, tokens_of_image

@@ -8,7 +8,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.text.toml import key_lines
 from chatrepl.services.files.private_files import decode_utf8, explain_os_error, place_after
 

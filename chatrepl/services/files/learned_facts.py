@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.services.files.private_files import make_private_folder, replace_private
 
 _MAX_AGE_S = 30 * 86_400

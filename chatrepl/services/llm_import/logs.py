@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.services.files.private_files import error_text
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chatrepl.core.errors import StoreError
-from chatrepl.core.messages import Json, Message, SessionRecord, SessionServer, State, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message, SessionRecord, SessionServer, State, Usage
 
 Stored = str | bytes
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from chatrepl.core.errors import UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.chat_model import Secret
 from chatrepl.core.servers.addresses import check_key, redact
 

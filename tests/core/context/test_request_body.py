@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chatrepl.core.context.request_body import BodyWriter
 from chatrepl.core.conversation.attachments import text_attachment
-from chatrepl.core.messages import Json, Message
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 from chatrepl.core.settings.kinds import example_message
 from tests.support.values.counting_text import CountingText, counting_path
 

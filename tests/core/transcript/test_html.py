@@ -6,15 +6,19 @@ import re
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatrepl.core.messages import Json, Message, State
+from chatrepl.core.messages import Message, State
 from chatrepl.core.transcript import Transcript, to_html
 from chatrepl.core.transcript.fields import printable
 from tests.support.transcript_strategies import CONTENTS, NOW, conversation, transcripts
+
+if TYPE_CHECKING:
+    from chatrepl.core.json_value import Json
 
 HOSTILE = st.one_of(
     CONTENTS,

@@ -14,7 +14,7 @@ from chatrepl.core.events import (
     Table,
     TextDelta,
 )
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.ports.chat_model import Price
 from chatrepl.services.files.learned_facts import FileMemory
 from tests.support.events import answer_text, errors

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chatrepl.core.conversation.attachments import image_tokens, size_of, text_of
 from chatrepl.core.errors import ChatreplError, UsageError
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.services.files.attachments import AttachmentLoader
 from chatrepl.services.files.html_to_text import html_to_text
 from chatrepl.services.files.images import image_kind, tokens_of_image

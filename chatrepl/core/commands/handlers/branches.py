@@ -32,8 +32,6 @@ from chatrepl.core.messages import Message, State, Usage
 from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import first_words
 
-__all__ = ["complete_edit", "complete_pick", "edit", "pick", "redo", "siblings", "tree"]
-
 _WORDS_CHARS = 60
 _COUNTED = "counted here"
 """Key in ``Message.extra`` of an answer whose usage is this program's own count."""

@@ -10,13 +10,12 @@ from chatrepl.core.context.fitting import Plan
 from chatrepl.core.conversation.attachments import image_tokens, name_of, text_of
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Meter, Notice, PlainText, Table
-from chatrepl.core.messages import Json, Message
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Message
 from chatrepl.core.servers.target import Target
 from chatrepl.core.session import Session
 from chatrepl.core.text.excerpts import first_words
 from chatrepl.core.turn.compaction import Compaction, undo_summary
-
-__all__ = ["compact", "context"]
 
 _FIRST_WORDS_CHARS = 80
 _ROWS_A_STEP = 500

@@ -19,18 +19,6 @@ from chatrepl.core.events import (
 from chatrepl.core.messages import Marks, Message
 from chatrepl.core.text.excerpts import code_blocks
 
-__all__ = [
-    "continue_",
-    "copy",
-    "editor",
-    "history",
-    "leave",
-    "new",
-    "part_of",
-    "retry",
-    "undo",
-]
-
 
 async def leave(call: Call) -> AsyncIterator[Event]:
     """/exit: leave the program; a running answer is stopped and kept."""

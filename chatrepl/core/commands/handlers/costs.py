@@ -12,8 +12,6 @@ from chatrepl.core.turn.spending_limit import (
     spent_since,
 )
 
-__all__ = ["cost"]
-
 _COLUMNS = ("", "model", "answers", "prompt", "cached", "completion", "thinking", "cost")
 _PARTS = {4: "cached is a part of prompt", 6: "thinking is a part of completion"}
 """Columns that count a part of another one, with the footer's words for them."""

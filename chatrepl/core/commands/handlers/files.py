@@ -17,17 +17,6 @@ from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice
 from chatrepl.core.session import Session
 
-__all__ = [
-    "attach_all",
-    "complete_file",
-    "complete_write",
-    "describe_attachment",
-    "file",
-    "load_mentioned",
-    "run_in_shell",
-    "write",
-]
-
 _MENTION = re.compile(r"(?<!\S)@(?:\"([^\"\n]+)\"|(\S+))")
 _CLOSING_MARKS = ".,;:!?)]}'\u2019\u201d"
 _MOST_FILES = 50

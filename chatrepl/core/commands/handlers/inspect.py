@@ -26,8 +26,6 @@ from chatrepl.core.session import Session
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.core.text.terminal_safe import safe_json
 
-__all__ = ["debug", "describe_log", "help_", "info", "request", "response"]
-
 _KEYS = (
     "Enter sends · Alt+Enter, Ctrl+J or a trailing \\ make a new line · "
     "Esc or Ctrl+C stops an answer · Up takes back a line that waits · Ctrl+D leaves"

@@ -27,7 +27,6 @@ from chatrepl.core.turn.event_queue import EventQueue
 if TYPE_CHECKING:
     from chatrepl.core.transcript import Transcript
 
-__all__ = ["delete", "fork", "import_", "import_file", "opened_notice", "rename", "search"]
 
 _HITS = 20
 _SHOWN_TURNS = 3

@@ -12,8 +12,6 @@ from chatrepl.core.messages import Message
 from chatrepl.core.session import Session
 from chatrepl.core.settings.table import find_setting
 
-__all__ = ["complete_logprobs", "logprobs"]
-
 _SHOW = "show"
 _MOST_ROWS = 10
 _MOST_OTHERS = 3

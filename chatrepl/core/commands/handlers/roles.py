@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import Event, Level, Notice, Table
-from chatrepl.core.messages import Json, State
+from chatrepl.core.messages import State
 from chatrepl.core.session import Session
 from chatrepl.core.settings.kinds import examples_in
 from chatrepl.core.settings.layers import Layer
@@ -23,7 +24,8 @@ from chatrepl.core.settings.roles import (
 from chatrepl.core.settings.table import EXTRA, SETTINGS, find_setting
 from chatrepl.core.text.quoting import split_words
 
-__all__ = ["complete_role", "read_roles", "role", "roles", "use_role"]
+if TYPE_CHECKING:
+    from chatrepl.core.json_value import Json
 
 _SAVE = "--save"
 _NO_ROLE = "default"

@@ -10,18 +10,6 @@ from chatrepl.core.servers.addresses import check_key, host_of
 from chatrepl.core.servers.selection import LOCAL_PROFILE, is_local_profile
 from chatrepl.core.session import COMPARISON_TOPIC, Session, comparison_notice
 
-__all__ = [
-    "compare",
-    "complete_compare",
-    "complete_model_names",
-    "complete_profile",
-    "introduce_local",
-    "key",
-    "local",
-    "models",
-    "profile",
-]
-
 _DEMO_INTRODUCTION = Notice(
     "this is the built-in demo model, SmolLM2-135M: small enough to run anywhere, "
     "often wrong, good for a first try",

@@ -23,18 +23,6 @@ from chatrepl.core.sessions import library
 from chatrepl.core.sessions.server_return import check_allowed, choose_server, use_server
 from chatrepl.core.text.excerpts import first_words
 
-__all__ = [
-    "choose_at_start",
-    "complete_list",
-    "complete_sessions",
-    "export",
-    "load",
-    "resume",
-    "save",
-    "sessions",
-    "transcript_text",
-]
-
 _SHOWN_TURNS = 3
 _LISTED = 20
 _WORDS_CHARS = 50

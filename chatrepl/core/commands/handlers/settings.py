@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from chatrepl.core.commands.command import Call, Value
 from chatrepl.core.errors import UsageError
 from chatrepl.core.events import EditorRequested, Event, Level, Notice, Table
-from chatrepl.core.messages import Json
+from chatrepl.core.json_value import Json
 from chatrepl.core.servers.refused_parameters import STREAM, retry_command
 from chatrepl.core.servers.target import system_text_of
 from chatrepl.core.session import Session
@@ -15,19 +15,6 @@ from chatrepl.core.settings.logit_bias import biases_in_words
 from chatrepl.core.settings.response_format import format_of_schema, names_schema_file
 from chatrepl.core.settings.table import EXTRA, SETTINGS, Setting, find_setting
 from chatrepl.core.text.surrogates import REPLACED, valid_text
-
-__all__ = [
-    "complete_model",
-    "complete_set",
-    "complete_value",
-    "describe_refused",
-    "model",
-    "refused_parameters",
-    "reminder",
-    "set_value",
-    "show_or_set",
-    "system",
-]
 
 _SHOWN_CHARS = 200
 _RESET = "default"

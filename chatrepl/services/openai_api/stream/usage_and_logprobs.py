@@ -3,7 +3,8 @@
 import math
 
 from chatrepl.core.events import TokenScore
-from chatrepl.core.messages import Json, Usage
+from chatrepl.core.json_value import Json
+from chatrepl.core.messages import Usage
 from chatrepl.core.text.surrogates import valid_text
 from chatrepl.services.openai_api.json_fields import count_of, field_of, first_count, list_of
 
