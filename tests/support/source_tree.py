@@ -24,6 +24,11 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
+    @cached_property
+    def nodes(self) -> Sequence[ast.AST]:
+        """All nodes of the tree, those at the top first."""
+        return list(ast.walk(self.tree))
+
     @property
     def name(self) -> str:
         """The dotted name; of an ``__init__``, the package's."""
@@ -43,7 +48,7 @@ class Module:
 
     def imports(self) -> Iterator[tuple[str, ast.AST]]:
         """Yield each imported name in full, as ``package.module.name``, wherever it is imported."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from ((alias.name, node) for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -56,11 +61,11 @@ class Module:
 
     def functions(self) -> Iterator[Function]:
         """Yield all functions, methods and nested functions."""
-        yield from (node for node in ast.walk(self.tree) if isinstance(node, Function))
+        yield from (node for node in self.nodes if isinstance(node, Function))
 
     def docstrings(self) -> Iterator[tuple[str, ast.AST]]:
         """Yield the docstrings of the module, its classes and its functions."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, Definition) and (docstring := ast.get_docstring(node)):
                 yield docstring, node
 

@@ -47,18 +47,25 @@ def _is_secret(key: str) -> bool:
     return "api_key" in plain or plain in {"apikey", "authorization", "base_url", "api_base"}
 
 
-JSON: st.SearchStrategy[Json] = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(allow_nan=False, allow_infinity=False),
-        TEXTS,
-    ),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=6,
-)
-OBJECTS = st.dictionaries(TEXTS.filter(lambda key: not _is_secret(key)), JSON, max_size=3)
+def _json(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Json]:
+    """Make a strategy for JSON values whose objects have such keys."""
+    return st.recursive(
+        st.one_of(
+            st.none(),
+            st.booleans(),
+            st.integers(),
+            st.floats(allow_nan=False, allow_infinity=False),
+            TEXTS,
+        ),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+        max_leaves=6,
+    )
+
+
+JSON = _json(TEXTS)
+KEYS = TEXTS.filter(lambda key: not _is_secret(key))
+"""Keys that a transcript keeps at every depth: what looks like a secret is left out of it."""
+OBJECTS = st.dictionaries(KEYS, _json(KEYS), max_size=3)
 COUNTS = st.none() | st.integers(0, 2**60)
 USAGES = st.none() | st.builds(Usage, COUNTS, COUNTS, COUNTS, COUNTS)
 

@@ -13,7 +13,7 @@ from chatrepl.core.ports.chat_model import Server
 from chatrepl.services.local_model import BuiltInModel
 from tests.support.local_model.fake_engine import MODEL_BYTES, MODEL_FILE, Fakes, prepared
 
-pytestmark = [pytest.mark.local_model, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.local_model, pytest.mark.process, pytest.mark.timeout(600)]
 
 
 def ask(server: Server, question: str, key: str | None = None) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -122,26 +122,37 @@ SSE_PIECES = st.sampled_from(
 )
 
 
-def test_whatever_bytes_a_server_sends_end_in_events_or_a_model_error() -> None:
-    """One server and one event loop for all examples: hundreds of each would cost minutes."""
-    runner = asyncio.Runner()
-    model = OpenAIChatModel()
-    with SseServer() as server:
-        there = server_at(server.base_url)
+@pytest.fixture
+async def model() -> AsyncIterator[OpenAIChatModel]:
+    made = OpenAIChatModel()
+    yield made
+    await made.close()
 
-        @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=200)
-        @given(
-            st.one_of(st.lists(SSE_PIECES, max_size=12).map(b"".join), st.binary(max_size=300)),
-            st.sampled_from(["clean", "cut", "reset"]),
-            st.sampled_from([200, 200, 200, 201, 400, 404, 429, 500]),
-            st.sampled_from(["text/event-stream", "application/json", "text/html", "x"]),
-            st.booleans(),
-        )
-        def check(body: bytes, ending: str, status: int, content_type: str, bare: bool) -> None:
-            server.raw([body], content_type, status, ending=ending, bare=bare)
-            outcome = runner.run(ask_with(model, request_for(there)))
-            assert outcome.error is not None or outcome.events
 
-        check()
-        runner.run(model.close())
-    runner.close()
+@pytest.fixture
+def server() -> Iterator[SseServer]:
+    with SseServer() as serving:
+        yield serving
+
+
+# One server and one client for all examples: hundreds of each would cost minutes.
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@given(
+    body=st.lists(SSE_PIECES, max_size=12).map(b"".join) | st.binary(max_size=300),
+    ending=st.sampled_from(["clean", "cut", "reset"]),
+    status=st.sampled_from([200, 200, 200, 201, 400, 404, 429, 500]),
+    content_type=st.sampled_from(["text/event-stream", "application/json", "text/html", "x"]),
+    bare=st.booleans(),
+)
+async def test_any_bytes_of_a_server_end_in_events_or_a_model_error(
+    server: SseServer,
+    model: OpenAIChatModel,
+    body: bytes,
+    ending: str,
+    status: int,
+    content_type: str,
+    bare: bool,
+) -> None:
+    server.raw([body], content_type, status, ending=ending, bare=bare)
+    outcome = await ask_with(model, request_for(server_at(server.base_url)))
+    assert outcome.error is not None or outcome.events
