@@ -195,9 +195,12 @@ def check_sent(
     if during is None:
         return
     rows = [row for row in during["messages"] if row["in"]]
+    # An answer that is not streamed can be over, and counted, before the look at it.
+    is_over = rows[-1]["role"] == "assistant" and sent[-1]["role"] == "user"
+    rows = rows[: len(rows) - is_over]
     folded = 1 if is_folded and any(row["id"] != "system" for row in rows) else 0
     assert [row["role"] for row in rows[folded:]] == [message["role"] for message in sent]
-    is_exact = case.model == "gpt-4o" and not case.has_usage
+    is_exact = case.model == "gpt-4o" and not case.has_usage and not is_over
     if is_exact:
         # A further message may push others out, and brings none back.
         assert set(in_ids(during)[:-1]) <= set(in_ids(before))
