@@ -157,6 +157,9 @@ class _Reader:
         try:
             self._body.feed(b"".join(self._pieces))
             self._body.finish_event()
+            if self.chunks.is_whole and not self.chunks.has_answer:
+                # An end mark alone is an empty reply, however the connection ended.
+                self._body.finish()
         except ModelError as sent_error:
             return sent_error
         if self.chunks.is_whole:

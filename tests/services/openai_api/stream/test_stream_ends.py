@@ -227,3 +227,13 @@ def test_usage_after_a_failure_still_counts() -> None:
         outcome = ask(server_at(server.base_url))
     assert outcome.usage is not None
     assert outcome.fault is Fault.SERVER
+
+
+@pytest.mark.parametrize("ending", ["clean", "cut", "reset"])
+def test_an_end_mark_alone_is_an_empty_reply(ending: str) -> None:
+    with SseServer() as server:
+        server.raw([DONE], "text/event-stream", 200, ending=ending)
+        outcome = ask(server_at(server.base_url))
+    assert not outcome.events
+    assert outcome.error is not None
+    assert "an empty reply" in outcome.error.message
