@@ -71,8 +71,9 @@ def target_of(
 
 
 def system_text_of(settings: Settings, *, is_local: bool) -> str | None:
-    """Return the system text in force. The built-in model always gets one."""
-    return settings.text("system") or (LOCAL_SYSTEM if is_local else None)
+    """Return the system text in force; None for a blank one. The built-in model always gets one."""
+    text = settings.text("system") or ""
+    return text if text.strip() else LOCAL_SYSTEM if is_local else None
 
 
 def opening_of(settings: Settings, now: datetime) -> list[Message]:

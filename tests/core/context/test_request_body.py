@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,9 @@ from chatrepl.core.context.request_body import BodyWriter
 from chatrepl.core.conversation.attachments import text_attachment
 from chatrepl.core.json_value import Json
 from chatrepl.core.messages import Message
+from chatrepl.core.servers.target import system_text_of
 from chatrepl.core.settings.kinds import example_message
+from chatrepl.core.settings.layers import Layer, Settings
 from tests.support.values.counting_text import CountingText, counting_path
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,3 +127,9 @@ async def test_writing_ahead_gives_way_to_a_request_that_comes_meanwhile() -> No
     CountingText.writes = 0
     await ahead
     assert CountingText.writes == 0
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+def test_a_blank_system_text_is_not_sent(text: str) -> None:
+    settings = Settings().with_value(Layer.COMMAND, "system", text)
+    assert system_text_of(settings, is_local=False) is None
